@@ -1,0 +1,109 @@
+/** What a finished audit knows, as views, reports and the store pass it around. Arrays are indexed by sample. */
+import type { PoolRound } from './run.ts';
+import type { AuditVerdict } from './verdict.ts';
+
+export interface EncoderFacts {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly format: string;
+  readonly opset: number;
+  readonly producer: string;
+  readonly nodes: number;
+  readonly parameters: number;
+  readonly family: string;
+  readonly input: { readonly channels: number; readonly height: number; readonly width: number };
+  readonly normalisation: { readonly mean: readonly number[] | null; readonly std: readonly number[] | null; readonly source: string };
+  readonly representation: { readonly tensor: string; readonly dim: number; readonly how: string };
+  readonly taps: readonly { readonly id: string; readonly label: string; readonly channels: number }[];
+  readonly restoredNorms: number;
+}
+
+export interface DatasetFacts {
+  readonly path: string;
+  readonly format: string;
+  /** SHA-256 over the sorted list of (name, digest) of all items. */
+  readonly sha256: string;
+  readonly samples: number;
+  readonly classes: readonly { readonly name: string; readonly count: number }[];
+  readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
+  readonly duplicates: number;
+}
+
+export interface ClassWarning {
+  readonly classIndex: number;
+  readonly className: string;
+  /** "oversized", "balanced-split", "rules-disagree", "tiny", "no-gated-sample", "single-class", … */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface SiftingFacts {
+  readonly taps: readonly {
+    readonly id: string;
+    readonly label: string;
+    /** Mean own-class share among the k nearest neighbours, and what chance gives. */
+    readonly neighbourShare: number;
+    readonly chance: number;
+    readonly used: boolean;
+    readonly reason: string;
+  }[];
+  readonly k: number;
+  readonly rule: string;
+  readonly seeds: number;
+  readonly pool: number;
+  readonly perClass: readonly { readonly className: string; readonly samples: number; readonly seeds: number; readonly pool: number }[];
+  readonly warnings: readonly ClassWarning[];
+}
+
+export interface ChannelFacts {
+  readonly layers: readonly {
+    readonly id: string;
+    readonly label: string;
+    readonly channels: number;
+    readonly kept: number;
+    readonly mask: readonly number[];
+    readonly trusted: readonly boolean[];
+  }[];
+  readonly saturatedAtOne: number;
+  readonly unlearnedAccuracy: number;
+  readonly recoveredAccuracy: number;
+}
+
+/** Columns over samples; one entry each. */
+export interface SampleColumns {
+  readonly index: Int32Array;
+  readonly label: Int32Array;
+  readonly majority: Float32Array;
+  readonly consistency: Float32Array;
+  readonly seed: Uint8Array;
+  readonly pool: Uint8Array;
+  /** Round of admission; -1 = never. */
+  readonly admittedRound: Int32Array;
+  readonly probeLoss: Float32Array;
+  readonly finalLoss: Float32Array;
+  /** Class that the sanitized model predicts. */
+  readonly predicted: Int32Array;
+  /** Rank in the suspect list, 0 = most suspicious; -1 = not a suspect. */
+  readonly suspectRank: Int32Array;
+  /** Two principal components of the last used tap, for the scatter. */
+  readonly scatterX: Float32Array;
+  readonly scatterY: Float32Array;
+}
+
+export interface AuditResult {
+  readonly encoder: EncoderFacts;
+  readonly dataset: DatasetFacts;
+  readonly sifting: SiftingFacts;
+  readonly channels: ChannelFacts;
+  readonly rounds: readonly PoolRound[];
+  /** On the held-out guard samples of the clean pool: the only labels that were examined. */
+  readonly outcome: {
+    readonly guardSamples: number;
+    readonly probeAccuracy: number;
+    readonly sanitizedAccuracy: number;
+  };
+  readonly verdict: AuditVerdict;
+  /** Every method parameter by dotted name, with who chose it. */
+  readonly parameters: Readonly<Record<string, { readonly value: number | string | boolean; readonly chosenBy: 'default' | 'preset' | 'analyst' }>>;
+}

@@ -1,0 +1,132 @@
+// Generated from errors.md by `npm run errors`; edit that page instead.
+/* eslint-disable */
+
+export const errorCatalogue = {
+  "file-missing": {
+    text: "The file or folder does not exist or cannot be read.",
+    means: "Nothing was examined.",
+    todo: "Check the path and the permissions, then start again.",
+  },
+  "not-onnx": {
+    text: "The file is not an ONNX model.",
+    means: "The encoder was not examined.",
+    todo: "Export the encoder as ONNX (opset 11 or newer) and give that file.",
+  },
+  "onnx-malformed": {
+    text: "The ONNX file contradicts itself.",
+    means: "The encoder was not examined; a file made to confuse readers looks like this too.",
+    todo: "Ask the supplier for a fresh export; keep this file as evidence.",
+  },
+  "onnx-too-large": {
+    text: "The file is above a limit of the reader.",
+    means: "The encoder was not examined.",
+    todo: "Raise the limit named in the message if you trust the size.",
+  },
+  "unknown-operator": {
+    text: "The encoder uses an operator that Coresift cannot differentiate.",
+    means: "The encoder was not examined.",
+    todo: "Export it with standard operators only; the message names the node.",
+  },
+  "unsupported-encoder": {
+    text: "The encoder's structure is not one that Coresift can audit.",
+    means: "The encoder was not examined.",
+    todo: "See the list of supported encoders in the README; name the representation with --representation if it was not found.",
+  },
+  "wrong-input-size": {
+    text: "The image size does not fit the encoder.",
+    means: "Nothing was examined.",
+    todo: "Give --input-size HxW as the encoder expects it, or leave it out.",
+  },
+  "dataset-unrecognised": {
+    text: "The dataset is of no known format.",
+    means: "The dataset was not examined.",
+    todo: "Give an image folder with one folder per class, an IDX pair, CIFAR-10 binary files or a CSV manifest.",
+  },
+  "labels-missing": {
+    text: "The dataset has images but no labels.",
+    means: "Sifting compares labels, so nothing could be examined.",
+    todo: "Put images into one folder per class, add the label file beside the image file, or give a CSV manifest.",
+  },
+  "no-readable-image": {
+    text: "Not one image of the dataset could be read.",
+    means: "The dataset was not examined.",
+    todo: "The message lists the first reasons; check the files.",
+  },
+  "one-class-dataset": {
+    text: "The dataset has a single class.",
+    means: "Neighbours of other classes are needed to tell trusted from suspect samples; nothing could be examined.",
+    todo: "Give a dataset with at least two classes.",
+  },
+  "too-few-samples": {
+    text: "There are too few samples to sift.",
+    means: "Nothing was examined.",
+    todo: "Give at least 10 readable images in each of at least two classes.",
+  },
+  "no-space": {
+    text: "There is no space left on the device.",
+    means: "The run stopped; everything committed so far is safe.",
+    todo: "Free space and continue with --resume.",
+  },
+  "out-not-empty": {
+    text: "The output folder already holds another run.",
+    means: "Nothing was started.",
+    todo: "Choose another folder, or continue that run with --resume.",
+  },
+  "nothing-to-resume": {
+    text: "There is no interrupted run to resume.",
+    means: "Nothing was started.",
+    todo: "Start without --resume.",
+  },
+  "resume-differs": {
+    text: "The interrupted run was started with other inputs or parameters.",
+    means: "Nothing was started; its results would not belong to these inputs.",
+    todo: "Use the inputs and options of that run, or start a new one in another folder.",
+  },
+  "input-changed": {
+    text: "An input file changed while the audit was running.",
+    means: "The run was stopped: results would not belong to one input.",
+    todo: "Copy the input somewhere stable and start again.",
+  },
+  "project-from-future": {
+    text: "The project was written by a newer version of Coresift.",
+    means: "Nothing was opened or changed.",
+    todo: "Open it with that version or a newer one.",
+  },
+  "project-corrupt": {
+    text: "The project's journal does not verify.",
+    means: "Its results must not be relied on.",
+    todo: "Run `coresift verify` on it to see which entry breaks the chain.",
+  },
+  "project-busy": {
+    text: "Another Coresift process is writing to this project.",
+    means: "Nothing was started.",
+    todo: "Wait for it to end or choose another project folder.",
+  },
+  "device-unavailable": {
+    text: "The requested device cannot be used.",
+    means: "Nothing was started.",
+    todo: "Run `coresift doctor` to see what can, or use --device cpu.",
+  },
+  "provider-failed": {
+    text: "The compute provider failed.",
+    means: "The run stopped; everything committed so far is safe.",
+    todo: "Continue with --resume, on another device if it happens again.",
+  },
+  "engine-died": {
+    text: "The engine process ended without a word.",
+    means: "The run stopped; everything committed so far is safe.",
+    todo: "Often memory: close other programs and continue with --resume.",
+  },
+  "export-differs": {
+    text: "The exported model does not give the same answers as the audited one.",
+    means: "The export was withdrawn.",
+    todo: "Report this with the numbers in the message.",
+  },
+  "usage": {
+    text: "The command was not understood.",
+    means: "Nothing was started.",
+    todo: "See `coresift --help`.",
+  },
+} as const;
+
+export type ErrorCode = keyof typeof errorCatalogue;
