@@ -127,6 +127,31 @@ export const errorCatalogue = {
     means: "Nothing was started.",
     todo: "See `coresift --help`.",
   },
+  "run-unknown": {
+    text: "There is no such run in this project.",
+    means: "Nothing was shown or changed.",
+    todo: "Open the project that holds it, or choose a run from the list.",
+  },
+  "report-missing": {
+    text: "The run has no report yet.",
+    means: "The report is written when the run ends.",
+    todo: "Let the run finish, or resume it.",
+  },
+  "request-invalid": {
+    text: "The request is not one that Coresift understands.",
+    means: "Nothing was started.",
+    todo: "Correct the field named in the message.",
+  },
+  "connection-lost": {
+    text: "The page lost its connection to Coresift.",
+    means: "A running audit goes on; what the page shows may be out of date.",
+    todo: "Reload the page; start `coresift serve` again if it was stopped.",
+  },
+  "run-active": {
+    text: "Another run of this project is still going.",
+    means: "Nothing was started; two runs would share the processors and neither would keep its time.",
+    todo: "Wait for it to end or cancel it.",
+  },
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

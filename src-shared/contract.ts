@@ -1,0 +1,180 @@
+/**
+ * What a front door may ask of Coresift: one map, procedure -> request and response (or stream of events). Hosts,
+ * preload, renderer and the use cases derive their types from it; nothing else crosses between them. Values are plain
+ * data and typed arrays, so that they survive a MessagePort and a WebSocket alike. Failures cross as SerializedFailure.
+ */
+import type { AuditResult, SampleColumns } from './domain/result.ts';
+import type { AuditRequest, RunEvent, RunSummary } from './domain/run.ts';
+
+/** A request that needs nothing. */
+export type Nothing = Readonly<Record<string, never>>;
+
+/** One request, one response. */
+export interface Call<Request, Response> {
+  readonly kind: 'call';
+  readonly request: Request;
+  readonly response: Response;
+}
+
+/** One request, many events; ends when the sender is done or the receiver aborts. */
+export interface Stream<Request, Event> {
+  readonly kind: 'stream';
+  readonly request: Request;
+  readonly event: Event;
+}
+
+export interface AppInfo {
+  readonly name: 'Coresift';
+  readonly version: string;
+  readonly host: 'electron' | 'loopback';
+  /** "linux", "darwin", "win32". */
+  readonly platform: string;
+  /** Logical processors of the machine, and the threads a run uses. */
+  readonly processors: number;
+  readonly threads: number;
+  /** The bundled sample project; null when this installation has none. */
+  readonly sample: { readonly title: string; readonly description: string; readonly samples: number } | null;
+}
+
+export interface ProjectInfo {
+  /** Folder name, for titles. */
+  readonly name: string;
+  /** Absolute path as the user would type it. */
+  readonly folder: string;
+  readonly schemaVersion: number;
+  readonly runs: number;
+  /** Whether the hash chain of the journal verified when the project was opened. */
+  readonly journal: { readonly entries: number; readonly intact: boolean };
+}
+
+/** A file that a run wrote and re-opened. */
+export interface ExportedFile {
+  /** File name below the run's folder, e.g. "sanitized.onnx". */
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** What it is for, in a few words. */
+  readonly purpose: string;
+}
+
+export interface RunDetail {
+  readonly summary: RunSummary;
+  readonly request: AuditRequest;
+  /** Folder that holds the exports. */
+  readonly folder: string;
+  /** Empty until the export stage is committed. */
+  readonly exports: readonly ExportedFile[];
+}
+
+/** An event with its place in the run's sequence; `cursor` counts from 1 and never jumps backwards. */
+export interface NumberedEvent {
+  readonly cursor: number;
+  /** RFC 3339, UTC. */
+  readonly time: string;
+  readonly event: RunEvent;
+}
+
+/** The per-sample columns known so far: after the sift stage with -1 or NaN in what later stages fill, complete at the end. */
+export interface SampleTable {
+  readonly classNames: readonly string[];
+  readonly columns: SampleColumns;
+  readonly complete: boolean;
+}
+
+export interface Thumbnail {
+  readonly width: number;
+  readonly height: number;
+  /** Decoded and encoded anew by us, so that no byte of an untrusted file reaches the page. */
+  readonly png: Uint8Array<ArrayBuffer>;
+}
+
+export interface DoctorReport {
+  readonly checks: readonly {
+    readonly name: string;
+    readonly state: 'ok' | 'warning' | 'failed';
+    readonly detail: string;
+    readonly values: Readonly<Record<string, number | string>>;
+  }[];
+}
+
+/** Procedures the use cases answer (`audit/app.ts`). */
+export interface AppProcedures {
+  'app.info': Call<Nothing, Omit<AppInfo, 'host'>>;
+  /** Opens (or makes) the project in `folder` and makes it the current one; null = the one that is open. */
+  'project.open': Call<{ readonly folder: string | null }, ProjectInfo>;
+  /** Newest first. */
+  'runs.list': Call<Nothing, readonly RunSummary[]>;
+  'run.get': Call<{ readonly runId: string }, RunDetail>;
+  /** Starts an audit in the engine process; `out` = folder for the exports, null = below the project. */
+  'run.start': Call<{ readonly request: AuditRequest; readonly out: string | null }, RunSummary>;
+  /** Answers once the engine acknowledged; the run then ends with a 'cancelled' event and can be resumed. */
+  'run.cancel': Call<{ readonly runId: string }, RunSummary>;
+  'run.resume': Call<{ readonly runId: string }, RunSummary>;
+  /**
+   * All events after cursor `after` (0 = from the start: committed ones are replayed from the store), then live ones.
+   * Ends after 'finished', 'failed' or 'cancelled', or at once after replay when the run is not running.
+   */
+  'run.events': Stream<{ readonly runId: string; readonly after: number }, NumberedEvent>;
+  /** Null until the run is finished. */
+  'run.result': Call<{ readonly runId: string }, AuditResult | null>;
+  /** Null until the sift stage is committed. */
+  'run.columns': Call<{ readonly runId: string }, SampleTable | null>;
+  /** Image `index` of the run's dataset, scaled to fit a square of `size` pixels (16..512). */
+  'sample.thumbnail': Call<{ readonly runId: string; readonly index: number; readonly size: number }, Thumbnail>;
+  /** Starts the audit of the bundled sample project. */
+  'sample.open': Call<Nothing, RunSummary>;
+  /** The self-contained report as it was exported; fails with 'report-missing' before the export stage. */
+  'report.html': Call<{ readonly runId: string }, { readonly html: string; readonly sha256: string }>;
+  doctor: Call<Nothing, DoctorReport>;
+}
+
+/** Procedures a host answers itself or completes. */
+export interface HostProcedures {
+  'app.info': Call<Nothing, AppInfo>;
+  /** A page of our own origin that shows the run's report: its path holds a ticket that is good for this host's life only. */
+  'report.page': Call<{ readonly runId: string }, { readonly path: string }>;
+}
+
+/** What a renderer sees: the use cases, completed by its host. `report.html` stays behind `report.page`. */
+export type Contract = Omit<AppProcedures, keyof HostProcedures | 'report.html'> & HostProcedures;
+
+/** Any map of procedures; the RPC layer is written against this. */
+export type Procedures<Map> = { readonly [Name in keyof Map]: Call<unknown, unknown> | Stream<unknown, unknown> };
+
+export interface HandlerContext {
+  /** Aborted when the receiver cancels this call or goes away. */
+  readonly signal: AbortSignal;
+}
+
+export type Handler<Procedure> =
+  Procedure extends Call<infer Request, infer Response>
+    ? (request: Request, context: HandlerContext) => Promise<Response>
+    : Procedure extends Stream<infer Request, infer Event>
+      ? (request: Request, context: HandlerContext) => AsyncIterable<Event>
+      : never;
+
+export type Handlers<Map> = { readonly [Name in keyof Map]: Handler<Map[Name]> };
+
+/** What `createApp` returns: a handler for each procedure, and an orderly end (cancels runs, closes the project). */
+export interface App {
+  readonly handlers: Handlers<AppProcedures>;
+  close(): Promise<void>;
+}
+
+/** How each procedure of the contract travels; its keys are the list of procedures. */
+export const procedureKinds = {
+  'app.info': 'call',
+  'project.open': 'call',
+  'runs.list': 'call',
+  'run.get': 'call',
+  'run.start': 'call',
+  'run.cancel': 'call',
+  'run.resume': 'call',
+  'run.events': 'stream',
+  'run.result': 'call',
+  'run.columns': 'call',
+  'sample.thumbnail': 'call',
+  'sample.open': 'call',
+  'report.page': 'call',
+  doctor: 'call',
+} as const satisfies { readonly [Name in keyof Contract]: Contract[Name]['kind'] };
