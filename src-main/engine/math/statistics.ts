@@ -1,0 +1,44 @@
+/** Order statistics and intervals. Inputs are not changed. */
+
+/** Linear-interpolation quantile (type 7). `q` in 0..1; NaN for an empty input. */
+export function quantile(values: ArrayLike<number>, q: number): number {
+  if (values.length === 0) return NaN;
+  const sorted = Float64Array.from(values).sort();
+  const position = (sorted.length - 1) * q;
+  const low = Math.floor(position);
+  const high = Math.min(low + 1, sorted.length - 1);
+  return sorted[low] + (sorted[high] - sorted[low]) * (position - low);
+}
+
+export function median(values: ArrayLike<number>): number {
+  return quantile(values, 0.5);
+}
+
+/** Median absolute deviation times 1.4826: the standard deviation of a normal distribution, robust to outliers. */
+export function robustDeviation(values: ArrayLike<number>): number {
+  const middle = median(values);
+  return 1.4826 * median(Float64Array.from(values, (value) => Math.abs(value - middle)));
+}
+
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+}
+
+/** Wilson score interval (95 %) of a proportion; [0, 1] when nothing was counted. */
+export function wilsonInterval(successes: number, n: number): [low: number, high: number] {
+  if (n === 0) return [0, 1];
+  const z = 1.959963984540054;
+  const p = successes / n;
+  const denominator = 1 + (z * z) / n;
+  const centre = (p + (z * z) / (2 * n)) / denominator;
+  const half = (z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n))) / denominator;
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}
+
+/** Indices 0..n-1 ordered by key, smallest first, ties by index. */
+export function argsort(keys: ArrayLike<number>): Int32Array {
+  const order = Int32Array.from({ length: keys.length }, (_, i) => i);
+  return order.sort((a, b) => keys[a] - keys[b] || a - b);
+}

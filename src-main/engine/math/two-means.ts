@@ -1,0 +1,97 @@
+/** 2-means clustering (Lloyd, k-means++ starts) of one class's activations: the majority group and the rest. */
+import { randomStream } from './random.ts';
+
+export interface TwoMeans {
+  /** 1 where the row belongs to the larger cluster; ties go to the cluster nearer to the overall mean. */
+  readonly inMajority: Uint8Array;
+  /** Share of rows in the larger cluster, 0.5..1. */
+  readonly majorityShare: number;
+  /** Distance of the two centroids over the mean within-cluster distance; 0 when the rows are all equal. */
+  readonly separation: number;
+}
+
+const restarts = 6;
+
+/** @param rows `[n, d]` row-major, n >= 1 */
+export function twoMeans(rows: ArrayLike<number>, n: number, d: number, seed: number): TwoMeans {
+  if (n < 2) return { inMajority: new Uint8Array(n).fill(1), majorityShare: 1, separation: 0 };
+  const random = randomStream(seed, 'two-means');
+  let best: { inertia: number; assignment: Uint8Array; centres: Float64Array } | null = null;
+  for (let restart = 0; restart < restarts; restart++) {
+    const centres = startCentres(rows, n, d, random.integer(n), random.uniform());
+    const run = lloyd(rows, n, d, centres);
+    if (best === null || run.inertia < best.inertia * (1 - 1e-9)) best = { ...run, centres };
+  }
+  const { assignment, centres } = best as NonNullable<typeof best>;
+  let ones = 0;
+  for (let i = 0; i < n; i++) ones += assignment[i];
+  const majority = ones * 2 > n ? 1 : ones * 2 < n ? 0 : nearerToMean(rows, n, d, centres);
+  const inMajority = Uint8Array.from(assignment, (cluster) => (cluster === majority ? 1 : 0));
+  const size = majority === 1 ? ones : n - ones;
+  let within = 0;
+  for (let i = 0; i < n; i++) within += Math.sqrt(squaredDistance(rows, i * d, centres, assignment[i] * d, d)) / n;
+  const between = Math.sqrt(squaredDistance(centres, 0, centres, d, d));
+  return { inMajority, majorityShare: size / n, separation: within > 0 ? between / within : 0 };
+}
+
+function startCentres(rows: ArrayLike<number>, n: number, d: number, first: number, pick: number): Float64Array {
+  const weights = new Float64Array(n);
+  let total = 0;
+  for (let i = 0; i < n; i++) total += weights[i] = squaredDistance(rows, i * d, rows, first * d, d);
+  let second = n - 1;
+  for (let i = 0, left = pick * total; i < n; i++) {
+    left -= weights[i];
+    if (left < 0) {
+      second = i;
+      break;
+    }
+  }
+  const centres = new Float64Array(2 * d);
+  for (let j = 0; j < d; j++) {
+    centres[j] = rows[first * d + j];
+    centres[d + j] = rows[second * d + j];
+  }
+  return centres;
+}
+
+/** Moves `centres` in place. */
+function lloyd(rows: ArrayLike<number>, n: number, d: number, centres: Float64Array): { inertia: number; assignment: Uint8Array } {
+  const assignment = new Uint8Array(n);
+  let inertia = Infinity;
+  for (let iteration = 0; iteration < 100; iteration++) {
+    let sum = 0;
+    for (let i = 0; i < n; i++) {
+      const zero = squaredDistance(rows, i * d, centres, 0, d);
+      const one = squaredDistance(rows, i * d, centres, d, d);
+      assignment[i] = one < zero ? 1 : 0;
+      sum += Math.min(zero, one);
+    }
+    if (sum >= inertia) break;
+    inertia = sum;
+    const counts = [0, 0];
+    const sums = new Float64Array(2 * d);
+    for (let i = 0; i < n; i++) {
+      counts[assignment[i]]++;
+      for (let j = 0; j < d; j++) sums[assignment[i] * d + j] += rows[i * d + j];
+    }
+    for (let c = 0; c < 2; c++) {
+      if (counts[c] > 0) for (let j = 0; j < d; j++) centres[c * d + j] = sums[c * d + j] / counts[c];
+    }
+  }
+  return { inertia, assignment };
+}
+
+function nearerToMean(rows: ArrayLike<number>, n: number, d: number, centres: Float64Array): 0 | 1 {
+  const mean = new Float64Array(d);
+  for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) mean[j] += rows[i * d + j] / n;
+  return squaredDistance(mean, 0, centres, d, d) < squaredDistance(mean, 0, centres, 0, d) ? 1 : 0;
+}
+
+function squaredDistance(a: ArrayLike<number>, aAt: number, b: ArrayLike<number>, bAt: number, d: number): number {
+  let sum = 0;
+  for (let j = 0; j < d; j++) {
+    const difference = a[aAt + j] - b[bAt + j];
+    sum += difference * difference;
+  }
+  return sum;
+}

@@ -1,0 +1,173 @@
+/**
+ * Every parameter of the method by dotted name: its default, what the presets change, and who chose its value.
+ * Sources: T-Core (Zhang et al., S&P 2025) where the paper states a value, RNP (Li et al., ICML 2023) for unlearning and
+ * recovering, our own experiments elsewhere (README, "Measured").
+ */
+import type { Preset } from '../../../src-shared/domain/run.ts';
+
+const defaults = {
+  /** Neighbours for the consistency rule; cut to 5 % of the smallest class. */
+  'sift.k': 20,
+  /** Share of each class reported as seeds, and the least number of them. */
+  'sift.alpha': 0.01,
+  'sift.minimum': 5,
+  /** "two-means" or "central-half". */
+  'sift.majority': 'two-means',
+  /** How many of the last taps decide; 0 = all taps. Taps at chance level never decide. */
+  'sift.lastTaps': 3,
+  /** A tap is at chance level when its own-class neighbour share is within this of chance. */
+  'sift.chanceMargin': 0.05,
+  /** Largest kNN reference; larger datasets use a stratified reference. */
+  'sift.reference': 20000,
+
+  /** "direct" (by TIS score) or "confusion" (confusion training). */
+  'expand.method': 'direct',
+  /** Share of each class in the first clean pool. */
+  'expand.share': 0.1,
+
+  'probe.epochs': 60,
+  'probe.learningRate': 1e-3,
+  'probe.batch': 128,
+  'probe.hidden': 128,
+
+  'unlearn.learningRate': 0.01,
+  'unlearn.momentum': 0.9,
+  'unlearn.decay': 5e-4,
+  'unlearn.clipNorm': 20,
+  'unlearn.epochs': 40,
+  /** Stop at this accuracy on the clean pool, or 1.5 x chance where that is higher. */
+  'unlearn.stopAccuracy': 0.2,
+
+  'recover.learningRate': 0.2,
+  'recover.momentum': 0.9,
+  'recover.lossWeight': 0.2,
+  'recover.epochs': 20,
+
+  /** rho: share of channels kept (chi). */
+  'filter.keep': 0.5,
+  /** "layer" or "global" ranking. */
+  'filter.scope': 'layer',
+  /** "masks" or "random" (a negative control, never for an audit). */
+  'filter.ranking': 'masks',
+  /** Start of psi: "fresh" or "kept" (a negative control, never for an audit). */
+  'filter.start': 'fresh',
+
+  'train.batch': 64,
+  'train.learningRate': 2e-3,
+  /** "adam" or "sgd". */
+  'train.optimiser': 'adam',
+  'train.decay': 0,
+  'augment.shift': 2,
+  'augment.flip': true,
+  /** Hidden units of the sanitized model's head; 0 = linear. */
+  'head.hidden': 0,
+
+  'warmup.epochs': 15,
+  /** Shares of the dataset aimed at by loss guidance, then by meta guidance; '' = none. */
+  'grow.loss': '0.25,0.5',
+  'grow.meta': '0.7',
+  'grow.epochs': 3,
+  'grow.cap': 0.7,
+  /** Class quota is share x min(n_c, this x median class size). */
+  'grow.quotaCap': 1.25,
+  /** Share of the first clean pool that is never trained on, and the accuracy drop that stops growth. */
+  'guard.share': 0.2,
+  'guard.drop': 0.03,
+  'final.epochs': 10,
+} as const;
+
+type Widen<T> = T extends number ? number : T extends boolean ? boolean : string;
+export type ParameterName = keyof typeof defaults;
+export type MethodParameters = { readonly [K in ParameterName]: Widen<(typeof defaults)[K]> };
+export type ChosenBy = 'default' | 'preset' | 'analyst';
+export type ResolvedParameters = Readonly<
+  Record<ParameterName, { readonly value: number | string | boolean; readonly chosenBy: ChosenBy }>
+>;
+
+const presets: Record<Preset, Partial<MethodParameters>> = {
+  quick: {
+    'probe.epochs': 30,
+    'unlearn.epochs': 10,
+    'recover.epochs': 6,
+    'warmup.epochs': 8,
+    'grow.epochs': 2,
+    'final.epochs': 5,
+  },
+  standard: {},
+  thorough: { 'warmup.epochs': 30, 'grow.loss': '0.2,0.3,0.4,0.5', 'grow.meta': '0.6,0.7', 'final.epochs': 20 },
+};
+
+const choices: Partial<Record<ParameterName, readonly string[]>> = {
+  'sift.majority': ['two-means', 'central-half'],
+  'expand.method': ['direct', 'confusion'],
+  'filter.scope': ['layer', 'global'],
+  'filter.ranking': ['masks', 'random'],
+  'filter.start': ['fresh', 'kept'],
+  'train.optimiser': ['adam', 'sgd'],
+};
+
+/** Parameters that must lie in 0..1. */
+const shares = new Set<ParameterName>([
+  'sift.alpha',
+  'expand.share',
+  'filter.keep',
+  'grow.cap',
+  'guard.share',
+  'guard.drop',
+  'unlearn.stopAccuracy',
+]);
+
+/**
+ * Defaults, changed by the preset, changed by the analyst.
+ * @throws RangeError naming the parameter when an override is unknown, of the wrong type or out of range
+ */
+export function resolveParameters(
+  preset: Preset,
+  overrides: Readonly<Record<string, number | string | boolean>> = {},
+): ResolvedParameters {
+  for (const name of Object.keys(overrides)) {
+    if (!Object.hasOwn(defaults, name)) throw new RangeError(`unknown parameter "${name}"`);
+  }
+  const resolved: Partial<Record<ParameterName, { value: number | string | boolean; chosenBy: ChosenBy }>> = {};
+  for (const name of Object.keys(defaults) as ParameterName[]) {
+    const override = overrides[name];
+    if (override !== undefined) {
+      check(name, override);
+      resolved[name] = { value: override, chosenBy: 'analyst' };
+    } else if (presets[preset][name] !== undefined) {
+      resolved[name] = { value: presets[preset][name], chosenBy: 'preset' };
+    } else {
+      resolved[name] = { value: defaults[name], chosenBy: 'default' };
+    }
+  }
+  return resolved as ResolvedParameters;
+}
+
+/** The bare values. */
+export function parameterValues(resolved: ResolvedParameters): MethodParameters {
+  return Object.fromEntries(Object.entries(resolved).map(([name, entry]) => [name, entry.value])) as MethodParameters;
+}
+
+/** "0.25,0.5" -> [0.25, 0.5]. */
+export function parseShares(text: string): number[] {
+  return text.split(',').filter((part) => part.trim() !== '').map(Number);
+}
+
+function check(name: ParameterName, value: number | string | boolean): void {
+  const wanted = typeof defaults[name];
+  if (typeof value !== wanted) {
+    throw new RangeError(`parameter "${name}" must be a ${wanted}, met ${JSON.stringify(value)}`);
+  }
+  const allowed = choices[name];
+  if (allowed && !allowed.includes(String(value))) {
+    throw new RangeError(`parameter "${name}" must be one of ${allowed.join(', ')}, met ${JSON.stringify(value)}`);
+  }
+  if (typeof value === 'number' && (!Number.isFinite(value) || value < 0 || (shares.has(name) && value > 1))) {
+    throw new RangeError(`parameter "${name}" must be ${shares.has(name) ? 'in 0..1' : 'at least 0'}, met ${value}`);
+  }
+  if (name === 'grow.loss' || name === 'grow.meta') {
+    const list = parseShares(String(value));
+    const rising = list.every((share, i) => share > 0 && share <= 1 && (i === 0 || share > list[i - 1]));
+    if (!rising) throw new RangeError(`parameter "${name}" must be rising shares in 0..1, met ${JSON.stringify(value)}`);
+  }
+}
