@@ -1,0 +1,65 @@
+/** Starts the engine process from Node. Electron has no fork (its fuse is off) and passes a spawner of its own. */
+import { fork } from 'node:child_process';
+import type { EngineProcess } from '../engine/jobs/client.ts';
+
+/** Starts one engine process. */
+export type EngineSpawner = () => EngineProcess;
+
+export interface ForkOptions {
+  readonly args?: readonly string[];
+  readonly execArgv?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Lines of stderr kept for a death notice, and characters of each. */
+const keptLines = 8;
+const keptCharacters = 400;
+
+/** @param entry path of the built engine entry (`out/main/engine.js`) */
+export function forkEngine(entry: string, options: ForkOptions = {}): EngineProcess {
+  const child = fork(entry, options.args ?? [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+  });
+  const lines: string[] = [];
+  let partial = '';
+  child.stderr?.setEncoding('utf8');
+  child.stderr?.on('data', (text: string) => {
+    const parts = (partial + text).split('\n');
+    partial = (parts.pop() ?? '').slice(-keptCharacters);
+    for (const line of parts) if (line.trim() !== '') lines.push(line.trim().slice(0, keptCharacters));
+    lines.splice(0, lines.length - keptLines);
+  });
+  let spawnFailure: Error | null = null;
+  child.on('error', (error) => {
+    spawnFailure ??= error;
+    lines.push(error.message);
+  });
+
+  return {
+    channel: {
+      send: (message) => {
+        // A broken pipe is followed by the exit event, which says more than the failed write would.
+        if (child.connected) child.send(message as never, () => {});
+      },
+      onMessage: (listener) => child.on('message', listener),
+    },
+    kill: () => void child.kill('SIGKILL'),
+    onExit: (listener) => {
+      let told = false;
+      const tell = (code: number | null, signal: string | null): void => {
+        if (told) return;
+        told = true;
+        listener({ code, signal });
+      };
+      // 'close' comes after stderr has been read to its end, so the last words are complete.
+      child.on('close', tell);
+      child.on('error', () => {
+        if (child.pid === undefined) tell(null, spawnFailure?.message ?? 'spawn failed');
+      });
+    },
+    lastWords: () => (partial.trim() === '' ? [...lines] : [...lines, partial.trim()]),
+  };
+}
