@@ -10,6 +10,20 @@ export interface Projection {
   readonly components: number;
   /** Variance along each component, descending. */
   readonly variances: Float64Array;
+  /** `[d]` and `[components, d]`: with these, a new row is projected by `projectRow`. */
+  readonly mean: Float64Array;
+  readonly basis: Float64Array;
+}
+
+/** Coordinates of the row that starts at `at` in `rows`, written to `out` (`[components]`). */
+export function projectRow(projection: Projection, rows: ArrayLike<number>, at: number, out: Float64Array): void {
+  const { mean, basis, components } = projection;
+  const d = mean.length;
+  for (let c = 0; c < components; c++) {
+    let sum = 0;
+    for (let j = 0; j < d; j++) sum += (rows[at + j] - mean[j]) * basis[c * d + j];
+    out[c] = sum;
+  }
 }
 
 /** @param rows float `[n, d]` row-major @param components wanted; cut to min(n - 1, d) */
@@ -49,7 +63,7 @@ export function principalComponents(rows: ArrayLike<number>, n: number, d: numbe
 
   const variances = new Float64Array(count);
   for (let i = 0; i < n; i++) for (let c = 0; c < count; c++) variances[c] += coordinates[i * count + c] ** 2 / n;
-  return { coordinates, components: count, variances };
+  return { coordinates, components: count, variances, mean, basis };
 }
 
 function orthonormalise(basis: Float64Array, count: number, d: number): void {

@@ -8,13 +8,28 @@ export interface TwoMeans {
   readonly majorityShare: number;
   /** Distance of the two centroids over the mean within-cluster distance; 0 when the rows are all equal. */
   readonly separation: number;
+  /** `[2, d]` and which of the two is the majority's. */
+  readonly centres: Float64Array;
+  readonly majority: 0 | 1;
+}
+
+/** Whether a row (`[d]`) lies nearer to the majority's centre. */
+export function isNearerToMajority(clusters: TwoMeans, row: Float64Array): boolean {
+  const d = row.length;
+  const zero = squaredDistance(row, 0, clusters.centres, 0, d);
+  const one = squaredDistance(row, 0, clusters.centres, d, d);
+  return (one < zero ? 1 : 0) === clusters.majority;
 }
 
 const restarts = 6;
 
 /** @param rows `[n, d]` row-major, n >= 1 */
 export function twoMeans(rows: ArrayLike<number>, n: number, d: number, seed: number): TwoMeans {
-  if (n < 2) return { inMajority: new Uint8Array(n).fill(1), majorityShare: 1, separation: 0 };
+  if (n < 2) {
+    const centres = new Float64Array(2 * d);
+    for (let j = 0; j < d * n; j++) centres[j] = centres[d + j] = rows[j];
+    return { inMajority: new Uint8Array(n).fill(1), majorityShare: 1, separation: 0, centres, majority: 0 };
+  }
   const random = randomStream(seed, 'two-means');
   let best: { inertia: number; assignment: Uint8Array; centres: Float64Array } | null = null;
   for (let restart = 0; restart < restarts; restart++) {
@@ -25,13 +40,13 @@ export function twoMeans(rows: ArrayLike<number>, n: number, d: number, seed: nu
   const { assignment, centres } = best as NonNullable<typeof best>;
   let ones = 0;
   for (let i = 0; i < n; i++) ones += assignment[i];
-  const majority = ones * 2 > n ? 1 : ones * 2 < n ? 0 : nearerToMean(rows, n, d, centres);
+  const majority: 0 | 1 = ones * 2 > n ? 1 : ones * 2 < n ? 0 : nearerToMean(rows, n, d, centres);
   const inMajority = Uint8Array.from(assignment, (cluster) => (cluster === majority ? 1 : 0));
   const size = majority === 1 ? ones : n - ones;
   let within = 0;
   for (let i = 0; i < n; i++) within += Math.sqrt(squaredDistance(rows, i * d, centres, assignment[i] * d, d)) / n;
   const between = Math.sqrt(squaredDistance(centres, 0, centres, d, d));
-  return { inMajority, majorityShare: size / n, separation: within > 0 ? between / within : 0 };
+  return { inMajority, majorityShare: size / n, separation: within > 0 ? between / within : 0, centres, majority };
 }
 
 function startCentres(rows: ArrayLike<number>, n: number, d: number, first: number, pick: number): Float64Array {
@@ -55,7 +70,12 @@ function startCentres(rows: ArrayLike<number>, n: number, d: number, first: numb
 }
 
 /** Moves `centres` in place. */
-function lloyd(rows: ArrayLike<number>, n: number, d: number, centres: Float64Array): { inertia: number; assignment: Uint8Array } {
+function lloyd(
+  rows: ArrayLike<number>,
+  n: number,
+  d: number,
+  centres: Float64Array,
+): { inertia: number; assignment: Uint8Array } {
   const assignment = new Uint8Array(n);
   let inertia = Infinity;
   for (let iteration = 0; iteration < 100; iteration++) {

@@ -150,7 +150,10 @@ export function parameterValues(resolved: ResolvedParameters): MethodParameters 
 
 /** "0.25,0.5" -> [0.25, 0.5]. */
 export function parseShares(text: string): number[] {
-  return text.split(',').filter((part) => part.trim() !== '').map(Number);
+  return text
+    .split(',')
+    .filter((part) => part.trim() !== '')
+    .map(Number);
 }
 
 function check(name: ParameterName, value: number | string | boolean): void {
@@ -168,6 +171,7 @@ function check(name: ParameterName, value: number | string | boolean): void {
   if (name === 'grow.loss' || name === 'grow.meta') {
     const list = parseShares(String(value));
     const rising = list.every((share, i) => share > 0 && share <= 1 && (i === 0 || share > list[i - 1]));
-    if (!rising) throw new RangeError(`parameter "${name}" must be rising shares in 0..1, met ${JSON.stringify(value)}`);
+    if (!rising)
+      throw new RangeError(`parameter "${name}" must be rising shares in 0..1, met ${JSON.stringify(value)}`);
   }
 }

@@ -1,0 +1,80 @@
+/** What a stage gets from the outside, and what the whole pipeline gives back. */
+import type { RunEvent, Stage, PoolRound } from '../../../src-shared/domain/run.ts';
+import type { ChannelFacts, SampleColumns, SiftingFacts } from '../../../src-shared/domain/result.ts';
+import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
+import type { Graph } from '../graph/ir.ts';
+import type { StepJournal } from '../journal.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { SampleSource } from '../samples.ts';
+import type { MethodParameters } from './parameters.ts';
+
+export interface EncoderOptions {
+  readonly inputSize: readonly [number, number] | null;
+  readonly mean: readonly number[] | null;
+  readonly std: readonly number[] | null;
+  readonly representation: string | null;
+}
+
+export interface PipelineContext {
+  readonly provider: Provider;
+  /** The stranger's file, imported. */
+  readonly graph: Graph;
+  readonly encoderOptions: EncoderOptions;
+  readonly samples: SampleSource;
+  /** Samples that repeat an earlier one exactly; they are scored but never picked as seeds. */
+  readonly duplicates: Int32Array;
+  readonly parameters: MethodParameters;
+  readonly seed: number;
+  readonly journal: StepJournal;
+  readonly inputDigests: { readonly encoder: string; readonly dataset: string };
+  emit(event: RunEvent): void;
+  readonly signal: AbortSignal;
+}
+
+export interface EncoderSummary {
+  readonly family: string;
+  readonly input: { readonly channels: number; readonly height: number; readonly width: number };
+  readonly representation: { readonly tensor: string; readonly dim: number; readonly how: string };
+  readonly taps: readonly { readonly id: string; readonly label: string; readonly channels: number }[];
+  readonly restoredNorms: number;
+}
+
+export interface PipelineResult {
+  readonly encoder: EncoderSummary;
+  readonly sifting: SiftingFacts;
+  readonly channels: ChannelFacts;
+  readonly rounds: readonly PoolRound[];
+  readonly columns: SampleColumns;
+  readonly outcome: {
+    readonly guardSamples: number;
+    readonly probeAccuracy: number;
+    readonly sanitizedAccuracy: number;
+  };
+  readonly verdict: AuditVerdict;
+  /** Input `pixels` [N,C,H,W] in 0..1, output `logits` [N,classes]; ready to be written. */
+  readonly sanitized: Graph;
+  /** Digest of the last committed step. */
+  readonly digest: string;
+}
+
+/** Reports done/total of a stage with rate and time left, from a clock that never runs backwards. */
+export function progressOf(
+  context: Pick<PipelineContext, 'emit'>,
+  stage: Stage,
+  unit: string,
+): (done: number, total: number) => void {
+  const start = performance.now();
+  return (done, total) => {
+    const seconds = (performance.now() - start) / 1000;
+    const rate = done > 0 && seconds > 0.2 ? done / seconds : null;
+    context.emit({
+      type: 'progress',
+      stage,
+      done,
+      total,
+      unit,
+      rate,
+      etaSeconds: rate === null ? null : (total - done) / rate,
+    });
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * Reads every tap of the untrusted encoder for all samples and scores the two rules of TIS.
+ *
+ * Up to `sift.reference` samples the whole dataset is its own reference. Beyond that a stratified reference is kept in
+ * memory and the rest streams past it, so memory grows with the reference, not with the dataset.
+ */
+import { createNeighbourIndex, type NeighbourIndex } from '../math/knn.ts';
+import { mean } from '../math/statistics.ts';
+import { principalComponents, projectRow } from '../math/pca.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { SampleSource } from '../samples.ts';
+import { sweep, tapGraph } from './features.ts';
+import {
+  fitMajority,
+  nearestOwnRank,
+  ownClassShare,
+  stratifiedReference,
+  type Majority,
+  type MajorityRule,
+} from './sift.ts';
+
+export interface TapScores {
+  /** `[taps][samples]`, all taps, in network order. */
+  readonly consistency: readonly Float32Array[];
+  readonly majority: readonly Uint8Array[];
+  /** TED's rank of the nearest own-class neighbour, capped at k; for the report. */
+  readonly ownRank: readonly Uint8Array[];
+  /** Mean own-class share per tap. */
+  readonly neighbourShares: readonly number[];
+  /** `[taps][classes]`. */
+  readonly splits: readonly (readonly { share: number; separation: number }[])[];
+  /** Two principal components of each tap, `[taps][samples * 2]`. */
+  readonly plane: readonly Float32Array[];
+  readonly k: number;
+}
+
+export interface TapScoreOptions {
+  readonly k: number;
+  readonly referenceLimit: number;
+  readonly rule: MajorityRule;
+  readonly batch: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+export async function scoreTaps(
+  provider: Provider,
+  encoder: Encoder,
+  samples: SampleSource,
+  options: TapScoreOptions,
+): Promise<TapScores> {
+  const classes = samples.classes.length;
+  const reference = stratifiedReference(samples.labels, classes, options.referenceLimit);
+  const referencePosition = new Int32Array(samples.count).fill(-1);
+  reference.forEach((sample, position) => (referencePosition[sample] = position));
+  const classSizes = new Float64Array(classes);
+  for (const sample of reference) classSizes[samples.labels[sample]]++;
+  const smallest = Math.min(...classSizes.filter((size) => size > 0));
+  const k = Math.max(1, Math.min(options.k, Math.ceil(0.05 * smallest), reference.length - 1));
+
+  const compiled = await provider.compile(tapGraph(encoder), { dims: { N: options.batch } });
+  const whole = reference.length === samples.count;
+  const total = whole ? samples.count : reference.length + samples.count;
+  const held = encoder.taps.map((tap) => new Float32Array(reference.length * tap.channels));
+  try {
+    await sweep(compiled, {
+      samples,
+      indices: reference,
+      batch: options.batch,
+      signal: options.signal,
+      onProgress: (done) => options.onProgress(done, total),
+      onBatch: (outputs, at) => encoder.taps.forEach((tap, t) => held[t].set(outputs[tap.id], at * tap.channels)),
+    });
+    const scorers: TapScorer[] = [];
+    for (const [t, tap] of encoder.taps.entries()) {
+      scorers.push(
+        await createTapScorer(provider, held[t], tap.channels, { samples, reference, classSizes, k, options }),
+      );
+    }
+    try {
+      if (whole) {
+        for (const [t, tap] of encoder.taps.entries()) {
+          for (let at = 0; at < samples.count; at += queryBlock) {
+            const count = Math.min(queryBlock, samples.count - at);
+            const rows = held[t].subarray(at * tap.channels, (at + count) * tap.channels);
+            await scorers[t].score(rows, at, count, referencePosition);
+          }
+        }
+      } else {
+        await sweep(compiled, {
+          samples,
+          indices: null,
+          batch: options.batch,
+          signal: options.signal,
+          onProgress: (done) => options.onProgress(reference.length + done, total),
+          onBatch: async (outputs, at, count) => {
+            for (const [t, tap] of encoder.taps.entries()) {
+              await scorers[t].score(outputs[tap.id], at, count, referencePosition);
+            }
+          },
+        });
+      }
+    } finally {
+      for (const scorer of scorers) await scorer.dispose();
+    }
+    return {
+      consistency: scorers.map((scorer) => scorer.consistency),
+      majority: scorers.map((scorer) => scorer.majority),
+      ownRank: scorers.map((scorer) => scorer.ownRank),
+      neighbourShares: scorers.map((scorer) => mean(scorer.consistency)),
+      splits: scorers.map((scorer) => scorer.splits),
+      plane: scorers.map((scorer) => scorer.plane),
+      k,
+    };
+  } finally {
+    await compiled.dispose();
+  }
+}
+
+const queryBlock = 1000;
+
+interface TapScorer {
+  readonly consistency: Float32Array;
+  readonly majority: Uint8Array;
+  readonly ownRank: Uint8Array;
+  readonly plane: Float32Array;
+  readonly splits: readonly { share: number; separation: number }[];
+  /** Scores rows `[count, d]` of the samples `at .. at + count - 1`. */
+  score(rows: Float32Array, at: number, count: number, referencePosition: Int32Array): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+async function createTapScorer(
+  provider: Provider,
+  rows: Float32Array,
+  d: number,
+  facts: {
+    samples: SampleSource;
+    reference: Int32Array;
+    classSizes: Float64Array;
+    k: number;
+    options: TapScoreOptions;
+  },
+): Promise<TapScorer> {
+  const { samples, reference, classSizes, k, options } = facts;
+  const { labels } = samples;
+  const groups = fitGroups(rows, d, reference, labels, samples.classes.length, options);
+  const index: NeighbourIndex = await createNeighbourIndex(provider, rows, d, { k });
+  const projection = principalComponents(rows, reference.length, d, 2);
+  const point = new Float64Array(projection.components);
+  const consistency = new Float32Array(samples.count);
+  const majority = new Uint8Array(samples.count);
+  const ownRank = new Uint8Array(samples.count);
+  const plane = new Float32Array(samples.count * 2);
+  const neighbourLabels = new Int32Array(k);
+  return {
+    consistency,
+    majority,
+    ownRank,
+    plane,
+    splits: groups.map((group) => ({ share: group?.share ?? 1, separation: group?.separation ?? 0 })),
+    async score(queries, at, count, referencePosition) {
+      const { neighbours } = await index.query(queries, count, referencePosition.subarray(at, at + count));
+      for (let i = 0; i < count; i++) {
+        const sample = at + i;
+        for (let j = 0; j < k; j++) neighbourLabels[j] = labels[reference[neighbours[i * k + j]]];
+        consistency[sample] = ownClassShare(neighbourLabels, labels[sample], classSizes);
+        ownRank[sample] = Math.min(255, nearestOwnRank(neighbourLabels, labels[sample]));
+        majority[sample] = groups[labels[sample]]?.contains(queries, i * d) ? 1 : 0;
+        projectRow(projection, queries, i * d, point);
+        plane[2 * sample] = point[0];
+        plane[2 * sample + 1] = point.length > 1 ? point[1] : 0;
+      }
+    },
+    dispose: () => index.dispose(),
+  };
+}
+
+/** One majority per class, fitted to the class's rows of the reference; null for a class without any. */
+function fitGroups(
+  rows: Float32Array,
+  d: number,
+  reference: Int32Array,
+  labels: Int32Array,
+  classes: number,
+  options: TapScoreOptions,
+): (Majority | null)[] {
+  const positions: number[][] = Array.from({ length: classes }, () => []);
+  reference.forEach((sample, position) => positions[labels[sample]].push(position));
+  return positions.map((list) => {
+    if (list.length === 0) return null;
+    const own = new Float32Array(list.length * d);
+    list.forEach((position, i) => own.set(rows.subarray(position * d, (position + 1) * d), i * d));
+    return fitMajority(own, list.length, d, options.rule, options.seed);
+  });
+}

@@ -1,0 +1,258 @@
+/**
+ * Topological Invariance Sifting (T-Core, section "TIS"): a credible sample lies with the majority of its class
+ * (majority rule) and among neighbours of its own class (consistency rule), layer after layer. No sample, label or
+ * layer is trusted beforehand; the best are kept instead of the worst thrown away.
+ *
+ * This file holds the rules on numbers; `sift-features.ts` reads the activations.
+ */
+import { median, mean } from '../math/statistics.ts';
+import { principalComponents, projectRow, type Projection } from '../math/pca.ts';
+import { isNearerToMajority, twoMeans, type TwoMeans } from '../math/two-means.ts';
+import type { ClassWarning } from '../../../src-shared/domain/result.ts';
+
+export type MajorityRule = 'two-means' | 'central-half';
+
+/** Decides for one class in one tap whether an activation lies with the majority. */
+export interface Majority {
+  contains(rows: ArrayLike<number>, at: number): boolean;
+  /** Larger group's share and the distance between the groups (2-means only; 1 and 0 for the central half). */
+  readonly share: number;
+  readonly separation: number;
+}
+
+const majorityComponents = 10;
+
+/** Fits the majority rule to the activations `[n, d]` of one class. */
+export function fitMajority(rows: Float32Array, n: number, d: number, rule: MajorityRule, seed: number): Majority {
+  switch (rule) {
+    case 'two-means': {
+      const projection: Projection = principalComponents(rows, n, d, majorityComponents);
+      const clusters: TwoMeans = twoMeans(projection.coordinates, n, projection.components, seed);
+      const point = new Float64Array(projection.components);
+      return {
+        contains(source, at) {
+          projectRow(projection, source, at, point);
+          return isNearerToMajority(clusters, point);
+        },
+        share: clusters.majorityShare,
+        separation: clusters.separation,
+      };
+    }
+    case 'central-half': {
+      const centre = new Float64Array(d);
+      const column = new Float64Array(n);
+      for (let j = 0; j < d; j++) {
+        for (let i = 0; i < n; i++) column[i] = rows[i * d + j];
+        centre[j] = median(column);
+      }
+      const distances = new Float64Array(n);
+      for (let i = 0; i < n; i++) distances[i] = squaredDistanceTo(centre, rows, i * d);
+      const limit = median(distances);
+      return { contains: (source, at) => squaredDistanceTo(centre, source, at) <= limit, share: 1, separation: 0 };
+    }
+  }
+}
+
+function squaredDistanceTo(centre: Float64Array, rows: ArrayLike<number>, at: number): number {
+  let sum = 0;
+  for (let j = 0; j < centre.length; j++) sum += (rows[at + j] - centre[j]) ** 2;
+  return sum;
+}
+
+/**
+ * Own-class share among the neighbours, each neighbour weighted by one over its class's size in the reference, so that
+ * big classes gain nothing: in 0..1, chance = 1 / classes.
+ */
+export function ownClassShare(
+  neighbourLabels: ArrayLike<number>,
+  label: number,
+  classSizes: ArrayLike<number>,
+): number {
+  let own = 0;
+  let all = 0;
+  for (let j = 0; j < neighbourLabels.length; j++) {
+    const weight = 1 / classSizes[neighbourLabels[j]];
+    all += weight;
+    if (neighbourLabels[j] === label) own += weight;
+  }
+  return all > 0 ? own / all : 0;
+}
+
+/** Which taps decide: not at chance level, and of those the last `last` (0 = all). Falls back to the best single tap. */
+export function decidingTaps(
+  neighbourShares: readonly number[],
+  chance: number,
+  options: { chanceMargin: number; last: number },
+): { used: boolean[]; reasons: string[] } {
+  const informative = neighbourShares.map((share) => share > chance + options.chanceMargin);
+  const candidates = neighbourShares.map((_, tap) => tap).filter((tap) => informative[tap]);
+  const chosen = new Set(options.last > 0 ? candidates.slice(-options.last) : candidates);
+  const reasons = neighbourShares.map((_, tap) => {
+    if (chosen.has(tap)) return 'decides';
+    return informative[tap] ? 'before the last deciding taps' : 'neighbourhoods at chance level';
+  });
+  return { used: neighbourShares.map((_, tap) => chosen.has(tap)), reasons };
+}
+
+/** Scores of the two rules, `[taps][samples]`, for the taps that decide. */
+export interface RuleScores {
+  /** Consistency: own-class share among neighbours, 0..1. */
+  readonly consistency: readonly Float32Array[];
+  /** Majority: 1 or 0. */
+  readonly majority: readonly Uint8Array[];
+}
+
+export interface Selection {
+  /** Mean over deciding taps, `[samples]`. */
+  readonly majority: Float32Array;
+  readonly consistency: Float32Array;
+  /** What samples were ranked by within their class, `[samples]`. */
+  readonly score: Float32Array;
+  /** Sample indices, ascending. */
+  readonly seeds: Int32Array;
+  readonly pool: Int32Array;
+  readonly warnings: readonly ClassWarning[];
+  /** Classes whose majority cannot be trusted and that were ranked by their worst-tap consistency instead. */
+  readonly uncertainClasses: readonly number[];
+}
+
+export interface SelectionOptions {
+  readonly alpha: number;
+  readonly poolShare: number;
+  readonly minimum: number;
+  /** Share and separation of the 2-means groups, `[deciding taps][classes]`. */
+  readonly splits: readonly (readonly { share: number; separation: number }[])[];
+  /** Samples that repeat an earlier one exactly; never picked. */
+  readonly duplicates: ReadonlySet<number>;
+  readonly classNames: readonly string[];
+}
+
+/**
+ * Ranks every class by majority x consistency and takes its best `alpha` as seeds and best `poolShare` as first clean
+ * pool: the same fraction of each given class, at least `minimum`, at most half of the class. Ties go to the lower index.
+ */
+export function selectSeeds(scores: RuleScores, labels: Int32Array, options: SelectionOptions): Selection {
+  const n = labels.length;
+  const taps = scores.consistency.length;
+  const majority = new Float32Array(n);
+  const consistency = new Float32Array(n);
+  const worst = new Float32Array(n).fill(taps > 0 ? 1 : 0);
+  for (let tap = 0; tap < taps; tap++) {
+    for (let i = 0; i < n; i++) {
+      majority[i] += scores.majority[tap][i] / taps;
+      consistency[i] += scores.consistency[tap][i] / taps;
+      worst[i] = Math.min(worst[i], scores.consistency[tap][i]);
+    }
+  }
+  const score = majority.map((value, i) => value * consistency[i]);
+  const members = membersByClass(labels, options.classNames.length, options.duplicates);
+  const medianSize = median(members.filter((list) => list.length > 0).map((list) => list.length));
+  const warnings: ClassWarning[] = [];
+  const uncertainClasses: number[] = [];
+  const seeds: number[] = [];
+  const pool: number[] = [];
+
+  members.forEach((list, classIndex) => {
+    const className = options.classNames[classIndex];
+    const warn = (code: string, message: string): void => {
+      warnings.push({ classIndex, className, code, message });
+    };
+    if (list.length === 0) {
+      warn('empty', `Class "${className}" has no sample and was not examined.`);
+      return;
+    }
+    const uncertain = inspectClass(list, classIndex, { majority, consistency, medianSize, options, warn });
+    if (uncertain) {
+      uncertainClasses.push(classIndex);
+      for (const i of list) score[i] = worst[i];
+    }
+    const open = list.filter((i) => worst[i] > 0);
+    let ranked = open;
+    if (open.length < Math.min(options.minimum, list.length)) {
+      ranked = list;
+      warn(
+        'no-gated-sample',
+        `In class "${className}" hardly any sample has a neighbour of its own class in every tap.`,
+      );
+    }
+    const best = ranked.slice().sort((a, b) => score[b] - score[a] || a - b);
+    const limit = Math.max(1, Math.floor(list.length / 2));
+    const take = (share: number): number[] =>
+      best.slice(0, Math.min(limit, Math.max(options.minimum, Math.ceil(share * list.length))));
+    seeds.push(...take(options.alpha));
+    pool.push(...take(options.poolShare));
+    if (list.length < 2 * options.minimum) {
+      warn('tiny', `Class "${className}" has only ${list.length} samples: its seeds are half of it at most.`);
+    }
+  });
+  const ascending = (list: number[]): Int32Array => Int32Array.from(list).sort();
+  return { majority, consistency, score, seeds: ascending(seeds), pool: ascending(pool), warnings, uncertainClasses };
+}
+
+/** Warns of what makes the majority rule fail; true when the class must not be ranked by it. */
+function inspectClass(
+  list: readonly number[],
+  classIndex: number,
+  facts: {
+    majority: Float32Array;
+    consistency: Float32Array;
+    medianSize: number;
+    options: SelectionOptions;
+    warn: (code: string, message: string) => void;
+  },
+): boolean {
+  const { options, warn } = facts;
+  const className = options.classNames[classIndex];
+  const oversized = list.length > 1.5 * facts.medianSize;
+  if (oversized) {
+    warn(
+      'oversized',
+      `Class "${className}" has ${list.length} samples, the median class ${facts.medianSize}: all-to-one poison inflates its target.`,
+    );
+  }
+  const balanced = options.splits.filter((tap) => tap[classIndex].separation >= 2 && tap[classIndex].share < 0.65);
+  const evenly = options.splits.length > 0 && balanced.length * 2 > options.splits.length;
+  if (evenly) {
+    warn(
+      'balanced-split',
+      `Class "${className}" falls into two groups of similar size in most taps: either could be the poison.`,
+    );
+  }
+  const byConsistency = list.slice().sort((a, b) => facts.consistency[b] - facts.consistency[a] || a - b);
+  const picks = byConsistency.slice(0, Math.max(options.minimum, Math.ceil(options.poolShare * list.length)));
+  const outside = mean(picks.map((i) => (facts.majority[i] < 0.5 ? 1 : 0)));
+  const disagree = outside > 0.5;
+  if (disagree) {
+    warn(
+      'rules-disagree',
+      `In class "${className}" ${Math.round(100 * outside)} % of the most consistent samples lie outside the majority group.`,
+    );
+  }
+  return disagree || (evenly && oversized);
+}
+
+function membersByClass(labels: Int32Array, classes: number, duplicates: ReadonlySet<number>): number[][] {
+  const members: number[][] = Array.from({ length: classes }, () => []);
+  labels.forEach((label, i) => {
+    if (!duplicates.has(i)) members[label].push(i);
+  });
+  return members;
+}
+
+/** Rank (0-based) of the nearest own-class neighbour among the k nearest, k when there is none (TED's statistic, capped). */
+export function nearestOwnRank(neighbourLabels: ArrayLike<number>, label: number): number {
+  for (let j = 0; j < neighbourLabels.length; j++) if (neighbourLabels[j] === label) return j;
+  return neighbourLabels.length;
+}
+
+/** Stratified reference of at most `limit` samples: the same share of each class, chosen evenly along the index. */
+export function stratifiedReference(labels: Int32Array, classes: number, limit: number): Int32Array {
+  if (labels.length <= limit) return Int32Array.from(labels, (_, i) => i);
+  const members = membersByClass(labels, classes, new Set());
+  const chosen: number[] = [];
+  for (const list of members) {
+    const want = Math.min(list.length, Math.max(1, Math.floor((limit * list.length) / labels.length)));
+    for (let i = 0; i < want; i++) chosen.push(list[Math.floor((i * list.length) / want)]);
+  }
+  return Int32Array.from(chosen).sort();
+}

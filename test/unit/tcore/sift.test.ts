@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest';
+import { randomStream } from '../../../src-main/engine/math/random.ts';
+import {
+  decidingTaps,
+  nearestOwnRank,
+  ownClassShare,
+  selectSeeds,
+  stratifiedReference,
+  type Selection,
+  type SelectionOptions,
+} from '../../../src-main/engine/tcore/sift.ts';
+import { gaussianTap, scoreToy, type ToyTap } from './toy.ts';
+
+const classes = 3;
+const perClass = 100;
+
+/** 3 classes; the last tenth (or `clump` samples) of class 2 sits near class 0 in tap 1 and alone in tap 2. */
+function poisonedToy(clump: number): { taps: ToyTap[]; labels: Int32Array; poison: Set<number> } {
+  const labels = Int32Array.from({ length: classes * perClass }, (_, i) => Math.floor(i / perClass));
+  const poison = new Set<number>();
+  for (let i = 0; i < clump; i++) poison.add(classes * perClass - 1 - i);
+  const corner = (c: number): number[] => [c === 0 ? 6 : 0, c === 1 ? 6 : 0, c === 2 ? 6 : 0, 0];
+  const early = [...labels].map((label, i) => (poison.has(i) ? corner(0) : corner(label)));
+  const late = [...labels].map((label, i) => (poison.has(i) ? [0, 0, 6, 9] : corner(label)));
+  return { taps: [gaussianTap(early, 1, 1, 'early'), gaussianTap(late, 1, 1, 'late')], labels, poison };
+}
+
+function select(taps: ToyTap[], labels: Int32Array, options: Partial<SelectionOptions> = {}): Selection {
+  const names = Array.from({ length: Math.max(...labels) + 1 }, (_, c) => `class ${c}`);
+  const { scores, splits } = scoreToy(taps, labels, names.length, 5);
+  return selectSeeds(scores, labels, {
+    alpha: 0.05,
+    poolShare: 0.3,
+    minimum: 5,
+    splits,
+    duplicates: new Set(),
+    classNames: names,
+    ...options,
+  });
+}
+
+describe('topological invariance sifting', () => {
+  it('picks no sample of a minority clump that is a stranger early and alone late', () => {
+    const { taps, labels, poison } = poisonedToy(10);
+    const { pool, seeds } = select(taps, labels);
+    expect([...pool].filter((i) => poison.has(i))).toEqual([]);
+    expect([...seeds].filter((i) => poison.has(i))).toEqual([]);
+    expect(seeds.length).toBe(15);
+    expect(pool.length).toBe(90);
+  });
+
+  it('lets a tight clump in when the majority rule is taken away', () => {
+    const { labels, poison } = poisonedToy(10);
+    const centres = [...labels].map((label, i) => (poison.has(i) ? [30, 30] : [3 * label, 0]));
+    const loose = gaussianTap(centres, 1.5, 1, 'overlapping classes');
+    const { scores, splits } = scoreToy([loose], labels, classes, 5);
+    const blind = { ...scores, majority: scores.majority.map((column) => column.map(() => 1)) };
+    const options = {
+      alpha: 0.05,
+      poolShare: 0.1,
+      minimum: 5,
+      splits,
+      duplicates: new Set<number>(),
+      classNames: ['a', 'b', 'c'],
+    };
+    const leaks = (selection: Selection) => [...selection.pool].filter((i) => poison.has(i)).length;
+    expect(leaks(selectSeeds(blind, labels, options))).toBeGreaterThan(0);
+    expect(leaks(selectSeeds(scores, labels, options))).toBe(0);
+  });
+
+  it('does not depend on the order of the samples', () => {
+    const { taps, labels } = poisonedToy(10);
+    const order = randomStream(5, 'order').permutation(labels.length);
+    const shuffled = taps.map(({ rows, d }) => {
+      const moved = new Float32Array(rows.length);
+      order.forEach((from, to) => moved.set(rows.subarray(from * d, (from + 1) * d), to * d));
+      return { rows: moved, d };
+    });
+    const straight = select(taps, labels).score;
+    const mixed = select(
+      shuffled,
+      Int32Array.from(order, (i) => labels[i]),
+    ).score;
+    const equal = [...order].filter((from, to) => Math.abs(straight[from] - mixed[to]) < 1e-6).length;
+    // 2-means starts at random rows: a sample on the border between its two groups may change sides.
+    expect(equal).toBeGreaterThanOrEqual(labels.length * 0.97);
+  });
+
+  it('does not depend on the scale of a tap', () => {
+    const { taps, labels } = poisonedToy(10);
+    const scaled = [taps[0], { rows: taps[1].rows.map((value) => value * 64), d: taps[1].d }];
+    expect([...select(scaled, labels).pool]).toEqual([...select(taps, labels).pool]);
+  });
+
+  it('keeps random labels on 5 % of the data out of the seeds', () => {
+    const { taps, labels } = poisonedToy(0);
+    const random = randomStream(2, 'noise');
+    const noisy = Int32Array.from(labels);
+    const wrong = new Set<number>();
+    while (wrong.size < 15) wrong.add(random.integer(labels.length));
+    for (const i of wrong) noisy[i] = (labels[i] + 1 + random.integer(2)) % 3;
+    const { seeds, pool } = select(taps, noisy);
+    expect([...seeds].filter((i) => wrong.has(i)).length).toBe(0);
+    expect([...pool].filter((i) => wrong.has(i)).length / pool.length).toBeLessThan(0.005 * 3);
+  });
+
+  it('gives every class its quota, a tiny one half of itself, and says so', () => {
+    const { taps, labels } = poisonedToy(0);
+    const small = Int32Array.from(labels);
+    const keep = [...labels.keys()].filter((i) => labels[i] !== 2 || i % 25 === 0);
+    const cut = taps.map(({ rows, d }) => ({
+      d,
+      rows: Float32Array.from(keep.flatMap((i) => [...rows.subarray(i * d, (i + 1) * d)])),
+    }));
+    const { seeds, warnings } = select(
+      cut,
+      Int32Array.from(keep, (i) => small[i]),
+    );
+    const counts = [0, 1, 2].map((c) => [...seeds].filter((i) => small[keep[i]] === c).length);
+    expect(counts).toEqual([5, 5, 2]);
+    expect(warnings.filter((warning) => warning.code === 'tiny').map((warning) => warning.classIndex)).toEqual([2]);
+  });
+
+  it('never picks an exact duplicate', () => {
+    const { taps, labels } = poisonedToy(0);
+    const first = select(taps, labels);
+    const { pool } = select(taps, labels, { duplicates: new Set(first.seeds) });
+    expect([...pool].filter((i) => [...first.seeds].includes(i))).toEqual([]);
+  });
+
+  it('warns and stops trusting the majority when the clump outnumbers the class', () => {
+    const { taps, labels } = poisonedToy(0);
+    const added = 140;
+    const corner = [0, 0, 6, 9];
+    const late = gaussianTap(
+      Array.from({ length: added }, () => corner),
+      1,
+      3,
+      'extra',
+    );
+    const strangers = gaussianTap(
+      Array.from({ length: added }, (_, i) => (i % 2 ? [6, 0, 0, 0] : [0, 6, 0, 0])),
+      1,
+      3,
+      'strangers',
+    );
+    const grown = [
+      { rows: Float32Array.from([...taps[0].rows, ...strangers.rows]), d: 4 },
+      { rows: Float32Array.from([...taps[1].rows, ...late.rows]), d: 4 },
+    ];
+    const all = Int32Array.from([...labels, ...new Array<number>(added).fill(2)]);
+    const { warnings, uncertainClasses, pool } = select(grown, all);
+    expect(uncertainClasses).toEqual([2]);
+    expect(warnings.some((warning) => warning.classIndex === 2 && warning.code === 'oversized')).toBe(true);
+    const leaked = [...pool].filter((i) => i >= labels.length).length;
+    const taken = [...pool].filter((i) => all[i] === 2).length;
+    expect(leaked / taken).toBeLessThan(added / (added + perClass));
+  });
+});
+
+describe('the rules on numbers', () => {
+  it('weights neighbours by class size, so that chance is the same for every class', () => {
+    expect(ownClassShare([0, 0, 0, 1], 1, [300, 100])).toBeCloseTo(0.5, 12);
+    expect(ownClassShare([1, 1], 0, [10, 10])).toBe(0);
+  });
+
+  it('leaves out taps at chance level and takes the last of the others', () => {
+    const { used, reasons } = decidingTaps([0.12, 0.3, 0.5, 0.6, 0.7], 0.1, { chanceMargin: 0.05, last: 3 });
+    expect(used).toEqual([false, false, true, true, true]);
+    expect(reasons[0]).toContain('chance');
+    expect(decidingTaps([0.12, 0.3], 0.1, { chanceMargin: 0.05, last: 0 }).used).toEqual([false, true]);
+  });
+
+  it('says k when no neighbour is of the own class', () => {
+    expect(nearestOwnRank([2, 1, 0], 0)).toBe(2);
+    expect(nearestOwnRank([2, 1, 1], 0)).toBe(3);
+  });
+
+  it('cuts a stratified reference with every class in it', () => {
+    const labels = Int32Array.from({ length: 1000 }, (_, i) => (i % 100 === 0 ? 1 : 0));
+    const reference = stratifiedReference(labels, 2, 100);
+    expect(reference.length).toBeLessThanOrEqual(101);
+    expect([...reference].some((i) => labels[i] === 1)).toBe(true);
+  });
+});
