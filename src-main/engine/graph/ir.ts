@@ -9,13 +9,7 @@ export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uin
 
 /** Typed array that holds a dtype: float16 travels as Uint16Array bit patterns, bool as Uint8Array of 0/1. */
 export type TensorData =
-  | Float32Array
-  | Float64Array
-  | Uint16Array
-  | BigInt64Array
-  | Int32Array
-  | Uint8Array
-  | Int8Array;
+  Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array | Int8Array;
 
 /** Dense, row-major. `data.length` equals the product of `dims`; a scalar has `dims = []`. */
 export interface Tensor {
