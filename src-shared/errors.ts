@@ -152,6 +152,16 @@ export const errorCatalogue = {
     means: "Nothing was started; two runs would share the processors and neither would keep its time.",
     todo: "Wait for it to end or cancel it.",
   },
+  "not-a-project": {
+    text: "The folder or file is not a Coresift project.",
+    means: "Nothing was opened or changed.",
+    todo: "Give the folder that holds `project.sqlite`, or leave --project out to start a new one.",
+  },
+  "project-not-writable": {
+    text: "The project cannot be written to.",
+    means: "Nothing was changed; it can still be read and verified.",
+    todo: "Check the permissions, or copy the project to a disk that can be written.",
+  },
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;
