@@ -42,6 +42,26 @@ export const errorCatalogue = {
     means: "The dataset was not examined.",
     todo: "Give an image folder with one folder per class, an IDX pair, CIFAR-10 binary files or a CSV manifest.",
   },
+  "dataset-malformed": {
+    text: "The dataset contradicts itself.",
+    means: "The dataset was not examined; a file made to confuse readers looks like this too.",
+    todo: "The message names the place; ask for a fresh copy and keep this one as evidence.",
+  },
+  "dataset-too-large": {
+    text: "The dataset is above a limit of the reader.",
+    means: "The dataset was not examined.",
+    todo: "Raise the limit named in the message if you trust the size.",
+  },
+  "image-unreadable": {
+    text: "The image cannot be read.",
+    means: "This image was left out and is listed by name; the others were examined.",
+    todo: "Open it in a viewer; save it again as PNG, JPEG, BMP or WebP if it is worth keeping.",
+  },
+  "safetensors-malformed": {
+    text: "The safetensors file breaks the rules of its format.",
+    means: "Nothing was read from it.",
+    todo: "Ask for a fresh export; keep this file as evidence.",
+  },
   "labels-missing": {
     text: "The dataset has images but no labels.",
     means: "Sifting compares labels, so nothing could be examined.",
