@@ -1,5 +1,9 @@
-/** 2-means clustering (Lloyd, k-means++ starts) of one class's activations: the majority group and the rest. */
-import { randomStream } from './random.ts';
+/**
+ * 2-means clustering (Lloyd) of one class's activations: the majority group and the rest.
+ *
+ * Starts come from the geometry (each of the first coordinates cut at 0, and the farthest row against the rest), so the
+ * result does not depend on the order of the rows. Rows are expected centred, leading components first (`pca.ts`).
+ */
 
 export interface TwoMeans {
   /** 1 where the row belongs to the larger cluster; ties go to the cluster nearer to the overall mean. */
@@ -21,19 +25,17 @@ export function isNearerToMajority(clusters: TwoMeans, row: Float64Array): boole
   return (one < zero ? 1 : 0) === clusters.majority;
 }
 
-const restarts = 6;
+const startCoordinates = 5;
 
 /** @param rows `[n, d]` row-major, n >= 1 */
-export function twoMeans(rows: ArrayLike<number>, n: number, d: number, seed: number): TwoMeans {
+export function twoMeans(rows: ArrayLike<number>, n: number, d: number): TwoMeans {
   if (n < 2) {
     const centres = new Float64Array(2 * d);
     for (let j = 0; j < d * n; j++) centres[j] = centres[d + j] = rows[j];
     return { inMajority: new Uint8Array(n).fill(1), majorityShare: 1, separation: 0, centres, majority: 0 };
   }
-  const random = randomStream(seed, 'two-means');
   let best: { inertia: number; assignment: Uint8Array; centres: Float64Array } | null = null;
-  for (let restart = 0; restart < restarts; restart++) {
-    const centres = startCentres(rows, n, d, random.integer(n), random.uniform());
+  for (const centres of startCentres(rows, n, d)) {
     const run = lloyd(rows, n, d, centres);
     if (best === null || run.inertia < best.inertia * (1 - 1e-9)) best = { ...run, centres };
   }
@@ -49,22 +51,35 @@ export function twoMeans(rows: ArrayLike<number>, n: number, d: number, seed: nu
   return { inMajority, majorityShare: size / n, separation: within > 0 ? between / within : 0, centres, majority };
 }
 
-function startCentres(rows: ArrayLike<number>, n: number, d: number, first: number, pick: number): Float64Array {
-  const weights = new Float64Array(n);
-  let total = 0;
-  for (let i = 0; i < n; i++) total += weights[i] = squaredDistance(rows, i * d, rows, first * d, d);
-  let second = n - 1;
-  for (let i = 0, left = pick * total; i < n; i++) {
-    left -= weights[i];
-    if (left < 0) {
-      second = i;
-      break;
+function startCentres(rows: ArrayLike<number>, n: number, d: number): Float64Array[] {
+  const starts: Float64Array[] = [];
+  for (let axis = 0; axis < Math.min(d, startCoordinates); axis++) {
+    starts.push(meansOfParts(rows, n, d, (i) => (rows[i * d + axis] > 0 ? 1 : 0)));
+  }
+  const origin = new Float64Array(d);
+  let farthest = 0;
+  let distance = -1;
+  for (let i = 0; i < n; i++) {
+    const own = squaredDistance(rows, i * d, origin, 0, d);
+    if (own > distance) {
+      distance = own;
+      farthest = i;
     }
   }
+  const extreme = new Float64Array(2 * d);
+  for (let j = 0; j < d; j++) extreme[d + j] = rows[farthest * d + j];
+  starts.push(extreme);
+  return starts;
+}
+
+/** Mean of the rows of part 0 and of part 1, `[2, d]`; an empty part keeps the origin. */
+function meansOfParts(rows: ArrayLike<number>, n: number, d: number, part: (i: number) => number): Float64Array {
   const centres = new Float64Array(2 * d);
-  for (let j = 0; j < d; j++) {
-    centres[j] = rows[first * d + j];
-    centres[d + j] = rows[second * d + j];
+  const counts = [0, 0];
+  for (let i = 0; i < n; i++) counts[part(i)]++;
+  for (let i = 0; i < n; i++) {
+    const own = part(i);
+    for (let j = 0; j < d; j++) centres[own * d + j] += rows[i * d + j] / counts[own];
   }
   return centres;
 }
@@ -88,15 +103,9 @@ function lloyd(
     }
     if (sum >= inertia) break;
     inertia = sum;
-    const counts = [0, 0];
-    const sums = new Float64Array(2 * d);
-    for (let i = 0; i < n; i++) {
-      counts[assignment[i]]++;
-      for (let j = 0; j < d; j++) sums[assignment[i] * d + j] += rows[i * d + j];
-    }
-    for (let c = 0; c < 2; c++) {
-      if (counts[c] > 0) for (let j = 0; j < d; j++) centres[c * d + j] = sums[c * d + j] / counts[c];
-    }
+    const occupied = assignment.some((own) => own !== assignment[0]);
+    if (!occupied) break;
+    centres.set(meansOfParts(rows, n, d, (i) => assignment[i]));
   }
   return { inertia, assignment };
 }

@@ -40,7 +40,6 @@ export interface TapScoreOptions {
   readonly referenceLimit: number;
   readonly rule: MajorityRule;
   readonly batch: number;
-  readonly seed: number;
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -193,6 +192,6 @@ function fitGroups(
     if (list.length === 0) return null;
     const own = new Float32Array(list.length * d);
     list.forEach((position, i) => own.set(rows.subarray(position * d, (position + 1) * d), i * d));
-    return fitMajority(own, list.length, d, options.rule, options.seed);
+    return fitMajority(own, list.length, d, options.rule);
   });
 }

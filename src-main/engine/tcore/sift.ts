@@ -23,11 +23,11 @@ export interface Majority {
 const majorityComponents = 10;
 
 /** Fits the majority rule to the activations `[n, d]` of one class. */
-export function fitMajority(rows: Float32Array, n: number, d: number, rule: MajorityRule, seed: number): Majority {
+export function fitMajority(rows: Float32Array, n: number, d: number, rule: MajorityRule): Majority {
   switch (rule) {
     case 'two-means': {
       const projection: Projection = principalComponents(rows, n, d, majorityComponents);
-      const clusters: TwoMeans = twoMeans(projection.coordinates, n, projection.components, seed);
+      const clusters: TwoMeans = twoMeans(projection.coordinates, n, projection.components);
       const point = new Float64Array(projection.components);
       return {
         contains(source, at) {
@@ -228,7 +228,9 @@ function inspectClass(
       `In class "${className}" ${Math.round(100 * outside)} % of the most consistent samples lie outside the majority group.`,
     );
   }
-  return disagree || (evenly && oversized);
+  // A class is ranked without the majority rule only when it is about twice as big as it should be: a minority clump can
+  // make itself the most consistent part of a class and so fake the disagreement, but not without adding samples.
+  return (disagree || evenly) && list.length >= 1.8 * facts.medianSize;
 }
 
 function membersByClass(labels: Int32Array, classes: number, duplicates: ReadonlySet<number>): number[][] {

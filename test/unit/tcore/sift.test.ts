@@ -14,11 +14,11 @@ import { gaussianTap, scoreToy, type ToyTap } from './toy.ts';
 const classes = 3;
 const perClass = 100;
 
-/** 3 classes; the last tenth (or `clump` samples) of class 2 sits near class 0 in tap 1 and alone in tap 2. */
+/** 3 classes; the first `clump` samples of class 2 sit near class 0 in tap 1 and alone in tap 2. */
 function poisonedToy(clump: number): { taps: ToyTap[]; labels: Int32Array; poison: Set<number> } {
   const labels = Int32Array.from({ length: classes * perClass }, (_, i) => Math.floor(i / perClass));
   const poison = new Set<number>();
-  for (let i = 0; i < clump; i++) poison.add(classes * perClass - 1 - i);
+  for (let i = 0; i < clump; i++) poison.add((classes - 1) * perClass + i);
   const corner = (c: number): number[] => [c === 0 ? 6 : 0, c === 1 ? 6 : 0, c === 2 ? 6 : 0, 0];
   const early = [...labels].map((label, i) => (poison.has(i) ? corner(0) : corner(label)));
   const late = [...labels].map((label, i) => (poison.has(i) ? [0, 0, 6, 9] : corner(label)));
@@ -81,9 +81,7 @@ describe('topological invariance sifting', () => {
       shuffled,
       Int32Array.from(order, (i) => labels[i]),
     ).score;
-    const equal = [...order].filter((from, to) => Math.abs(straight[from] - mixed[to]) < 1e-6).length;
-    // 2-means starts at random rows: a sample on the border between its two groups may change sides.
-    expect(equal).toBeGreaterThanOrEqual(labels.length * 0.97);
+    [...order].forEach((from, to) => expect(mixed[to]).toBeCloseTo(straight[from], 6));
   });
 
   it('does not depend on the scale of a tap', () => {

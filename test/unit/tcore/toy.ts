@@ -67,7 +67,7 @@ export function scoreToy(
       const members = [...labels.keys()].filter((i) => labels[i] === c);
       const rows = new Float32Array(members.length * tap.d);
       members.forEach((i, at) => rows.set(tap.rows.subarray(i * tap.d, (i + 1) * tap.d), at * tap.d));
-      return fitMajority(rows, members.length, tap.d, rule, 1);
+      return fitMajority(rows, members.length, tap.d, rule);
     });
     majority.push(Uint8Array.from(labels, (label, i) => (groups[label].contains(tap.rows, i * tap.d) ? 1 : 0)));
     splits.push(groups.map(({ share, separation }) => ({ share, separation })));
