@@ -1,0 +1,50 @@
+/** Values of command line options, checked early: each error names the option and what was met. */
+import { ExpectedError } from '../../../src-shared/failure.ts';
+
+function wrong(option: string, wanted: string, met: string): ExpectedError {
+  return new ExpectedError('usage', `${option} wants ${wanted}, met ${JSON.stringify(met)}.`);
+}
+
+/** "32x32" -> [32, 32] (height, width), each in 1..4096. */
+export function parseSize(text: string): readonly [number, number] {
+  const match = /^(\d{1,4})x(\d{1,4})$/.exec(text);
+  const height = Number(match?.[1]);
+  const width = Number(match?.[2]);
+  if (match === null || height < 1 || width < 1 || height > 4096 || width > 4096) {
+    throw wrong('--input-size', 'HEIGHTxWIDTH in pixels, e.g. 32x32', text);
+  }
+  return [height, width];
+}
+
+/** "0.49,0.48,0.45" -> numbers, one per channel (1 to 4 of them). */
+export function parseChannelValues(option: '--mean' | '--std', text: string): readonly number[] {
+  const parts = text.split(',').map((part) => part.trim());
+  const values = parts.map(Number);
+  const good = parts.length <= 4 && parts.every((part, i) => part !== '' && Number.isFinite(values[i]));
+  if (!good) throw wrong(option, 'one number per channel, e.g. 0.49,0.48,0.45', text);
+  if (option === '--std' && values.some((value) => value <= 0)) throw wrong(option, 'numbers above 0', text);
+  return values;
+}
+
+/** An integer in 0..2^53-1, the range the random streams take. */
+export function parseSeed(text: string): number {
+  const seed = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!Number.isSafeInteger(seed)) throw wrong('--seed', 'a whole number from 0 to 9007199254740991', text);
+  return seed;
+}
+
+export function parsePort(text: string): number {
+  const port = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(port >= 0 && port <= 65535)) throw wrong('--port', 'a port from 0 to 65535', text);
+  return port;
+}
+
+/** "grow.cap=0.6" -> ["grow.cap", 0.6]; numbers and true/false are recognised, anything else is text. */
+export function parseOverride(text: string): readonly [string, number | string | boolean] {
+  const at = text.indexOf('=');
+  if (at < 1) throw wrong('--set', 'NAME=VALUE, e.g. grow.cap=0.6', text);
+  const value = text.slice(at + 1);
+  if (value === 'true' || value === 'false') return [text.slice(0, at), value === 'true'];
+  const number = Number(value);
+  return [text.slice(0, at), value.trim() !== '' && Number.isFinite(number) ? number : value];
+}

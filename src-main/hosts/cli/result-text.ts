@@ -1,0 +1,94 @@
+/** What a finished audit says on stdout: the verdict in a sentence, the evidence, what was not looked at, where the files are. */
+import { relative } from 'node:path';
+import type { AuditResult } from '../../../src-shared/domain/result.ts';
+import type { Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
+import { visibleName } from '../../../src-shared/text.ts';
+
+export interface WrittenFile {
+  readonly path: string;
+  readonly purpose: string;
+}
+
+const words: Record<Verdict, string> = {
+  trusted: 'TRUSTED',
+  suspicious: 'SUSPICIOUS',
+  inconclusive: 'INCONCLUSIVE',
+  'not-examined': 'NOT EXAMINED',
+};
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+function evidenceText(evidence: Finding['evidence']): string {
+  return Object.entries(evidence)
+    .map(([name, value]) => {
+      const shown =
+        typeof value === 'number'
+          ? number(value)
+          : typeof value === 'string'
+            ? visibleName(value)
+            : value.map(number).join(' ');
+      return `${name} ${shown}`;
+    })
+    .join(', ');
+}
+
+const number = (value: number): string => String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
+
+function findingLines(title: string, finding: Finding): string[] {
+  const confidence = finding.confidence === null ? '' : `, confidence ${finding.confidence.toFixed(2)}`;
+  const lines = [`${title}: ${words[finding.verdict]}${confidence}`, `  ${visibleName(finding.claim)}`];
+  const evidence = evidenceText(finding.evidence);
+  if (evidence !== '') lines.push(`  Evidence: ${evidence}`);
+  if (finding.wouldChange !== '') lines.push(`  What would change this: ${visibleName(finding.wouldChange)}`);
+  return lines;
+}
+
+/** One sentence: the first line a reader sees. */
+export function verdictSentence(result: AuditResult): string {
+  const { encoder, dataset, notExamined } = result.verdict;
+  const bad = [
+    encoder.verdict === 'suspicious' ? 'the encoder' : null,
+    dataset.verdict === 'suspicious' ? 'the dataset' : null,
+  ].filter((name) => name !== null);
+  if (bad.length > 0) return `Do not trust ${bad.join(' and ')} as given; use the sanitized model.`;
+  if (encoder.verdict === 'trusted' && dataset.verdict === 'trusted' && notExamined.length === 0) {
+    return 'Nothing suspicious was found in the encoder or the dataset.';
+  }
+  return 'Nothing suspicious was found in what was examined, but not everything could be judged; see below.';
+}
+
+/**
+ * @param suspects length of the suspect list
+ * @param cwd folder that paths are shown relative to
+ */
+export function resultText(result: AuditResult, suspects: number, files: readonly WrittenFile[], cwd: string): string {
+  const { verdict, outcome, sifting, dataset } = result;
+  const lines: string[] = [verdictSentence(result), ''];
+  lines.push(...findingLines(`Encoder ${visibleName(result.encoder.file)}`, verdict.encoder), '');
+  lines.push(...findingLines(`Dataset ${visibleName(dataset.path)}`, verdict.dataset), '');
+  const classes = verdict.classes.filter((finding) => finding.verdict !== 'trusted');
+  for (const finding of classes) lines.push(...findingLines(`Class ${visibleName(finding.name ?? '')}`, finding), '');
+
+  lines.push(
+    `Sanitized model: accuracy ${percent(outcome.sanitizedAccuracy)} on ${outcome.guardSamples} held-out clean samples ` +
+      `(undefended probe ${percent(outcome.probeAccuracy)}).`,
+    `Sifted ${sifting.seeds} seeds and a clean pool of ${sifting.pool} from ${dataset.samples} samples.`,
+  );
+  if (suspects === 1) lines.push('1 sample is on the suspect list (sifted-set.csv).');
+  if (suspects > 1) lines.push(`${suspects} samples are on the suspect list (sifted-set.csv).`);
+
+  if (verdict.notExamined.length > 0) {
+    lines.push('', 'Not examined:');
+    for (const item of verdict.notExamined) {
+      lines.push(`  ${visibleName(item.what)}: ${visibleName(item.detail)} [${visibleName(item.reason)}]`);
+    }
+  }
+  lines.push('', 'Files:');
+  const shown = files.map((file) => {
+    const local = relative(cwd, file.path);
+    return { path: local.startsWith('..') ? file.path : local, purpose: file.purpose };
+  });
+  const width = Math.max(0, ...shown.map((file) => file.path.length));
+  for (const file of shown) lines.push(`  ${file.path.padEnd(width)}  ${file.purpose}`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import {
+  parseChannelValues,
+  parseOverride,
+  parsePort,
+  parseSeed,
+  parseSize,
+} from '../../../src-main/hosts/cli/options.ts';
+import { ExpectedError } from '../../../src-shared/failure.ts';
+
+function usageError(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof ExpectedError && error.code === 'usage') return error.detail;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('--input-size', () => {
+  it('is height x width', () => expect(parseSize('28x32')).toEqual([28, 32]));
+  for (const text of ['28', '28x', 'x28', '0x5', '28X28', '-1x3', '5000x5', '28x28x3', ''])
+    it(`refuses ${JSON.stringify(text)} by name`, () => {
+      expect(usageError(() => parseSize(text))).toContain(`--input-size`);
+      expect(usageError(() => parseSize(text))).toContain(JSON.stringify(text));
+    });
+});
+
+describe('--mean and --std', () => {
+  it('are one number per channel', () => expect(parseChannelValues('--mean', '0.5, 0,-1e-2')).toEqual([0.5, 0, -0.01]));
+  for (const text of ['', '0.5,', 'a', '1,2,3,4,5', 'NaN', 'Infinity'])
+    it(`refuse ${JSON.stringify(text)}`, () =>
+      expect(usageError(() => parseChannelValues('--mean', text))).toContain('--mean'));
+  it('refuse a deviation of zero', () =>
+    expect(usageError(() => parseChannelValues('--std', '0.2,0'))).toContain('above 0'));
+});
+
+describe('--seed and --port', () => {
+  it('take whole numbers in range', () => {
+    expect(parseSeed('9007199254740991')).toBe(9007199254740991);
+    expect(parsePort('0')).toBe(0);
+  });
+  for (const text of ['-1', '1.5', '9007199254740992', 'x', '', '1e3'])
+    it(`--seed refuses ${JSON.stringify(text)}`, () => expect(usageError(() => parseSeed(text))).toContain('--seed'));
+  for (const text of ['65536', '-1', 'http', ''])
+    it(`--port refuses ${JSON.stringify(text)}`, () => expect(usageError(() => parsePort(text))).toContain('--port'));
+});
+
+describe('--set', () => {
+  it('tells numbers, truth values and text apart', () => {
+    expect(parseOverride('grow.cap=0.6')).toEqual(['grow.cap', 0.6]);
+    expect(parseOverride('augment.flip=false')).toEqual(['augment.flip', false]);
+    expect(parseOverride('grow.loss=0.2,0.4')).toEqual(['grow.loss', '0.2,0.4']);
+    expect(parseOverride('grow.meta=')).toEqual(['grow.meta', '']);
+  });
+  it('refuses what has no name', () => expect(usageError(() => parseOverride('=1'))).toContain('--set'));
+});
