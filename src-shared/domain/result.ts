@@ -13,7 +13,11 @@ export interface EncoderFacts {
   readonly parameters: number;
   readonly family: string;
   readonly input: { readonly channels: number; readonly height: number; readonly width: number };
-  readonly normalisation: { readonly mean: readonly number[] | null; readonly std: readonly number[] | null; readonly source: string };
+  readonly normalisation: {
+    readonly mean: readonly number[] | null;
+    readonly std: readonly number[] | null;
+    readonly source: string;
+  };
   readonly representation: { readonly tensor: string; readonly dim: number; readonly how: string };
   readonly taps: readonly { readonly id: string; readonly label: string; readonly channels: number }[];
   readonly restoredNorms: number;
@@ -52,7 +56,12 @@ export interface SiftingFacts {
   readonly rule: string;
   readonly seeds: number;
   readonly pool: number;
-  readonly perClass: readonly { readonly className: string; readonly samples: number; readonly seeds: number; readonly pool: number }[];
+  readonly perClass: readonly {
+    readonly className: string;
+    readonly samples: number;
+    readonly seeds: number;
+    readonly pool: number;
+  }[];
   readonly warnings: readonly ClassWarning[];
 }
 
@@ -105,5 +114,7 @@ export interface AuditResult {
   };
   readonly verdict: AuditVerdict;
   /** Every method parameter by dotted name, with who chose it. */
-  readonly parameters: Readonly<Record<string, { readonly value: number | string | boolean; readonly chosenBy: 'default' | 'preset' | 'analyst' }>>;
+  readonly parameters: Readonly<
+    Record<string, { readonly value: number | string | boolean; readonly chosenBy: 'default' | 'preset' | 'analyst' }>
+  >;
 }

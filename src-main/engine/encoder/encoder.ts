@@ -37,7 +37,12 @@ export interface ChannelLayer {
   /** Parameters whose slices are kept (chi) or re-initialised (psi) with the channel; first entry = the filter weights. */
   readonly rows: readonly ChannelRows[];
   /** The batch normalisation right behind a conv layer (its parameter names), where there is one. */
-  readonly norm: { readonly scale: string; readonly bias: string; readonly mean: string; readonly variance: string } | null;
+  readonly norm: {
+    readonly scale: string;
+    readonly bias: string;
+    readonly mean: string;
+    readonly variance: string;
+  } | null;
 }
 
 export interface Encoder {

@@ -1,0 +1,56 @@
+/** Builds everything into out/: main (three entries, ESM), preload (one CommonJS file, as the sandbox wants it), renderer. */
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'electron-vite';
+
+const at = (path: string): string => new URL(`../${path}`, import.meta.url).pathname;
+
+export default defineConfig({
+  main: {
+    root: at('src-main'),
+    build: {
+      outDir: at('out/main'),
+      emptyOutDir: true,
+      target: 'node24',
+      minify: false,
+      sourcemap: true,
+      externalizeDeps: true,
+      lib: {
+        formats: ['es'],
+        entry: {
+          electron: at('src-main/hosts/electron/main.ts'),
+          cli: at('src-main/hosts/cli/main.ts'),
+          engine: at('src-main/audit/engine-process.ts'),
+        },
+      },
+      rolldownOptions: { output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' } },
+    },
+  },
+  preload: {
+    root: at('src-main'),
+    build: {
+      outDir: at('out/preload'),
+      emptyOutDir: true,
+      target: 'node24',
+      minify: false,
+      externalizeDeps: false,
+      lib: { formats: ['cjs'], entry: { index: at('src-main/hosts/electron/preload.ts') } },
+      rolldownOptions: { external: ['electron'], output: { entryFileNames: '[name].cjs' } },
+    },
+  },
+  renderer: {
+    root: at('src-renderer'),
+    base: '/',
+    publicDir: false,
+    plugins: [svelte({ configFile: false, compilerOptions: { runes: true } })],
+    build: {
+      outDir: at('out/renderer'),
+      emptyOutDir: true,
+      target: 'chrome140',
+      minify: true,
+      modulePreload: { polyfill: false },
+      assetsInlineLimit: 0,
+      reportCompressedSize: true,
+      rolldownOptions: { input: at('src-renderer/index.html') },
+    },
+  },
+});
