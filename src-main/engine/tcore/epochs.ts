@@ -1,0 +1,91 @@
+/** Epochs over an index set: shuffling, batching, augmentation and feeding of a compiled training step. */
+import { CancelledError } from '../../../src-shared/failure.ts';
+import type { Tensor } from '../graph/ir.ts';
+import { randomStream } from '../math/random.ts';
+import type { CompiledGraph } from '../providers/provider.ts';
+import type { SampleSource } from '../samples.ts';
+import { augment, type AugmentOptions } from './augment.ts';
+
+export interface EpochOptions {
+  readonly samples: SampleSource;
+  /** Samples to train on; every one is seen once, and some of the first again where the last batch is short. */
+  readonly indices: ArrayLike<number>;
+  readonly batch: number;
+  readonly classes: number;
+  /** Label to teach for a sample; the given one when left out. */
+  readonly labelOf?: (sample: number, step: number) => number;
+  readonly augment: AugmentOptions | null;
+  readonly seed: number;
+  /** Names the random numbers of this epoch: "grow/3/epoch/1". */
+  readonly stream: string;
+  /** Learning rate at a step of this epoch. */
+  readonly rate: (step: number, steps: number) => number;
+  readonly signal: AbortSignal;
+}
+
+export interface EpochOutcome {
+  /** Means over the epoch's batches, of the values before each step. */
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly steps: number;
+}
+
+/**
+ * Runs one epoch of `step`, whose inputs are `pixels` [B,C,H,W], `target` [B,classes] (one-hot) and `learningRate`
+ * (scalar), and whose outputs contain `loss` (scalar) and `logits` [B,classes].
+ */
+export async function trainEpoch(step: CompiledGraph, options: EpochOptions): Promise<EpochOutcome> {
+  const { samples, indices, batch, classes } = options;
+  const [channels, height, width] = samples.shape;
+  const random = randomStream(options.seed, options.stream);
+  const order = random.permutation(indices.length);
+  const steps = Math.max(1, Math.ceil(indices.length / batch));
+  const pixels = new Float32Array(batch * channels * height * width);
+  const target = new Float32Array(batch * classes);
+  const chosen = new Int32Array(batch);
+  const taught = new Int32Array(batch);
+  let lossSum = 0;
+  let correct = 0;
+  for (let at = 0; at < steps; at++) {
+    if (options.signal.aborted) throw new CancelledError();
+    for (let i = 0; i < batch; i++) chosen[i] = indices[order[(at * batch + i) % order.length]];
+    samples.read(chosen, pixels);
+    if (options.augment !== null) augment(pixels, batch, samples.shape, options.augment, random);
+    target.fill(0);
+    for (let i = 0; i < batch; i++) {
+      taught[i] = options.labelOf ? options.labelOf(chosen[i], at) : samples.labels[chosen[i]];
+      target[i * classes + taught[i]] = 1;
+    }
+    const outputs = await step.run({
+      pixels: { dtype: 'float32', dims: [batch, channels, height, width], data: pixels },
+      target: { dtype: 'float32', dims: [batch, classes], data: target },
+      learningRate: scalar(options.rate(at, steps)),
+    });
+    lossSum += (outputs.loss.data as Float32Array)[0];
+    correct += countCorrect(outputs.logits.data as Float32Array, taught, classes);
+  }
+  return { loss: lossSum / steps, accuracy: correct / (steps * batch), steps };
+}
+
+export function scalar(value: number): Tensor {
+  return { dtype: 'float32', dims: [], data: Float32Array.of(value) };
+}
+
+function countCorrect(logits: Float32Array, labels: Int32Array, classes: number): number {
+  let correct = 0;
+  for (let i = 0; i < labels.length; i++) if (argmax(logits, i * classes, classes) === labels[i]) correct++;
+  return correct;
+}
+
+/** Position (0-based) of the largest of `count` values from `at`; the first on a tie. */
+export function argmax(values: ArrayLike<number>, at: number, count: number): number {
+  let best = 0;
+  for (let c = 1; c < count; c++) if (values[at + c] > values[at + best]) best = c;
+  return best;
+}
+
+/** Cosine schedule from `peak` to 0 over `epochs` epochs, as a rate function for epoch number `epoch`. */
+export function cosineRate(peak: number, epoch: number, epochs: number): (step: number, steps: number) => number {
+  return (step, steps) => 0.5 * peak * (1 + Math.cos((Math.PI * (epoch + step / steps)) / epochs));
+}
+
