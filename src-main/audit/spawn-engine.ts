@@ -23,6 +23,10 @@ export function forkEngine(entry: string, options: ForkOptions = {}): EngineProc
     ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
     ...(options.env === undefined ? {} : { env: options.env }),
   });
+  // A host that exits in the middle of a run takes the engine with it, even one stuck in a long computation.
+  const killWithHost = (): void => void child.kill('SIGKILL');
+  process.once('exit', killWithHost);
+  child.once('exit', () => process.off('exit', killWithHost));
   const lines: string[] = [];
   let partial = '';
   child.stderr?.setEncoding('utf8');

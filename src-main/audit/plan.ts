@@ -1,0 +1,58 @@
+/** What a run will do, about how long it takes and how much memory: shown before it starts, never used to decide. */
+import { parseShares, type MethodParameters } from '../engine/tcore/parameters.ts';
+
+export interface PlanInput {
+  readonly parameters: MethodParameters;
+  readonly samples: number;
+  readonly classes: number;
+  /** Values of one image, C x H x W. */
+  readonly pixels: number;
+  /** Weights of the encoder. */
+  readonly weights: number;
+  /** Images a second through the encoder, measured on this machine. */
+  readonly forwardRate: number;
+}
+
+export interface Plan {
+  readonly seconds: number;
+  readonly stages: readonly { readonly stage: string; readonly seconds: number }[];
+  readonly peakBytes: number;
+}
+
+/** A training step costs five to eleven forward passes of the same images (engine.md's table); the middle. */
+const trainingCost = 7;
+/** Node, onnxruntime and its arena before any data, bytes; measured on Linux. */
+const baseBytes = 220e6;
+
+/** Seconds and bytes are rough: they come from counting images that pass through the encoder, forward and in training. */
+export function planAudit(input: PlanInput): Plan {
+  const { parameters: p, samples, forwardRate } = input;
+  const forward = (images: number): number => images / forwardRate;
+  const training = (images: number): number => (trainingCost * images) / forwardRate;
+  const pool = p['expand.share'] * samples;
+
+  const shares = [...parseShares(p['grow.loss']), ...parseShares(p['grow.meta'])].filter((share) => share <= p['grow.cap']);
+  const grown = shares.reduce((sum, share) => sum + share, 0) * samples;
+  const largest = (shares.at(-1) ?? p['expand.share']) * samples;
+  const stages = [
+    { stage: 'probe', seconds: forward(samples) + (p['probe.epochs'] * samples) / 20_000 },
+    { stage: 'sift', seconds: forward(samples) + (samples * samples) / 4e8 },
+    { stage: 'unlearn', seconds: training(p['unlearn.epochs'] * pool) },
+    { stage: 'recover', seconds: training(p['recover.epochs'] * pool) },
+    { stage: 'warm-up', seconds: training(p['warmup.epochs'] * pool) },
+    { stage: 'grow', seconds: training(p['grow.epochs'] * grown) + forward(samples * shares.length) },
+    { stage: 'final', seconds: training(p['final.epochs'] * largest) },
+    { stage: 'export', seconds: 2 + forward(samples) },
+  ];
+  const batch = Math.max(p['train.batch'], p['probe.batch']);
+  // Weights, gradients and two moments, kept by the provider and once more while a step is committed.
+  const weightBytes = input.weights * 4 * 8;
+  // Activations of a step are a few dozen times its pixels in nets that widen as they shrink.
+  const activationBytes = batch * input.pixels * 4 * 60;
+  const featureBytes = samples * 4 * 1024;
+  return {
+    seconds: stages.reduce((sum, stage) => sum + stage.seconds, 0),
+    stages,
+    peakBytes: baseBytes + weightBytes + activationBytes + featureBytes,
+  };
+}
