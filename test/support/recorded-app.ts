@@ -1,0 +1,455 @@
+/**
+ * An app in memory that plays a recorded audit: for tests of hosts and pages, which must not depend on compute. Its
+ * numbers have the shape of a real run of the sample project; nothing of it ships.
+ */
+import sharp from 'sharp';
+import type { App, AppProcedures, Handlers, NumberedEvent, RunDetail, SampleTable } from '../../src-shared/contract.ts';
+import type { AuditResult } from '../../src-shared/domain/result.ts';
+import { auditRequest } from '../../src-shared/domain/request.ts';
+import {
+  stages,
+  type AuditRequest,
+  type PoolRound,
+  type RunEvent,
+  type RunSummary,
+} from '../../src-shared/domain/run.ts';
+import type { AuditVerdict, Finding } from '../../src-shared/domain/verdict.ts';
+import { CancelledError, ExpectedError } from '../../src-shared/failure.ts';
+
+const classNames = [
+  't-shirt',
+  'trouser',
+  'pullover',
+  'dress',
+  'coat',
+  'sandal',
+  'shirt',
+  'sneaker',
+  'bag',
+  'ankle boot',
+];
+const samplesPerClass = 200;
+const samples = classNames.length * samplesPerClass;
+const target = 9;
+
+/** Mulberry32: enough for pictures. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const rounds: readonly PoolRound[] = [0.1, 0.16, 0.24, 0.33, 0.42, 0.5, 0.58, 0.65, 0.7].map((share, round) => ({
+  round,
+  guidance: round === 0 ? 'seeds' : round === 8 ? 'final' : round < 5 ? 'loss' : 'meta',
+  share,
+  size: Math.round(share * samples),
+  perClass: classNames.map(() => Math.round(share * samplesPerClass)),
+  admitted: Math.round(0.08 * samples),
+  removed: round * 3,
+  guardAccuracy: 0.71 + 0.02 * round - (round === 6 ? 0.03 : 0),
+  loss: 1.1 * 0.8 ** round,
+  stopped: round === 8 ? 'cap reached' : null,
+}));
+
+export function recordedTable(): SampleTable {
+  const next = random(7);
+  const gauss = (): number => Math.sqrt(-2 * Math.log(next() || 1e-9)) * Math.cos(2 * Math.PI * next());
+  const columns = {
+    index: new Int32Array(samples),
+    label: new Int32Array(samples),
+    majority: new Float32Array(samples),
+    consistency: new Float32Array(samples),
+    seed: new Uint8Array(samples),
+    pool: new Uint8Array(samples),
+    admittedRound: new Int32Array(samples),
+    probeLoss: new Float32Array(samples),
+    finalLoss: new Float32Array(samples),
+    predicted: new Int32Array(samples),
+    suspectRank: new Int32Array(samples).fill(-1),
+    scatterX: new Float32Array(samples),
+    scatterY: new Float32Array(samples),
+  };
+  let suspects = 0;
+  for (let index = 0; index < samples; index++) {
+    const label = Math.floor(index / samplesPerClass);
+    const poisoned = label === target && index % 4 === 0;
+    const angle = (2 * Math.PI * (poisoned ? 3.5 : label)) / classNames.length;
+    const radius = poisoned ? 2.5 : 6;
+    columns.index[index] = index;
+    columns.label[index] = label;
+    columns.majority[index] = poisoned ? 0.2 * next() : 0.6 + 0.4 * next();
+    columns.consistency[index] = poisoned ? 0.4 * next() : 0.5 + 0.5 * next();
+    columns.seed[index] = !poisoned && next() < 0.1 ? 1 : 0;
+    columns.pool[index] = !poisoned && next() < 0.3 ? 1 : 0;
+    columns.admittedRound[index] = poisoned ? -1 : Math.floor(next() * 9);
+    columns.probeLoss[index] = poisoned ? 0.02 : next();
+    columns.finalLoss[index] = poisoned ? 4 + next() : 0.3 * next();
+    columns.predicted[index] = poisoned ? 7 : label;
+    if (poisoned) columns.suspectRank[index] = suspects++;
+    columns.scatterX[index] = radius * Math.cos(angle) + gauss();
+    columns.scatterY[index] = radius * Math.sin(angle) + gauss();
+  }
+  return { classNames, columns, complete: true };
+}
+
+const finding = (over: Partial<Finding>): Finding => ({
+  code: 'dataset.refused-cluster',
+  subject: 'dataset',
+  name: null,
+  verdict: 'suspicious',
+  confidence: 0.94,
+  claim:
+    'Of 2,000 samples 50 were never admitted although the undefended model fits them; all are labelled ankle boot.',
+  evidence: {
+    refused: 50,
+    'refused in ankle boot': 50,
+    'median final loss of refused': 4.47,
+    'median final loss of others': 0.15,
+  },
+  wouldChange: 'Fewer than 5 refused samples in each class, or refused samples spread over all classes.',
+  ...over,
+});
+
+export const recordedVerdict: AuditVerdict = {
+  encoder: finding({
+    code: 'encoder.shortcut-channels',
+    subject: 'encoder',
+    confidence: 0.88,
+    claim:
+      '38 of 256 channels react to a pattern that 50 samples share; without them the flip rate falls from 97 % to 4 %.',
+    evidence: { 'untrusted channels': 38, channels: 256, 'flip rate before': 0.97, 'flip rate after': 0.04 },
+    wouldChange: 'A recovered pattern that flips the undefended model no more often than a random one.',
+  }),
+  dataset: finding({}),
+  classes: classNames.map((name, index) =>
+    finding({
+      code: index === target ? 'class.refused-cluster' : 'class.admitted',
+      subject: 'class',
+      name,
+      verdict: index === target ? 'suspicious' : index === 6 ? 'inconclusive' : 'trusted',
+      confidence: index === target ? 0.94 : 0.8,
+      claim: `${index === target ? 50 : index} of 200 samples labelled ${name} were refused.`,
+      evidence: { refused: index === target ? 50 : index, samples: 200 },
+      wouldChange: 'More refused samples.',
+    }),
+  ),
+  notExamined: [
+    { what: 'GPU providers', reason: 'not-available', detail: 'This machine has none; the audit ran on the CPU.' },
+  ],
+};
+
+export function recordedResult(): AuditResult {
+  return {
+    encoder: {
+      file: 'encoder.onnx',
+      bytes: 1_234_567,
+      sha256: 'a3f5'.repeat(16),
+      format: 'ONNX',
+      opset: 17,
+      producer: 'pytorch 1.13.1',
+      nodes: 42,
+      parameters: 272_474,
+      family: 'conv + BatchNormalization',
+      input: { channels: 1, height: 28, width: 28 },
+      normalisation: { mean: [0.5], std: [0.25], source: 'graph' },
+      representation: { tensor: 'features', dim: 64, how: 'pooled vector before the head' },
+      taps: [
+        { id: 't0', label: 'stem', channels: 16 },
+        { id: 't1', label: 'block 1', channels: 32 },
+        { id: 't2', label: 'block 2', channels: 64 },
+      ],
+      restoredNorms: 0,
+    },
+    dataset: {
+      path: '/data/fashion',
+      format: 'IDX',
+      sha256: 'bc09'.repeat(16),
+      samples,
+      classes: classNames.map((name) => ({ name, count: samplesPerClass })),
+      unreadable: [{ name: 'img-0411.png', reason: 'truncated file' }],
+      duplicates: 3,
+    },
+    sifting: {
+      taps: [
+        { id: 't1', label: 'block 1', neighbourShare: 0.6, chance: 0.1, used: true, reason: '' },
+        { id: 't0', label: 'stem', neighbourShare: 0.12, chance: 0.1, used: false, reason: 'at chance level' },
+      ],
+      k: 20,
+      rule: '2-means',
+      seeds: 190,
+      pool: 560,
+      perClass: classNames.map((className) => ({ className, samples: samplesPerClass, seeds: 19, pool: 56 })),
+      warnings: [
+        {
+          classIndex: target,
+          className: 'ankle boot',
+          code: 'oversized',
+          message: 'The majority of ankle boot holds two groups of neighbours.',
+        },
+      ],
+    },
+    channels: {
+      layers: [
+        {
+          id: 'l1',
+          label: 'block 1',
+          channels: 4,
+          kept: 3,
+          mask: [1, 1, 0.2, 0.9],
+          trusted: [true, true, false, true],
+        },
+        {
+          id: 'l2',
+          label: 'block 2',
+          channels: 4,
+          kept: 2,
+          mask: [0.1, 1, 0.2, 0.9],
+          trusted: [false, true, false, true],
+        },
+      ],
+      saturatedAtOne: 3,
+      unlearnedAccuracy: 0.12,
+      recoveredAccuracy: 0.83,
+    },
+    rounds,
+    outcome: { guardSamples: 120, probeAccuracy: 0.93, sanitizedAccuracy: 0.87 },
+    verdict: recordedVerdict,
+    parameters: { 'sift.k': { value: 20, chosenBy: 'default' }, 'grow.cap': { value: 0.7, chosenBy: 'preset' } },
+  };
+}
+
+/** The events of a whole run, in order. */
+export function recordedEvents(): RunEvent[] {
+  const events: RunEvent[] = [];
+  for (const stage of stages) {
+    events.push({ type: 'stage', stage, state: 'started' });
+    const total = stage === 'grow' ? 8 : 5;
+    for (let done = 1; done <= total; done++) {
+      events.push({
+        type: 'progress',
+        stage,
+        done,
+        total,
+        unit: stage === 'grow' ? 'rounds' : 'epochs',
+        rate: 4,
+        etaSeconds: (total - done) / 4,
+      });
+      if (stage === 'probe' || stage === 'unlearn' || stage === 'recover') {
+        events.push({ type: 'metric', stage, name: 'loss', at: done, value: 1.8 * 0.6 ** done + 0.05 });
+      }
+      if (stage === 'grow') events.push({ type: 'pool', round: rounds[done] as PoolRound });
+    }
+    if (stage === 'warm-up') events.push({ type: 'pool', round: rounds[0] as PoolRound });
+    if (stage === 'preflight') {
+      events.push({
+        type: 'warning',
+        code: 'unreadable',
+        message: '1 image could not be read and was left out.',
+        subject: 'img-0411.png',
+      });
+    }
+    if (stage === 'sift') {
+      events.push({
+        type: 'warning',
+        code: 'oversized',
+        message: 'The majority of ankle boot holds two groups of neighbours.',
+        subject: 'ankle boot',
+      });
+    }
+    events.push({ type: 'stage', stage, state: 'finished' });
+  }
+  events.push({ type: 'finished', verdict: recordedVerdict, exitCode: 1 });
+  return events;
+}
+
+interface Run {
+  summary: RunSummary;
+  readonly request: AuditRequest;
+  readonly events: NumberedEvent[];
+  sifted: boolean;
+  next: number;
+  readonly waiting: Set<() => void>;
+}
+
+export interface RecordedOptions {
+  /** Milliseconds between two events; 0 = all at once. */
+  readonly pace?: number;
+  /** Replaces the tape of each run. */
+  readonly tape?: () => RunEvent[];
+}
+
+export function recordedApp(options: RecordedOptions = {}): App {
+  const pace = options.pace ?? 0;
+  const tape = options.tape ?? recordedEvents;
+  const runs = new Map<string, Run>();
+  const timers = new Set<NodeJS.Timeout>();
+
+  const find = (runId: string): Run => {
+    const run = runs.get(runId);
+    if (run === undefined) throw new ExpectedError('run-unknown', runId);
+    return run;
+  };
+  const emit = (run: Run, event: RunEvent): void => {
+    run.events.push({ cursor: run.events.length + 1, time: new Date().toISOString(), event });
+    if (event.type === 'stage' && event.stage === 'sift' && event.state === 'finished') run.sifted = true;
+    const end = (state: RunSummary['state'], error: RunSummary['error'], finished: AuditVerdict | null): void => {
+      run.summary = {
+        ...run.summary,
+        state,
+        error,
+        finishedAt: new Date().toISOString(),
+        verdict: finished && { encoder: finished.encoder.verdict, dataset: finished.dataset.verdict },
+      };
+    };
+    if (event.type === 'finished') end('finished', null, event.verdict);
+    if (event.type === 'cancelled') end('cancelled', null, null);
+    if (event.type === 'failed') end('failed', { code: event.code, message: event.message }, null);
+    for (const wake of run.waiting) wake();
+  };
+  const play = (run: Run): void => {
+    if (run.summary.state !== 'running') return;
+    const event = tape()[run.next++];
+    if (event === undefined) return;
+    emit(run, event);
+    if (pace === 0) return play(run);
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      play(run);
+    }, pace);
+    timers.add(timer);
+  };
+  const start = (request: AuditRequest, encoderName: string, datasetName: string): RunSummary => {
+    const number = runs.size + 1;
+    const run: Run = {
+      request,
+      events: [],
+      sifted: false,
+      next: 0,
+      waiting: new Set(),
+      summary: {
+        id: `run-${number}`,
+        number,
+        state: 'running',
+        encoderName,
+        datasetName,
+        preset: request.preset,
+        mode: request.mode,
+        seed: request.seed,
+        startedAt: new Date().toISOString(),
+        finishedAt: null,
+        verdict: null,
+        error: null,
+      },
+    };
+    runs.set(run.summary.id, run);
+    play(run);
+    return run.summary;
+  };
+  const base = (path: string): string => path.split('/').at(-1) ?? path;
+  const detail = (run: Run): RunDetail => ({
+    summary: run.summary,
+    request: run.request,
+    folder: `/project/runs/${run.summary.number}`,
+    exports:
+      run.summary.state !== 'finished'
+        ? []
+        : [
+            { name: 'sanitized.onnx', bytes: 1_100_000, sha256: '0f1e'.repeat(16), purpose: 'Sanitized classifier' },
+            { name: 'report.html', bytes: 88_000, sha256: '7a6b'.repeat(16), purpose: 'Report to read' },
+            { name: 'sifted-set.csv', bytes: 140_000, sha256: '55aa'.repeat(16), purpose: 'One row per sample' },
+          ],
+  });
+
+  const handlers: Handlers<AppProcedures> = {
+    'app.info': async () => ({
+      name: 'Coresift',
+      version: '0.1.0',
+      platform: 'linux',
+      processors: 2,
+      threads: 2,
+      sample: {
+        title: 'Fashion-MNIST with a planted backdoor',
+        description: '2,000 real images, some of them poisoned, and an encoder that knows the trigger.',
+        samples,
+      },
+    }),
+    'project.open': async ({ folder }) => ({
+      name: base(folder ?? '/home/analyst/audits'),
+      folder: folder ?? '/home/analyst/audits',
+      schemaVersion: 1,
+      runs: runs.size,
+      journal: { entries: 12, intact: true },
+    }),
+    'runs.list': async () => [...runs.values()].map((run) => run.summary).reverse(),
+    'run.get': async ({ runId }) => detail(find(runId)),
+    'run.start': async ({ request }) => {
+      if (request.encoder.includes('missing')) throw new ExpectedError('file-missing', request.encoder);
+      return start(request, base(request.encoder), base(request.dataset));
+    },
+    'run.cancel': async ({ runId }) => {
+      const run = find(runId);
+      if (run.summary.state === 'running') emit(run, { type: 'cancelled' });
+      return run.summary;
+    },
+    'run.resume': async ({ runId }) => {
+      const run = find(runId);
+      run.summary = { ...run.summary, state: 'running', finishedAt: null, error: null };
+      play(run);
+      return run.summary;
+    },
+    async *'run.events'({ runId, after }, { signal }) {
+      const run = find(runId);
+      let wake = (): void => undefined;
+      const onWake = (): void => wake();
+      run.waiting.add(onWake);
+      signal.addEventListener('abort', onWake);
+      try {
+        for (let next = after; ;) {
+          for (; next < run.events.length; next++) yield run.events[next] as NumberedEvent;
+          if (run.summary.state !== 'running') return;
+          await new Promise<void>((resolve) => (wake = resolve));
+          if (signal.aborted) throw new CancelledError();
+        }
+      } finally {
+        run.waiting.delete(onWake);
+        signal.removeEventListener('abort', onWake);
+      }
+    },
+    'run.result': async ({ runId }) => (find(runId).summary.state === 'finished' ? recordedResult() : null),
+    'run.columns': async ({ runId }) => {
+      const run = find(runId);
+      return run.sifted ? { ...recordedTable(), complete: run.summary.state === 'finished' } : null;
+    },
+    'sample.thumbnail': async ({ runId, index, size }) => {
+      find(runId);
+      const png = await sharp({
+        create: { width: size, height: size, channels: 3, background: { r: index % 256, g: 90, b: 90 } },
+      })
+        .png()
+        .toBuffer();
+      return { width: size, height: size, png: new Uint8Array(png) };
+    },
+    'sample.open': async () => start(auditRequest('encoder.onnx', 'fashion'), 'encoder.onnx', 'fashion'),
+    'report.html': async ({ runId }) => {
+      if (find(runId).summary.state !== 'finished') throw new ExpectedError('report-missing', '');
+      return {
+        html: '<!doctype html><html lang="en"><title>Report</title><h1>Audit report</h1>',
+        sha256: '7a6b'.repeat(16),
+      };
+    },
+    doctor: async () => ({
+      checks: [{ name: 'onnxruntime (CPU)', state: 'ok', detail: 'self-test passed', values: { threads: 2 } }],
+    }),
+  };
+  return {
+    handlers,
+    close: async () => {
+      for (const timer of timers) clearTimeout(timer);
+    },
+  };
+}
