@@ -1,0 +1,159 @@
+/** The CPU provider over onnxruntime-node. */
+import { availableParallelism } from 'node:os';
+import type { Graph, Tensor, ValueInfo } from '../../graph/ir.ts';
+import { writeOnnx } from '../../graph/onnx/write.ts';
+import { inferShapes } from '../../graph/shapes.ts';
+import { allocate, sameDims, sizeOf } from '../../graph/tensors.ts';
+import type { CompiledGraph, CompileOptions, Provider, StatePair } from '../provider.ts';
+import { lowerToNchw } from './nchw.ts';
+import { createSession, fromOrt, loadOrt, toOrt, type Ort, type OrtTensor, type Session } from './session.ts';
+
+export interface OrtProviderOptions {
+  /** Threads inside one operator; default: as many as the machine runs at once. */
+  readonly threads?: number;
+  /** `nchwc` blocks channels in training graphs, `nchw` never; `auto` probes and decides. Default `auto`. */
+  readonly layout?: 'auto' | 'nchwc' | 'nchw';
+}
+
+/**
+ * The provider "ort-cpu".
+ * @throws provider-failed when ONNX Runtime cannot be loaded
+ */
+export async function createOrtProvider(options: OrtProviderOptions = {}): Promise<Provider> {
+  const ort = await loadOrt();
+  const threads = options.threads ?? availableParallelism();
+  if (!Number.isInteger(threads) || threads < 1) throw new RangeError(`threads must be 1 or more, met ${threads}`);
+  const open = new Set<CompiledGraph>();
+  return {
+    describe: () => ({
+      id: 'ort-cpu',
+      device: 'cpu',
+      threads,
+      details: { onnxruntime: ort.env.versions.node ?? ort.env.versions.common, layout: 'nchw' },
+    }),
+    async compile(graph, compileOptions = {}) {
+      const compiled = await compile(ort, graph, compileOptions, threads);
+      open.add(compiled);
+      return {
+        ...compiled,
+        async dispose() {
+          if (open.delete(compiled)) await compiled.dispose();
+        },
+      };
+    },
+    selfTest: () => Promise.resolve([]),
+    async dispose() {
+      for (const compiled of open) await compiled.dispose();
+      open.clear();
+    },
+  };
+}
+
+/** The graph with every symbol in the shapes of its inputs and outputs replaced by its size. */
+function bindSymbols(graph: Graph, dims: Readonly<Record<string, number>>): Graph {
+  const bind = (value: ValueInfo): ValueInfo => ({
+    ...value,
+    shape: value.shape.map((dim) => (typeof dim === 'string' ? (dims[dim] ?? dim) : dim)),
+  });
+  const inputs = graph.inputs.map(bind);
+  for (const input of inputs) {
+    const open = input.shape.find((dim) => typeof dim === 'string');
+    if (open !== undefined) throw new TypeError(`the symbol "${open}" of the input "${input.name}" has no size`);
+  }
+  return { ...graph, inputs, outputs: graph.outputs.map(bind) };
+}
+
+/** A state value lives in two buffers: a run reads one and writes the other. */
+interface StateSlot {
+  readonly pair: StatePair;
+  readonly info: ValueInfo;
+  current: Tensor;
+  next: Tensor;
+  currentOrt: OrtTensor;
+  nextOrt: OrtTensor;
+  known: boolean;
+}
+
+async function compile(ort: Ort, graph: Graph, options: CompileOptions, threads: number): Promise<CompiledGraph> {
+  const bound = bindSymbols(graph, options.dims ?? {});
+  const shapes = inferShapes(bound);
+  const lowered = lowerToNchw(bound, (value) => shapes.get(value).dims);
+  const session = await createSession(writeOnnx(lowered), { threads, optimisation: 'all' });
+  return bindSession(ort, session, bound, options.state ?? []);
+}
+
+function bindSession(ort: Ort, session: Session, graph: Graph, state: readonly StatePair[]): CompiledGraph {
+  const inputs = new Map(graph.inputs.map((input) => [input.name, input]));
+  const slots = new Map<string, StateSlot>();
+  for (const pair of state) {
+    const info = inputs.get(pair.input);
+    if (info === undefined) throw new TypeError(`the state "${pair.input}" is no input of the graph`);
+    if (!graph.outputs.some((output) => output.name === pair.output)) {
+      throw new TypeError(`the state "${pair.output}" is no output of the graph`);
+    }
+    const dims = info.shape as readonly number[];
+    const make = (): Tensor => ({ dtype: info.dtype, dims, data: allocate(info.dtype, sizeOf(dims)) });
+    const [current, next] = [make(), make()];
+    slots.set(pair.input, {
+      pair,
+      info,
+      current,
+      next,
+      currentOrt: toOrt(ort, current),
+      nextOrt: toOrt(ort, next),
+      known: false,
+    });
+  }
+  const stateOutputs = new Set(state.map((pair) => pair.output));
+  const free = graph.inputs.filter((input) => !slots.has(input.name));
+  const wanted = graph.outputs.map((output) => output.name).filter((name) => !stateOutputs.has(name));
+
+  return {
+    async run(feeds) {
+      const given: Record<string, OrtTensor> = {};
+      for (const input of free) given[input.name] = toOrt(ort, checked(feeds[input.name], input));
+      const fetches: Record<string, OrtTensor | null> = {};
+      for (const slot of slots.values()) {
+        if (!slot.known) throw new TypeError(`the state "${slot.pair.input}" was not set before the first run`);
+        given[slot.pair.input] = slot.currentOrt;
+        fetches[slot.pair.output] = slot.nextOrt;
+      }
+      for (const name of wanted) fetches[name] = null;
+      const results = await session.run(given, fetches);
+      for (const slot of slots.values()) {
+        [slot.current, slot.next] = [slot.next, slot.current];
+        [slot.currentOrt, slot.nextOrt] = [slot.nextOrt, slot.currentOrt];
+      }
+      return Object.fromEntries(wanted.map((name) => [name, fromOrt(results[name])]));
+    },
+    setState(values) {
+      for (const [name, value] of Object.entries(values)) {
+        const slot = slots.get(name);
+        if (slot === undefined) throw new TypeError(`"${name}" is no state of the graph`);
+        slot.current.data.set(checked(value, slot.info).data as never);
+        slot.known = true;
+      }
+    },
+    getState(names = [...slots.keys()]) {
+      return Object.fromEntries(
+        names.map((name) => {
+          const slot = slots.get(name);
+          if (slot === undefined) throw new TypeError(`"${name}" is no state of the graph`);
+          return [name, { ...slot.current, data: slot.current.data.slice() }];
+        }),
+      );
+    },
+    dispose: () => session.release(),
+  };
+}
+
+/** @throws TypeError that names the input and what was met */
+function checked(value: Tensor | undefined, info: ValueInfo): Tensor {
+  const dims = info.shape as readonly number[];
+  if (value === undefined) throw new TypeError(`the input "${info.name}" was not fed`);
+  if (value.dtype !== info.dtype || !sameDims(value.dims, dims)) {
+    const met = `${value.dtype}[${value.dims.join()}]`;
+    throw new TypeError(`the input "${info.name}" takes ${info.dtype}[${dims.join()}], met ${met}`);
+  }
+  return value;
+}

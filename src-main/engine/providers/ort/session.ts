@@ -1,0 +1,120 @@
+/** A thin wrapper over onnxruntime-node: sessions, tensors, and its errors by name. */
+import type * as OrtModule from 'onnxruntime-node';
+import { ExpectedError } from '../../../../src-shared/failure.ts';
+import type { Tensor, TensorData } from '../../graph/ir.ts';
+
+export type Ort = typeof OrtModule;
+export type OrtTensor = OrtModule.Tensor;
+
+export interface SessionOptions {
+  /** Threads inside one operator; operators run one after the other. */
+  readonly threads: number;
+  /** How far the runtime may rewrite the graph; `all` lets it choose a blocked layout for constant weights. */
+  readonly optimisation: 'disabled' | 'basic' | 'extended' | 'all';
+  /** Keep freed memory for the next run: about a tenth faster, up to three times the memory. Default true. */
+  readonly arena?: boolean;
+  /** Writes a Chrome trace named with this prefix when the session is released. For measurements only. */
+  readonly profilePrefix?: string;
+}
+
+export interface Session {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /** `fetches`: tensors to write into by output name, null where the runtime is to allocate. */
+  run(
+    feeds: Readonly<Record<string, OrtTensor>>,
+    fetches: Readonly<Record<string, OrtTensor | null>>,
+  ): Promise<Record<string, OrtTensor>>;
+  release(): Promise<void>;
+}
+
+let loading: Promise<Ort> | null = null;
+
+/**
+ * The runtime, loaded at first use.
+ * @throws provider-failed when its native library cannot be loaded on this machine
+ */
+export function loadOrt(): Promise<Ort> {
+  loading ??= import('onnxruntime-node').then(
+    (module) => ('default' in module ? (module.default as Ort) : module),
+    (cause: unknown) => {
+      loading = null;
+      throw providerFailed('ONNX Runtime could not be loaded', cause);
+    },
+  );
+  return loading;
+}
+
+export function providerFailed(what: string, cause: unknown): ExpectedError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new ExpectedError('provider-failed', `${what}: ${message}`, { cause });
+}
+
+/** @throws provider-failed with the runtime's own words when it refuses the model */
+export async function createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
+  const ort = await loadOrt();
+  let session: OrtModule.InferenceSession;
+  try {
+    session = await ort.InferenceSession.create(model, {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: options.threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: options.optimisation,
+      enableCpuMemArena: options.arena ?? true,
+      enableMemPattern: options.arena ?? true,
+      // Its messages travel in the exceptions; on stderr they would only break progress displays.
+      logSeverityLevel: 4,
+      enableProfiling: options.profilePrefix !== undefined,
+      ...(options.profilePrefix === undefined ? {} : { profileFilePrefix: options.profilePrefix }),
+      extra: { session: { use_deterministic_compute: '1', set_denormal_as_zero: '1' } },
+    });
+  } catch (cause) {
+    throw providerFailed('ONNX Runtime refused the graph', cause);
+  }
+  return {
+    inputNames: session.inputNames,
+    outputNames: session.outputNames,
+    async run(feeds, fetches) {
+      try {
+        return (await session.run(feeds, fetches)) as Record<string, OrtTensor>;
+      } catch (cause) {
+        throw providerFailed('ONNX Runtime failed in a run', cause);
+      }
+    },
+    async release() {
+      if (options.profilePrefix !== undefined) session.endProfiling();
+      await session.release();
+    },
+  };
+}
+
+/** The runtime's view of a tensor; memory is shared, not copied. */
+export function toOrt(ort: Ort, tensor: Tensor): OrtTensor {
+  const { dtype, dims, data } = tensor;
+  if (dtype === 'float16') {
+    const halves = new Float16Array(data.buffer as ArrayBuffer, data.byteOffset, data.length);
+    return new ort.Tensor('float16', halves as unknown as Uint16Array, dims);
+  }
+  return new ort.Tensor(dtype, data as Float32Array, dims);
+}
+
+/** The IR's view of the runtime's tensor; memory is shared, not copied. */
+export function fromOrt(tensor: OrtTensor): Tensor {
+  const data = tensor.data as Exclude<TensorData, Uint16Array> | Float16Array | Uint16Array;
+  const { dims } = tensor;
+  switch (tensor.type) {
+    case 'float16':
+      return { dtype: 'float16', dims, data: new Uint16Array(data.buffer, data.byteOffset, data.length) };
+    case 'float32':
+    case 'float64':
+    case 'int64':
+    case 'int32':
+    case 'uint8':
+    case 'int8':
+    case 'bool':
+      return { dtype: tensor.type, dims, data: data as TensorData };
+    default:
+      throw providerFailed('ONNX Runtime returned a tensor', new Error(`of type ${tensor.type}`));
+  }
+}
