@@ -44,9 +44,13 @@ export interface GraphBuilder {
   ): string[];
   /** Adds a finished node as it is. */
   append(node: GraphNode): void;
-  /** Lets every node added so far, save `except`, and every graph output read `to` instead of `from`. */
-  redirect(from: string, to: string, options?: { except?: ReadonlySet<string>; outputs?: boolean }): void;
-  /** Node names added since, e.g. to leave them out of a redirect. */
+  /** Lets every node added so far, save the node names in `except`, read `to` instead of `from`. */
+  redirect(from: string, to: string, except?: ReadonlySet<string>): void;
+  /**
+   * The node that makes `value` makes a fresh value instead, which is returned; `value` is then free to be made again
+   * from it. Readers and graph outputs keep their names.
+   */
+  interpose(value: string): string;
   readonly nodes: readonly GraphNode[];
   tensor(name: string): Tensor | undefined;
   /** Replaces or adds an initializer under that very name. */
@@ -204,14 +208,21 @@ export function graphBuilder(from?: Graph, name = 'graph'): GraphBuilder {
       nodeNames.add(nodeName);
       nodes.push({ ...finished, name: nodeName });
     },
-    redirect(old, replacement, options = {}) {
+    redirect(old, replacement, except) {
       nodes = nodes.map((each) =>
-        options.except?.has(each.name) === true || !each.inputs.includes(old)
+        except?.has(each.name) === true || !each.inputs.includes(old)
           ? each
           : { ...each, inputs: each.inputs.map((value) => (value === old ? replacement : value)) },
       );
-      if (options.outputs === false) return;
-      outputs = outputs.map((each) => (each.name === old ? { ...each, name: replacement } : each));
+    },
+    interpose(value) {
+      const index = nodes.findIndex((each) => each.outputs.includes(value));
+      if (index < 0) throw new ExpectedError('onnx-malformed', `No node makes the value "${value}".`);
+      const raw = claim(fresh(`${value}/raw`));
+      const each = nodes[index];
+      nodes[index] = { ...each, outputs: each.outputs.map((output) => (output === value ? raw : output)) };
+      values.delete(value);
+      return raw;
     },
     get nodes() {
       return nodes;
