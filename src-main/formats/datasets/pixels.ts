@@ -1,0 +1,307 @@
+/** Decodes a dataset once, into a file the engine reads its samples from. */
+import { createHash, type Hash } from 'node:crypto';
+import { readSync, rmSync } from 'node:fs';
+import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
+import { fitImage, type FitTo } from '../images/fit.ts';
+import type { DecodedImage } from '../images/image.ts';
+import { withLimits, type LimitOverrides } from '../limits.ts';
+import { startFile, type PartialFile } from './column-file.ts';
+import { checkEnough, openProblemLog, sufficient, type Dataset, type Minimum, type ProblemLog } from './dataset.ts';
+import { firstWithSameDigest } from './duplicates.ts';
+import {
+  columnsOf,
+  headOf,
+  openPixelFile,
+  PIXEL_FILE_VERSION,
+  readHead,
+  type PixelFile,
+  type PixelFileHead,
+} from './pixel-file.ts';
+
+export interface PixelProgress {
+  /** Samples looked at, of all. */
+  readonly done: number;
+  readonly total: number;
+  readonly unreadable: number;
+}
+
+export interface PixelOptions extends FitTo {
+  /** Where the pixels go; two more files are put beside it. */
+  readonly file: string;
+  readonly limits?: LimitOverrides | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: PixelProgress) => void) | undefined;
+  /** Fewest readable samples, as for `openDataset`. */
+  readonly minimum?: Minimum | undefined;
+  /** Images decoded at the same time; default 4. Does not change the result. */
+  readonly parallel?: number | undefined;
+}
+
+/**
+ * Decodes, converts and resizes every image into `file`, in the dataset's order; unreadable images are left out and
+ * listed. A finished file of the same dataset and settings is opened as it is, an unfinished one is made anew.
+ * @throws ExpectedError no-readable-image, one-class-dataset, too-few-samples, input-changed, no-space; CancelledError
+ */
+export async function buildPixelFile(dataset: Dataset, options: PixelOptions): Promise<PixelFile> {
+  const { file, channels, height, width } = options;
+  if (channels !== 1 && channels !== 3) throw new RangeError(`channels is ${String(channels)}, not 1 or 3`);
+  for (const [name, size] of [
+    ['height', height],
+    ['width', width],
+  ] as const) {
+    if (!Number.isInteger(size) || size < 1 || size > 4096) throw new RangeError(`${name} is ${size}, not 1 to 4096`);
+  }
+  const limits = withLimits(options.limits ?? {});
+  const key = createHash('sha256')
+    .update(
+      JSON.stringify([
+        PIXEL_FILE_VERSION,
+        dataset.format,
+        dataset.count,
+        await dataset.fingerprint(),
+        dataset.classes,
+        [channels, height, width],
+        limits.image,
+      ]),
+    )
+    .digest('hex');
+  const finished = readHead(file);
+  if (finished !== null && finished.key === key) {
+    try {
+      const reused = openPixelFile(file);
+      checkKept(reused.labels, dataset, reused.unreadable, options.minimum ?? sufficient);
+      return reused;
+    } catch (error) {
+      if (!(error instanceof ExpectedError) || (error.code !== 'input-changed' && error.code !== 'file-missing'))
+        throw error;
+    }
+  }
+  // Without its head the rest counts as unfinished, whatever happens from here on.
+  rmSync(headOf(file), { force: true });
+  await build(dataset, options, limits.dataset.maxListed, key);
+  return openPixelFile(file, false);
+}
+
+interface Build {
+  readonly dataset: Dataset;
+  readonly fit: FitTo;
+  readonly pixels: PartialFile;
+  readonly pixelsHash: Hash;
+  /** Digest of the source bytes of every sample (zeros where there are none) and of the pixels of the readable ones. */
+  readonly digests: PartialFile;
+  readonly pixelDigests: PartialFile;
+  readonly unreadable: ProblemLog;
+  /** `[N]` 1 = kept, 2 = its bytes could not even be read. */
+  readonly state: Uint8Array;
+  kept: number;
+}
+
+const DROPPED = 0;
+const KEPT = 1;
+const NO_BYTES = 2;
+const DIGEST_BYTES = 32;
+const NO_DIGEST = new Uint8Array(DIGEST_BYTES);
+
+async function build(dataset: Dataset, options: PixelOptions, maxListed: number, key: string): Promise<void> {
+  const { file, channels, height, width } = options;
+  const parts: PartialFile[] = [];
+  const start = (path: string): PartialFile => {
+    const part = startFile(path);
+    parts.push(part);
+    return part;
+  };
+  try {
+    const work: Build = {
+      dataset,
+      fit: { channels, height, width },
+      pixels: start(file),
+      pixelsHash: createHash('sha256'),
+      digests: start(`${file}.digests`),
+      pixelDigests: start(`${file}.pixel-digests`),
+      unreadable: openProblemLog(maxListed),
+      state: new Uint8Array(dataset.count),
+      kept: 0,
+    };
+    await decodeAll(work, options);
+    const indices = keptIndices(work);
+    const labels = indices.map((index) => dataset.label(index));
+    checkKept(labels, dataset, work.unreadable, options.minimum ?? sufficient);
+    work.digests.flush();
+    work.pixelDigests.flush();
+    const columns = start(columnsOf(file));
+    writeColumns(work, columns, indices, labels);
+    const head: PixelFileHead = {
+      version: PIXEL_FILE_VERSION,
+      key,
+      format: dataset.format,
+      classes: dataset.classes,
+      total: dataset.count,
+      count: indices.length,
+      shape: [channels, height, width],
+      datasetDigest: datasetDigest(work),
+      pixelsDigest: work.pixelsHash.digest('hex'),
+      columnBytes: columns.size,
+      unreadable: { count: work.unreadable.count, listed: work.unreadable.listed },
+      skipped: { count: dataset.skipped.count, listed: dataset.skipped.listed },
+      notes: dataset.notes,
+    };
+    const headFile = start(headOf(file));
+    headFile.append(Buffer.from(`${JSON.stringify(head)}\n`));
+    work.pixels.finish();
+    columns.finish();
+    headFile.finish();
+  } finally {
+    // What was finished stays; the scratch columns and everything unfinished goes.
+    for (const part of parts) part.discard();
+  }
+}
+
+type Outcome = { readonly image: DecodedImage } | { readonly error: unknown };
+
+interface InFlight {
+  readonly index: number;
+  readonly digest: Uint8Array;
+  readonly outcome: Outcome | Promise<Outcome>;
+}
+
+async function decodeAll(work: Build, options: PixelOptions): Promise<void> {
+  const { dataset } = work;
+  const parallel = Math.max(1, options.parallel ?? 4);
+  const flight: InFlight[] = [];
+  let breath = performance.now();
+  const report = (done: number): void =>
+    options.onProgress?.({ done, total: dataset.count, unreadable: work.unreadable.count });
+  try {
+    for (let index = 0; index < dataset.count; index++) {
+      flight.push(startOne(dataset, index));
+      while (flight.length > 0 && (flight.length >= parallel || !(flight[0].outcome instanceof Promise))) {
+        const next = flight.shift() as InFlight;
+        // Awaiting what is already there would cost a turn of the event loop per image.
+        finishOne(work, next, next.outcome instanceof Promise ? await next.outcome : next.outcome);
+      }
+      if (performance.now() - breath > 50) {
+        report(index + 1 - flight.length);
+        await new Promise(setImmediate);
+        breath = performance.now();
+      }
+      if (options.signal?.aborted === true) throw new CancelledError();
+    }
+    while (flight.length > 0) {
+      const next = flight.shift() as InFlight;
+      finishOne(work, next, await next.outcome);
+    }
+    report(dataset.count);
+  } finally {
+    await Promise.all(flight.map((one) => one.outcome));
+  }
+}
+
+function startOne(dataset: Dataset, index: number): InFlight {
+  let bytes: Buffer;
+  try {
+    bytes = dataset.bytes(index);
+  } catch (error) {
+    return { index, digest: NO_DIGEST, outcome: { error } };
+  }
+  const digest = createHash('sha256').update(bytes).digest();
+  try {
+    const image = dataset.decode(index, bytes);
+    if (!(image instanceof Promise)) return { index, digest, outcome: { image } };
+    const outcome = image.then(
+      (decoded): Outcome => ({ image: decoded }),
+      (error: unknown): Outcome => ({ error }),
+    );
+    return { index, digest, outcome };
+  } catch (error) {
+    return { index, digest, outcome: { error } };
+  }
+}
+
+function finishOne(work: Build, { index, digest }: InFlight, outcome: Outcome): void {
+  work.digests.append(digest);
+  if ('error' in outcome) {
+    const { error } = outcome;
+    if (!(error instanceof ExpectedError) || error.code !== 'image-unreadable') throw error;
+    work.state[index] = digest === NO_DIGEST ? NO_BYTES : DROPPED;
+    work.unreadable.add(work.dataset.name(index), error.detail);
+    return;
+  }
+  const pixels = fitImage(outcome.image, work.fit);
+  work.state[index] = KEPT;
+  work.kept++;
+  work.pixels.append(pixels);
+  work.pixelsHash.update(pixels);
+  work.pixelDigests.append(createHash('sha256').update(pixels).digest());
+}
+
+function keptIndices(work: Build): Int32Array {
+  const indices = new Int32Array(work.kept);
+  for (let index = 0, at = 0; index < work.state.length; index++) if (work.state[index] === KEPT) indices[at++] = index;
+  return indices;
+}
+
+function checkKept(
+  labels: Int32Array,
+  dataset: Dataset,
+  unreadable: { readonly listed: readonly { readonly name: string; readonly reason: string }[] },
+  minimum: Minimum,
+): void {
+  if (labels.length === 0) {
+    const reasons = unreadable.listed.slice(0, 3).map(({ name, reason }) => `${name}: ${reason}`);
+    throw new ExpectedError('no-readable-image', `${dataset.count} files were tried. ${reasons.join('; ')}.`);
+  }
+  checkEnough(labels, dataset.classes, minimum);
+}
+
+function writeColumns(work: Build, columns: PartialFile, indices: Int32Array, labels: Int32Array): void {
+  const { dataset } = work;
+  const count = indices.length;
+  columns.append(bytesOf(indices));
+  columns.append(bytesOf(labels));
+  // The digests of the kept samples are laid out anew: duplicates are looked for among them.
+  const digest = Buffer.alloc(DIGEST_BYTES);
+  const firstColumns = columns.size;
+  columns.append(new Uint8Array(count * 4 * 3));
+  for (let i = 0; i < count; i++) {
+    readSync(work.digests.descriptor, digest, 0, DIGEST_BYTES, indices[i] * DIGEST_BYTES);
+    columns.append(digest);
+  }
+  const ends = new Uint32Array(count);
+  let end = 0;
+  for (let i = 0; i < count; i++) {
+    const name = Buffer.from(dataset.name(indices[i]));
+    end += name.length;
+    ends[i] = end;
+    columns.append(name);
+  }
+  columns.flush();
+  const column = { count, stride: DIGEST_BYTES };
+  const sameBytes = firstWithSameDigest({
+    ...column,
+    descriptor: columns.descriptor,
+    start: firstColumns + count * 12,
+  });
+  const samePixels = firstWithSameDigest({ ...column, descriptor: work.pixelDigests.descriptor, start: 0 });
+  columns.overwrite(firstColumns, Buffer.concat([bytesOf(sameBytes), bytesOf(samePixels), bytesOf(ends)]));
+}
+
+function bytesOf(values: Int32Array | Uint32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** One JSON line with the class names, then one per sample, ordered by name: `[name, sha256 or null, class]`. */
+function datasetDigest(work: Build): string {
+  const { dataset, state } = work;
+  const order = Uint32Array.from({ length: dataset.count }, (_unused, i) => i);
+  let sorted = true;
+  for (let i = 1; i < order.length && sorted; i++) sorted = dataset.compareNames(i - 1, i) <= 0;
+  if (!sorted) order.sort((a, b) => dataset.compareNames(a, b) || a - b);
+  const hash = createHash('sha256').update(`${JSON.stringify(dataset.classes)}\n`);
+  const digest = Buffer.alloc(DIGEST_BYTES);
+  for (const index of order) {
+    readSync(work.digests.descriptor, digest, 0, DIGEST_BYTES, index * DIGEST_BYTES);
+    const stated = state[index] === NO_BYTES ? null : digest.toString('hex');
+    hash.update(`${JSON.stringify([dataset.name(index), stated, dataset.classes[dataset.label(index)]])}\n`);
+  }
+  return hash.digest('hex');
+}

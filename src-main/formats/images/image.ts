@@ -1,0 +1,32 @@
+import { ExpectedError } from '../../../src-shared/failure.ts';
+import type { ImageLimits } from '../limits.ts';
+
+/**
+ * One decoded picture: 8 bit, row-major `[height, width, channels]`.
+ *
+ * `channels` is 1 when the file stores grey, else 3 (sRGB as stored). Alpha is dropped and the colour below it kept,
+ * as usual training loaders do: what the network was shown is what must be audited, and a pattern in fully transparent
+ * pixels must not vanish from the audit. For the same reason an embedded colour profile is not applied.
+ * 16-bit samples keep their high byte.
+ */
+export interface DecodedImage {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly data: Uint8Array;
+}
+
+export function unreadable(reason: string, cause?: unknown): ExpectedError {
+  return new ExpectedError('image-unreadable', reason, cause === undefined ? {} : { cause });
+}
+
+/** @throws ExpectedError image-unreadable when a header announces an impossible or too large picture. */
+export function checkSize(width: number, height: number, limits: ImageLimits): void {
+  if (!(width >= 1) || !(height >= 1)) throw unreadable(`its header says ${width} x ${height} pixels`);
+  if (width > limits.maxSide || height > limits.maxSide) {
+    throw unreadable(`${width} x ${height} pixels, the limit is ${limits.maxSide} on a side`);
+  }
+  if (width * height > limits.maxPixels) {
+    throw unreadable(`${width} x ${height} pixels, the limit is ${limits.maxPixels} in all`);
+  }
+}

@@ -1,0 +1,84 @@
+/** Every cap of every reader in one place. Defaults are generous for real data and small enough for a laptop. */
+
+export interface ImageLimits {
+  /** Size of one image file, bytes. */
+  readonly maxBytes: number;
+  /** Width x height after decoding. */
+  readonly maxPixels: number;
+  /** Width or height alone, pixels. */
+  readonly maxSide: number;
+  /** Time that decoding one image may take, seconds. */
+  readonly timeoutSeconds: number;
+}
+
+export interface DatasetLimits {
+  /** Samples, and directory entries looked at. */
+  readonly maxFiles: number;
+  /** Folders within folders below the dataset's root. */
+  readonly maxDepth: number;
+  readonly maxClasses: number;
+  /** Bytes that one compressed file may become. */
+  readonly maxInflatedBytes: number;
+  /** Output bytes per input byte of a compressed file, looked at once `ratioFloorBytes` have come out. */
+  readonly maxRatio: number;
+  /** Below this size a high ratio is ordinary (a label file is mostly repetition), bytes. */
+  readonly ratioFloorBytes: number;
+  /** Size of a CSV manifest or classes file, bytes. */
+  readonly maxManifestBytes: number;
+  /** Size of one row of a manifest, bytes. */
+  readonly maxRowBytes: number;
+  /** Skipped and unreadable files that are listed by name; all are counted. */
+  readonly maxListed: number;
+}
+
+export interface ModelLimits {
+  /** Size of a model file or of one file of its external data, bytes. */
+  readonly maxBytes: number;
+  /** Files of external data beside one model. */
+  readonly maxExternalFiles: number;
+  /** Length of a safetensors header, bytes (the format's own rule is 100 MB). */
+  readonly maxHeaderBytes: number;
+  readonly maxTensors: number;
+  /** Dimensions of one tensor. */
+  readonly maxRank: number;
+}
+
+export interface Limits {
+  readonly image: ImageLimits;
+  readonly dataset: DatasetLimits;
+  readonly model: ModelLimits;
+}
+
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+
+export const defaultLimits: Limits = {
+  image: { maxBytes: 64 * MiB, maxPixels: 50_000_000, maxSide: 32_768, timeoutSeconds: 30 },
+  dataset: {
+    maxFiles: 10_000_000,
+    maxDepth: 16,
+    maxClasses: 100_000,
+    maxInflatedBytes: 64 * GiB,
+    maxRatio: 200,
+    ratioFloorBytes: 64 * MiB,
+    maxManifestBytes: 2 * GiB,
+    maxRowBytes: 64 * 1024,
+    maxListed: 10_000,
+  },
+  model: { maxBytes: 8 * GiB, maxExternalFiles: 1024, maxHeaderBytes: 100_000_000, maxTensors: 100_000, maxRank: 16 },
+};
+
+export interface LimitOverrides {
+  readonly image?: Partial<ImageLimits>;
+  readonly dataset?: Partial<DatasetLimits>;
+  readonly model?: Partial<ModelLimits>;
+}
+
+/** The defaults with some of them replaced. */
+export function withLimits(overrides: LimitOverrides): Limits {
+  return {
+    image: { ...defaultLimits.image, ...overrides.image },
+    dataset: { ...defaultLimits.dataset, ...overrides.dataset },
+    model: { ...defaultLimits.model, ...overrides.model },
+  };
+}
