@@ -312,7 +312,7 @@ function verifyBlobs(db: Database, dir: string, readAll: boolean, fault: Fault) 
     } else if (readAll && !seen.has(use.digest)) {
       const state = checkBlob(dir, use);
       if (state === 'intact') checked += 1;
-      else fault(where, null, `of ${user}: ${state.replace('-', ' ')}.`);
+      else fault(where, null, `of ${user}: ${state.replaceAll('-', ' ')}.`);
     }
     seen.add(use.digest);
   }
