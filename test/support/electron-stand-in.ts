@@ -1,0 +1,157 @@
+/** As much of the `electron` module as the desktop host uses, in memory. It records what it was told and lets a test play the outside. */
+import { EventEmitter } from 'node:events';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { ElectronParts } from '../../src-main/hosts/electron/desktop.ts';
+
+class StandInPort extends EventEmitter {
+  readonly node: MessagePort;
+  constructor(node: MessagePort) {
+    super();
+    this.node = node;
+    node.on('close', () => this.emit('close'));
+  }
+  postMessage(message: unknown): void {
+    this.node.postMessage(message);
+  }
+  start(): void {
+    this.node.on('message', (data) => this.emit('message', { data }));
+  }
+  close(): void {
+    this.node.close();
+  }
+}
+
+export interface StandInFrame {
+  url: string;
+  origin: string;
+  parent: StandInFrame | null;
+  detached: boolean;
+  readonly posted: { channel: string; message: unknown; ports: StandInPort[] }[];
+  postMessage(channel: string, message: unknown, ports: StandInPort[]): void;
+}
+
+export function standInFrame(url: string, origin: string, parent: StandInFrame | null = null): StandInFrame {
+  const posted: StandInFrame['posted'] = [];
+  return {
+    url,
+    origin,
+    parent,
+    detached: false,
+    posted,
+    postMessage: (channel, message, ports) => posted.push({ channel, message, ports }),
+  };
+}
+
+export class StandInContents extends EventEmitter {
+  mainFrame = standInFrame('app://coresift/', 'app://coresift');
+  reloads = 0;
+  openHandler: ((details: { url: string }) => { action: string }) | null = null;
+  setWindowOpenHandler(handler: (details: { url: string }) => { action: string }): void {
+    this.openHandler = handler;
+  }
+  getURL(): string {
+    return this.mainFrame.url;
+  }
+  reload(): void {
+    this.reloads += 1;
+  }
+}
+
+class StandInWindow extends EventEmitter {
+  readonly webContents = new StandInContents();
+  readonly loaded: string[] = [];
+  readonly options: unknown;
+  shown = false;
+  focused = 0;
+  minimized = false;
+  constructor(options: unknown) {
+    super();
+    this.options = options;
+  }
+  loadURL(url: string): Promise<void> {
+    this.loaded.push(url);
+    return Promise.resolve();
+  }
+  show(): void {
+    this.shown = true;
+  }
+  focus(): void {
+    this.focused += 1;
+  }
+  isMinimized(): boolean {
+    return this.minimized;
+  }
+  restore(): void {
+    this.minimized = false;
+  }
+}
+
+export function electronStandIn(over: { readonly firstInstance?: boolean } = {}) {
+  const switches = new Map<string, string | undefined>();
+  const windows: StandInWindow[] = [];
+  const handled = new Map<string, (event: unknown, ...rest: unknown[]) => unknown>();
+  const protocols = new Map<string, (request: Request) => Promise<Response>>();
+  const schemes: { scheme: string; privileges: Record<string, boolean> }[] = [];
+  const ports: StandInPort[] = [];
+  const seen = { sandboxed: false, quits: 0, spellChecker: true };
+  const app = Object.assign(new EventEmitter(), {
+    commandLine: { appendSwitch: (name: string, value?: string) => void switches.set(name, value) },
+    enableSandbox: () => void (seen.sandboxed = true),
+    requestSingleInstanceLock: () => over.firstInstance ?? true,
+    whenReady: () => Promise.resolve(),
+    quit: () => void (seen.quits += 1),
+  });
+  type Decide<Value> = (value: Value) => void;
+  const session = Object.assign(new EventEmitter(), {
+    beforeRequest: null as ((details: { url: string }, decide: Decide<{ cancel: boolean }>) => void) | null,
+    permissionRequest: null as ((contents: unknown, permission: string, decide: Decide<boolean>) => void) | null,
+    permissionCheck: null as ((contents: unknown, permission: string, from: string) => boolean) | null,
+    device: null as (() => boolean) | null,
+    display: null as ((request: unknown, decide: Decide<object>) => void) | null,
+    webRequest: { onBeforeRequest: (listener: never) => void (session.beforeRequest = listener) },
+    setPermissionRequestHandler: (handler: never) => void (session.permissionRequest = handler),
+    setPermissionCheckHandler: (handler: never) => void (session.permissionCheck = handler),
+    setDevicePermissionHandler: (handler: never) => void (session.device = handler),
+    setDisplayMediaRequestHandler: (handler: never) => void (session.display = handler),
+    setSpellCheckerEnabled: (on: boolean) => void (seen.spellChecker = on),
+  });
+  const parts = {
+    app,
+    BrowserWindow: class extends StandInWindow {
+      constructor(options: unknown) {
+        super(options);
+        windows.push(this);
+        app.emit('web-contents-created', {}, this.webContents);
+      }
+    },
+    ipcMain: { handle: (channel: string, handler: never) => void handled.set(channel, handler) },
+    MessageChannelMain: class {
+      readonly port1: StandInPort;
+      readonly port2: StandInPort;
+      constructor() {
+        const { port1, port2 } = new MessageChannel();
+        this.port1 = new StandInPort(port1);
+        this.port2 = new StandInPort(port2);
+        ports.push(this.port1, this.port2);
+      }
+    },
+    nativeTheme: { shouldUseDarkColors: true },
+    protocol: {
+      registerSchemesAsPrivileged: (list: typeof schemes) => void schemes.push(...list),
+      handle: (name: string, handler: never) => void protocols.set(name, handler),
+    },
+    session: { defaultSession: session },
+  };
+  return {
+    parts: parts as unknown as ElectronParts,
+    app,
+    session,
+    windows,
+    handled,
+    protocols,
+    schemes,
+    switches,
+    seen,
+    end: () => ports.forEach((port) => port.close()),
+  };
+}
