@@ -36,6 +36,13 @@ export function checkRelativePath(path: string): CheckedPath {
 /** Why a file below a root was not read. */
 export class OutsideError extends Error {
   override readonly name = 'OutsideError';
+  /** It was refused for its size alone. */
+  readonly tooLarge: boolean;
+
+  constructor(message: string, tooLarge = false) {
+    super(message);
+    this.tooLarge = tooLarge;
+  }
 }
 
 export interface InsideReader {
@@ -90,18 +97,18 @@ function readRegular(root: Buffer, path: Buffer, maxBytes: number): Buffer {
   let target = path;
   if (lstatSync(path).isSymbolicLink()) {
     target = real(path);
-    if (!isInside(root, target)) throw new OutsideError('a link leads out of the dataset');
+    if (!isInside(root, target)) throw new OutsideError('a link leads out of its root folder');
   }
   // O_NONBLOCK: opening a named pipe would wait for its writer for ever.
   const descriptor = openSync(target, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   try {
     const status = fstatSync(descriptor);
     if (!status.isFile()) throw new OutsideError('not a regular file');
-    if (status.size > maxBytes) throw new OutsideError(`${status.size} bytes, the limit is ${maxBytes}`);
+    if (status.size > maxBytes) throw new OutsideError(`${status.size} bytes, the limit is ${maxBytes}`, true);
     const out = Buffer.allocUnsafeSlow(status.size);
     let at = 0;
     while (at < out.length) {
-      const got = readSync(descriptor, out, at, out.length - at, at);
+      const got = readSync(descriptor, out, at, Math.min(out.length - at, 1 << 30), at);
       if (got === 0) throw new OutsideError('the file became shorter while it was read');
       at += got;
     }
