@@ -26,6 +26,8 @@ import type {
   StepRecord,
 } from './records.ts';
 
+export type * from './records.ts';
+
 export interface ProjectReader {
   readonly dir: string;
   project(): ProjectFacts;

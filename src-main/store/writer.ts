@@ -30,6 +30,8 @@ import {
   type SqlRow,
 } from './sets.ts';
 
+export type * from './records.ts';
+
 export interface ProjectWriter {
   readonly dir: string;
   readonly reader: ProjectReader;

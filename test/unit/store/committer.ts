@@ -12,8 +12,8 @@ writer.dropTransient(
   run,
   earlier.map((step) => step.name),
 );
-process.stdout.write('ready\n');
-for (let i = (writer.reader.lastStep(run)?.position ?? -1) + 1; ; i += 1) {
+const first = (writer.reader.lastStep(run)?.position ?? -1) + 1;
+for (let i = first; ; i += 1) {
   writer.appendEvents(run, [{ type: 'metric', stage: 'grow', name: 'loss', at: i, value: 1 / (i + 1) }]);
   writer.commitStep(run, {
     name: `grow/${i}`,
@@ -25,5 +25,6 @@ for (let i = (writer.reader.lastStep(run)?.position ?? -1) + 1; ; i += 1) {
     seconds: 0.001,
     poolRounds: [{ ...poolRound, round: i, size: i }],
   });
+  if (i === first) process.stdout.write('ready\n');
   if (i > 0) writer.dropTransient(run, [`grow/${i - 1}`]);
 }
