@@ -94,3 +94,13 @@ export function expectedStoreError(what: string, error: unknown): unknown {
   }
   return error;
 }
+
+/** Version of the SQLite library that is built in. */
+export function sqliteVersion(): string {
+  const db = openMemory();
+  try {
+    return db.prepare('SELECT sqlite_version()').pluck().get() as string;
+  } finally {
+    db.close();
+  }
+}
