@@ -57,7 +57,10 @@ function externalReader(folder: InsideReader, limits: ModelLimits): Pick<OnnxFil
       const known = files.get(name);
       if (known !== undefined) return known.content;
       if (files.size >= limits.maxExternalFiles) {
-        throw new ExpectedError('onnx-too-large', `More than ${limits.maxExternalFiles} external files (limit maxExternalFiles).`);
+        throw new ExpectedError(
+          'onnx-too-large',
+          `More than ${limits.maxExternalFiles} external files (limit maxExternalFiles).`,
+        );
       }
       try {
         const content = folder.read(name, limits.maxBytes);

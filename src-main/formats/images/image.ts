@@ -7,7 +7,7 @@ import type { ImageLimits } from '../limits.ts';
  * `channels` is 1 when the file stores grey, else 3 (sRGB as stored). Alpha is dropped and the colour below it kept,
  * as usual training loaders do: what the network was shown is what must be audited, and a pattern in fully transparent
  * pixels must not vanish from the audit. For the same reason an embedded colour profile is not applied.
- * 16-bit samples keep their high byte.
+ * 16-bit samples are scaled to 8 bits and rounded.
  */
 export interface DecodedImage {
   readonly width: number;

@@ -34,12 +34,15 @@ export async function decodeWithVips(
     if (meta.format !== options.expect) throw unreadable(`it says ${options.expect} and is ${meta.format}`);
     checkSize(meta.width, meta.height, limits);
     const grey = meta.space === 'b-w' || meta.space === 'grey16';
-    let pipeline = options.upright ? input.autoOrient() : input;
-    pipeline = pipeline
+    const wide = meta.depth === 'ushort';
+    const space = grey ? (wide ? 'grey16' : 'b-w') : wide ? 'rgb16' : 'srgb';
+    const upright = options.upright ? input.autoOrient() : input;
+    const pipeline = upright
       .removeAlpha()
-      .toColourspace(grey ? 'b-w' : 'srgb')
+      .toColourspace(space)
+      .raw({ depth: wide ? 'ushort' : 'uchar' })
       .timeout({ seconds: limits.timeoutSeconds });
-    const run = (): Promise<DecodedImage> => pixels(pipeline);
+    const run = (): Promise<DecodedImage> => pixels(pipeline, wide);
     if (meta.width * meta.height <= LARGE_PIXELS) return await run();
     const turn = largeTurn.then(run, run);
     largeTurn = turn.catch(() => undefined);
@@ -49,13 +52,20 @@ export async function decodeWithVips(
   }
 }
 
-async function pixels(pipeline: Sharp): Promise<DecodedImage> {
-  const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-  const channels = info.channels;
-  if ((channels !== 1 && channels !== 3) || data.length !== info.width * info.height * channels) {
+async function pixels(pipeline: Sharp, wide: boolean): Promise<DecodedImage> {
+  const { data, info } = await pipeline.toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  if ((channels !== 1 && channels !== 3) || data.length !== width * height * channels * (wide ? 2 : 1)) {
     throw unreadable(`decoded to ${channels} channels and ${data.length} bytes`);
   }
-  return { width: info.width, height: info.height, channels, data };
+  return { width, height, channels, data: wide ? narrowed(data) : data };
+}
+
+/** 16 bit to 8: scaled and rounded. libvips would cut grey and colour differently. */
+function narrowed(data: Buffer): Uint8Array {
+  const out = new Uint8Array(data.length / 2);
+  for (let i = 0; i < out.length; i++) out[i] = Math.round(data.readUInt16LE(i * 2) / 257);
+  return out;
 }
 
 function asUnreadable(error: unknown): Error {

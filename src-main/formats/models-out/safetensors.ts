@@ -62,7 +62,9 @@ export function writeSafetensors(
   const entries: string[] = [];
   const texts = Object.keys(metadata).sort(compareText);
   if (texts.length > 0) {
-    entries.push(`"${METADATA}":{${texts.map((key) => `${JSON.stringify(key)}:${JSON.stringify(metadata[key])}`).join(',')}}`);
+    entries.push(
+      `"${METADATA}":{${texts.map((key) => `${JSON.stringify(key)}:${JSON.stringify(metadata[key])}`).join(',')}}`,
+    );
   }
   let end = 0;
   for (const [name, tensor] of ordered) {
@@ -108,7 +110,8 @@ export function readSafetensors(bytes: Uint8Array, limits: ModelLimits = default
   const tensors = new Map<string, Tensor>();
   const spans: Span[] = [];
   let metadata: Readonly<Record<string, string>> = {};
-  if (entries.length > limits.maxTensors + 1) throw malformed(`More than ${limits.maxTensors} tensors (limit maxTensors).`);
+  if (entries.length > limits.maxTensors + 1)
+    throw malformed(`More than ${limits.maxTensors} tensors (limit maxTensors).`);
   for (const [name, value] of entries) {
     if (name === METADATA) {
       metadata = readMetadata(value);
@@ -144,7 +147,10 @@ export function saveSafetensors(
   }
   const again = readFileSync(file);
   const { tensors: read } = readSafetensors(again);
-  const same = Buffer.compare(again, bytes) === 0 && read.size === tensors.size && [...tensors.keys()].every((name) => read.has(name));
+  const same =
+    Buffer.compare(again, bytes) === 0 &&
+    read.size === tensors.size &&
+    [...tensors.keys()].every((name) => read.has(name));
   if (!same) throw new ExpectedError('export-differs', `${file} does not hold what was written.`);
   return { bytes: bytes.length, sha256: createHash('sha256').update(again).digest('hex') };
 }
@@ -176,7 +182,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function countKeys(value: unknown): number {
   let keys = 0;
   // A list of our own instead of recursion: the header may be nested as deep as it is long.
-  for (const open = [value]; open.length > 0; ) {
+  for (const open = [value]; open.length > 0;) {
     const next = open.pop();
     if (typeof next !== 'object' || next === null) continue;
     const inner = Object.values(next) as unknown[];
@@ -216,7 +222,8 @@ function readSpan(name: string, value: unknown, limits: ModelLimits): Span {
     throw malformed(`${label} has the unknown dtype ${JSON.stringify(typeName.slice(0, 50))}.`);
   }
   if (!isSizes(shape) || shape.length > limits.maxRank) throw malformed(`${label} has no proper shape.`);
-  if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) throw malformed(`${label} has no proper data_offsets.`);
+  if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1])
+    throw malformed(`${label} has no proper data_offsets.`);
   const values = shape.reduce((product, dim) => product * BigInt(dim), 1n);
   const [start, end] = offsets;
   if (values * BigInt(type.array.BYTES_PER_ELEMENT) !== BigInt(end - start)) {
@@ -234,7 +241,9 @@ function checkContiguous(spans: readonly Span[], bodyBytes: number): void {
   let end = 0;
   for (const span of ordered) {
     if (span.start !== end) {
-      throw malformed(`The tensor ${JSON.stringify(span.name)} starts at byte ${span.start}, the one before it ends at ${end}.`);
+      throw malformed(
+        `The tensor ${JSON.stringify(span.name)} starts at byte ${span.start}, the one before it ends at ${end}.`,
+      );
     }
     end = span.end;
   }
