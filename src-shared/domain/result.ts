@@ -109,8 +109,9 @@ export interface AuditResult {
   /** On the held-out guard samples of the clean pool: the only labels that were examined. */
   readonly outcome: {
     readonly guardSamples: number;
-    readonly probeAccuracy: number;
-    readonly sanitizedAccuracy: number;
+    /** 0..1; null when there is no guard sample. */
+    readonly probeAccuracy: number | null;
+    readonly sanitizedAccuracy: number | null;
   };
   readonly verdict: AuditVerdict;
   /** Every method parameter by dotted name, with who chose it. */

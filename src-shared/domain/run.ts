@@ -69,8 +69,8 @@ export interface PoolRound {
   readonly perClass: readonly number[];
   readonly admitted: number;
   readonly removed: number;
-  /** Accuracy on the held-out part of the clean pool, 0..1, after the round. */
-  readonly guardAccuracy: number;
+  /** Accuracy on the held-out part of the clean pool, 0..1, after the round; null when the pool is too small for one. */
+  readonly guardAccuracy: number | null;
   /** Mean training loss of the round's last epoch. */
   readonly loss: number;
   /** Why growth stopped here, when it did. */

@@ -1,21 +1,20 @@
 /**
  * Who may enter the clean pool in a bootstrapping round (T-Core, "loss guidance" and "meta guidance").
  *
- * Growth is the weak place of the published rule: a low loss alone also admits poison. Here a sample must satisfy what
- * poison cannot satisfy together; a quota that cannot be filled that way stays unfilled.
+ * Growth is the weak place of the published rule: a low loss alone also admits poison. Here a sample stands and falls
+ * with its company: it is ranked by its own loss and by how far the current model refuses its nearest neighbours of the
+ * same given label in the untrusted encoder. Poison keeps company with poison, so one of the two gives it away. Quotas
+ * count the typical class, not the given one, so that poison does not pay for its own admission.
  */
-import { median } from '../math/statistics.ts';
+import { median, rankWithinGroups } from '../math/statistics.ts';
 
 export interface AdmissionEvidence {
   readonly labels: Int32Array;
   readonly classes: number;
-  /** What the round ranks by, lowest first: the loss, or the loss reduction of the virtual epoch. `[samples]` */
-  readonly rank: Float32Array;
-  /** Class the current clean model predicts. `[samples]` */
-  readonly predicted: Int32Array;
-  /** TIS scores, mean over deciding taps, 0..1. `[samples]` */
-  readonly majority: Float32Array;
-  readonly consistency: Float32Array;
+  /** What guides the round, lowest first: the loss, or the loss reduction of the virtual epoch. `[samples]` */
+  readonly guide: Float32Array;
+  /** Mean refusal of the neighbours of the same given label, 0..1 (`neighbourRefusal`). `[samples]` */
+  readonly refusal: Float32Array;
   /** Always members: the first clean pool. */
   readonly base: Int32Array;
   /** Never members: the guard's held-out samples. */
@@ -37,12 +36,14 @@ export interface Admission {
   readonly admitted: readonly number[];
 }
 
-/** Recomputes the pool: `base` plus, per class, the lowest-ranked eligible samples up to the quota. Ties by index. */
+/** Recomputes the pool: `base` plus, per class, the lowest-ranked samples up to the quota. Ties by index. */
 export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): Admission {
   const { labels, classes } = evidence;
   const sizes = new Float64Array(classes);
   for (const label of labels) sizes[label]++;
   const typical = median(sizes.filter((size) => size > 0));
+  const byGuide = rankWithinGroups(evidence.guide, labels, classes);
+  const byCompany = rankWithinGroups(evidence.refusal, labels, classes);
   const base = new Set(evidence.base);
   const candidates: number[][] = Array.from({ length: classes }, () => []);
   const members: number[] = [];
@@ -52,21 +53,38 @@ export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): A
     if (base.has(i)) {
       members.push(i);
       admitted[labels[i]]++;
-    } else if (isEligible(evidence, i)) {
+    } else {
       candidates[labels[i]].push(i);
     }
   }
+  const key = (i: number): number => byGuide[i] + byCompany[i];
   const quota = Array.from(sizes, (size) => Math.floor(options.share * Math.min(size, options.quotaCap * typical)));
   candidates.forEach((list, label) => {
     const room = Math.max(0, quota[label] - admitted[label]);
-    const best = list.sort((a, b) => evidence.rank[a] - evidence.rank[b] || a - b).slice(0, room);
+    const best = list.sort((a, b) => key(a) - key(b) || a - b).slice(0, room);
     members.push(...best);
     admitted[label] += best.length;
   });
   return { pool: Int32Array.from(members).sort(), quota, admitted };
 }
 
-/** The clean model must agree with the given label, and the sample must lie with its class's majority in most taps. */
-function isEligible(evidence: AdmissionEvidence, i: number): boolean {
-  return evidence.predicted[i] === evidence.labels[i] && evidence.majority[i] > 0.5;
+/**
+ * How far the current model refuses each sample's company: the mean over taps and neighbours of 1 - p(given label).
+ * @param peers one `[samples * perSample]` list of neighbour indices per tap, -1 where there is none
+ * @param loss cross entropy of every sample against its given label
+ */
+export function neighbourRefusal(peers: readonly Int32Array[], perSample: number, loss: Float32Array): Float32Array {
+  const refused = loss.map((value) => 1 - Math.exp(-value));
+  return loss.map((_, i) => {
+    let sum = 0;
+    let met = 0;
+    for (const list of peers) {
+      for (let j = i * perSample; j < (i + 1) * perSample; j++) {
+        if (list[j] < 0) continue;
+        sum += refused[list[j]];
+        met++;
+      }
+    }
+    return met > 0 ? sum / met : 1;
+  });
 }

@@ -47,8 +47,8 @@ export interface PipelineResult {
   readonly columns: SampleColumns;
   readonly outcome: {
     readonly guardSamples: number;
-    readonly probeAccuracy: number;
-    readonly sanitizedAccuracy: number;
+    readonly probeAccuracy: number | null;
+    readonly sanitizedAccuracy: number | null;
   };
   readonly verdict: AuditVerdict;
   /** Input `pixels` [N,C,H,W] in 0..1, output `logits` [N,classes]; ready to be written. */

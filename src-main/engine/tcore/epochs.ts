@@ -88,4 +88,3 @@ export function argmax(values: ArrayLike<number>, at: number, count: number): nu
 export function cosineRate(peak: number, epoch: number, epochs: number): (step: number, steps: number) => number {
   return (step, steps) => 0.5 * peak * (1 + Math.cos((Math.PI * (epoch + step / steps)) / epochs));
 }
-

@@ -61,9 +61,7 @@ interface Entry {
 
 function best(entries: Entry[], count: number): Entry[] {
   return entries
-    .sort(
-      (a, b) => b.mask - a.mask || a.lipschitz - b.lipschitz || a.layer - b.layer || a.channel - b.channel,
-    )
+    .sort((a, b) => b.mask - a.mask || a.lipschitz - b.lipschitz || a.layer - b.layer || a.channel - b.channel)
     .slice(0, count);
 }
 

@@ -26,7 +26,7 @@ const defaults = {
   'expand.share': 0.1,
 
   'probe.epochs': 60,
-  'probe.learningRate': 1e-3,
+  'probe.learningRate': 3e-3,
   'probe.batch': 128,
   'probe.hidden': 128,
 
@@ -54,6 +54,8 @@ const defaults = {
 
   'train.batch': 64,
   'train.learningRate': 2e-3,
+  /** Learning rate while growing, as a share of the above. */
+  'train.growRate': 0.7,
   /** "adam" or "sgd". */
   'train.optimiser': 'adam',
   'train.decay': 0,
@@ -62,18 +64,21 @@ const defaults = {
   /** Hidden units of the sanitized model's head; 0 = linear. */
   'head.hidden': 0,
 
-  'warmup.epochs': 15,
+  'warmup.epochs': 30,
+  'warmup.batch': 32,
   /** Shares of the dataset aimed at by loss guidance, then by meta guidance; '' = none. */
-  'grow.loss': '0.25,0.5',
-  'grow.meta': '0.7',
+  'grow.loss': '0.25,0.4,0.5',
+  'grow.meta': '0.6,0.7',
   'grow.epochs': 3,
   'grow.cap': 0.7,
-  /** Class quota is share x min(n_c, this x median class size). */
-  'grow.quotaCap': 1.25,
+  /** Class quota is share x min(n_c, this x median class size); the first pool's too. */
+  'grow.quotaCap': 1,
+  /** Neighbours of the same given label whose refusal counts against a sample. */
+  'grow.company': 10,
   /** Share of the first clean pool that is never trained on, and the accuracy drop that stops growth. */
   'guard.share': 0.2,
   'guard.drop': 0.03,
-  'final.epochs': 10,
+  'final.epochs': 15,
 } as const;
 
 type Widen<T> = T extends number ? number : T extends boolean ? boolean : string;
@@ -89,12 +94,12 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
     'probe.epochs': 30,
     'unlearn.epochs': 10,
     'recover.epochs': 6,
-    'warmup.epochs': 8,
+    'warmup.epochs': 15,
     'grow.epochs': 2,
     'final.epochs': 5,
   },
   standard: {},
-  thorough: { 'warmup.epochs': 30, 'grow.loss': '0.2,0.3,0.4,0.5', 'grow.meta': '0.6,0.7', 'final.epochs': 20 },
+  thorough: { 'warmup.epochs': 40, 'grow.loss': '0.2,0.3,0.4,0.5', 'final.epochs': 30 },
 };
 
 const choices: Partial<Record<ParameterName, readonly string[]>> = {
@@ -112,6 +117,7 @@ const shares = new Set<ParameterName>([
   'expand.share',
   'filter.keep',
   'grow.cap',
+  'train.growRate',
   'guard.share',
   'guard.drop',
   'unlearn.stopAccuracy',

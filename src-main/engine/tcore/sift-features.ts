@@ -30,6 +30,8 @@ export interface TapScores {
   readonly neighbourShares: readonly number[];
   /** `[taps][classes]`. */
   readonly splits: readonly (readonly { share: number; separation: number }[])[];
+  /** Nearest neighbours of the same given label, `[taps][samples * company]`, -1 where the class is too small. */
+  readonly peers: readonly Int32Array[];
   /** Two principal components of each tap, `[taps][samples * 2]`. */
   readonly plane: readonly Float32Array[];
   readonly k: number;
@@ -37,6 +39,8 @@ export interface TapScores {
 
 export interface TapScoreOptions {
   readonly k: number;
+  /** Neighbours of the same given label to list. */
+  readonly company: number;
   readonly referenceLimit: number;
   readonly rule: MajorityRule;
   readonly batch: number;
@@ -110,6 +114,7 @@ export async function scoreTaps(
       ownRank: scorers.map((scorer) => scorer.ownRank),
       neighbourShares: scorers.map((scorer) => mean(scorer.consistency)),
       splits: scorers.map((scorer) => scorer.splits),
+      peers: scorers.map((scorer) => scorer.peers),
       plane: scorers.map((scorer) => scorer.plane),
       k,
     };
@@ -124,6 +129,7 @@ interface TapScorer {
   readonly consistency: Float32Array;
   readonly majority: Uint8Array;
   readonly ownRank: Uint8Array;
+  readonly peers: Int32Array;
   readonly plane: Float32Array;
   readonly splits: readonly { share: number; separation: number }[];
   /** Scores rows `[count, d]` of the samples `at .. at + count - 1`. */
@@ -146,6 +152,7 @@ async function createTapScorer(
   const { samples, reference, classSizes, k, options } = facts;
   const { labels } = samples;
   const groups = fitGroups(rows, d, reference, labels, samples.classes.length, options);
+  const company = await createCompany(provider, rows, d, reference, samples, options.company);
   const index: NeighbourIndex = await createNeighbourIndex(provider, rows, d, { k });
   const projection = principalComponents(rows, reference.length, d, 2);
   const point = new Float64Array(projection.components);
@@ -153,11 +160,13 @@ async function createTapScorer(
   const majority = new Uint8Array(samples.count);
   const ownRank = new Uint8Array(samples.count);
   const plane = new Float32Array(samples.count * 2);
+  const peers = new Int32Array(samples.count * options.company).fill(-1);
   const neighbourLabels = new Int32Array(k);
   return {
     consistency,
     majority,
     ownRank,
+    peers,
     plane,
     splits: groups.map((group) => ({ share: group?.share ?? 1, separation: group?.separation ?? 0 })),
     async score(queries, at, count, referencePosition) {
@@ -172,9 +181,70 @@ async function createTapScorer(
         plane[2 * sample] = point[0];
         plane[2 * sample + 1] = point.length > 1 ? point[1] : 0;
       }
+      await company.find(queries, at, count, peers);
     },
-    dispose: () => index.dispose(),
+    async dispose() {
+      await index.dispose();
+      await company.dispose();
+    },
   };
+}
+
+interface Company {
+  /** Writes the reference samples nearest to each query among those of its own given label. */
+  find(queries: Float32Array, at: number, count: number, peers: Int32Array): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** One neighbour index per class. */
+async function createCompany(
+  provider: Provider,
+  rows: Float32Array,
+  d: number,
+  reference: Int32Array,
+  samples: SampleSource,
+  wanted: number,
+): Promise<Company> {
+  const positions = positionsByClass(reference, samples.labels, samples.classes.length);
+  const indices: (NeighbourIndex | null)[] = [];
+  const within = new Map<number, number>();
+  for (const list of positions) {
+    list.forEach((position, at) => within.set(reference[position], at));
+    const k = Math.min(wanted, list.length - 1);
+    indices.push(k > 0 ? await createNeighbourIndex(provider, rowsOf(rows, list, d), d, { k }) : null);
+  }
+  return {
+    async find(queries, at, count, peers) {
+      for (const [label, index] of indices.entries()) {
+        if (index === null) continue;
+        const own = Array.from({ length: count }, (_, i) => i).filter((i) => samples.labels[at + i] === label);
+        if (own.length === 0) continue;
+        const self = Int32Array.from(own, (i) => within.get(at + i) ?? -1);
+        const { neighbours } = await index.query(rowsOf(queries, own, d), own.length, self);
+        const k = neighbours.length / own.length;
+        own.forEach((i, row) => {
+          for (let j = 0; j < k; j++) {
+            peers[(at + i) * wanted + j] = reference[positions[label][neighbours[row * k + j]]];
+          }
+        });
+      }
+    },
+    async dispose() {
+      for (const index of indices) await index?.dispose();
+    },
+  };
+}
+
+function rowsOf(rows: Float32Array, positions: readonly number[], d: number): Float32Array {
+  const own = new Float32Array(positions.length * d);
+  positions.forEach((position, i) => own.set(rows.subarray(position * d, (position + 1) * d), i * d));
+  return own;
+}
+
+function positionsByClass(reference: Int32Array, labels: Int32Array, classes: number): number[][] {
+  const positions: number[][] = Array.from({ length: classes }, () => []);
+  reference.forEach((sample, position) => positions[labels[sample]].push(position));
+  return positions;
 }
 
 /** One majority per class, fitted to the class's rows of the reference; null for a class without any. */
@@ -186,12 +256,7 @@ function fitGroups(
   classes: number,
   options: TapScoreOptions,
 ): (Majority | null)[] {
-  const positions: number[][] = Array.from({ length: classes }, () => []);
-  reference.forEach((sample, position) => positions[labels[sample]].push(position));
-  return positions.map((list) => {
-    if (list.length === 0) return null;
-    const own = new Float32Array(list.length * d);
-    list.forEach((position, i) => own.set(rows.subarray(position * d, (position + 1) * d), i * d));
-    return fitMajority(own, list.length, d, options.rule);
-  });
+  return positionsByClass(reference, labels, classes).map((list) =>
+    list.length === 0 ? null : fitMajority(rowsOf(rows, list, d), list.length, d, options.rule),
+  );
 }

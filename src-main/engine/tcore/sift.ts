@@ -129,7 +129,7 @@ export interface SelectionOptions {
 
 /**
  * Ranks every class by majority x consistency and takes its best `alpha` as seeds and best `poolShare` as first clean
- * pool: the same fraction of each given class, at least `minimum`, at most half of the class. Ties go to the lower index.
+ * pool: the same fraction of each given class (of a typical class where it is bigger), at least `minimum`, at most half. Ties go to the lower index.
  */
 export function selectSeeds(scores: RuleScores, labels: Int32Array, options: SelectionOptions): Selection {
   const n = labels.length;
@@ -177,8 +177,10 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
     }
     const best = ranked.slice().sort((a, b) => score[b] - score[a] || a - b);
     const limit = Math.max(1, Math.floor(list.length / 2));
+    // The share counts the typical class where this one is bigger: what inflated it must not buy it more seeds.
+    const counted = Math.min(list.length, medianSize);
     const take = (share: number): number[] =>
-      best.slice(0, Math.min(limit, Math.max(options.minimum, Math.ceil(share * list.length))));
+      best.slice(0, Math.min(limit, Math.max(options.minimum, Math.ceil(share * counted))));
     seeds.push(...take(options.alpha));
     pool.push(...take(options.poolShare));
     if (list.length < 2 * options.minimum) {

@@ -1,0 +1,120 @@
+/**
+ * The "No Defense" model: the untrusted encoder frozen, a head fitted on its representations of every sample with the
+ * given labels. It is the row everything is compared with, and evidence: what it fits and the sanitized model refuses.
+ */
+import { addHead } from '../encoder/head.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import { graphBuilder } from '../graph/builder.ts';
+import type { Graph } from '../graph/ir.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { SampleSource } from '../samples.ts';
+import { cosineRate } from './epochs.ts';
+import { createTrainer, withParameters } from './trainer.ts';
+
+export interface ProbeOptions {
+  readonly hidden: number;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly seed: number;
+  /** Names the random numbers: the probe on all samples and the head on the pool must not share theirs. */
+  readonly stream: string;
+  readonly signal: AbortSignal;
+  readonly onEpoch: (epoch: number, epochs: number, loss: number) => void;
+}
+
+/** Fits a head on representations `[n, dim]` of `source`; returns the head's graph, input `pixels` [N,dim,1,1]. */
+export async function fitHead(
+  provider: Provider,
+  source: SampleSource,
+  indices: Int32Array,
+  options: ProbeOptions,
+): Promise<Graph> {
+  const dim = source.shape[0];
+  const classes = source.classes.length;
+  const builder = graphBuilder(undefined, 'head');
+  builder.input('pixels', 'float32', ['N', dim, 1, 1]);
+  const flat = builder.flatten('pixels');
+  const shape = { dim, hidden: options.hidden > 0 ? [options.hidden] : [], classes };
+  const head = addHead(builder, flat, shape, options.seed, `${options.stream}/start`);
+  builder.node('Identity', [head.logits], {}, 'logits');
+  builder.output('logits', 'float32', ['N', classes]);
+  const trainer = await createTrainer(provider, {
+    classifier: builder.build(),
+    classes,
+    batch: Math.min(options.batch, Math.max(8, indices.length)),
+    parameters: head.parameters.map((name) => ({ name })),
+    optimiser: { kind: 'adam' },
+    statistics: 'frozen',
+  });
+  try {
+    for (let epoch = 0; epoch < options.epochs; epoch++) {
+      const outcome = await trainer.epoch({
+        samples: source,
+        indices,
+        augment: null,
+        seed: options.seed,
+        stream: `${options.stream}/epoch/${epoch}`,
+        rate: cosineRate(options.learningRate, epoch, options.epochs),
+        signal: options.signal,
+      });
+      options.onEpoch(epoch + 1, options.epochs, outcome.loss);
+    }
+    return trainer.classifier();
+  } finally {
+    await trainer.dispose();
+  }
+}
+
+/** Scales every row of `[n, dim]` to length 1, in place; rows of zeros stay. */
+export function normaliseRows(rows: Float32Array, dim: number): Float32Array {
+  for (let at = 0; at < rows.length; at += dim) {
+    let squares = 0;
+    for (let j = 0; j < dim; j++) squares += rows[at + j] ** 2;
+    const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+    for (let j = 0; j < dim; j++) rows[at + j] *= scale;
+  }
+  return rows;
+}
+
+/** Representations as a sample source of "images" of `dim` channels and one pixel, so that heads train like models. */
+export function featureSource(features: Float32Array, dim: number, of: SampleSource): SampleSource {
+  const count = features.length / dim;
+  return {
+    count,
+    shape: [dim, 1, 1],
+    labels: of.labels,
+    classes: of.classes,
+    read(indices, out) {
+      for (let i = 0; i < indices.length; i++) {
+        const at = indices[i];
+        if (at < 0 || at >= count) throw new RangeError(`index ${at} is outside 0..${count - 1}`);
+        out.set(features.subarray(at * dim, (at + 1) * dim), i * dim);
+      }
+    },
+  };
+}
+
+/**
+ * The encoder with a fitted head behind it: input `pixels` [N,C,H,W], output `logits`.
+ * @param normalised whether the head was fitted on representations of length 1 (`normaliseRows`)
+ */
+export function joinHead(encoder: Encoder, head: Graph, normalised: boolean): Graph {
+  const builder = graphBuilder(encoder.graph);
+  let input = 'representation';
+  if (normalised) {
+    const length = builder.sqrt(builder.reduceSum(builder.mul(input, input), [1], true));
+    input = builder.div(input, builder.add(length, builder.scalar(1e-12)));
+  }
+  const weights = [...head.initializers].filter(([name]) => name.startsWith('head.'));
+  const layers = weights.filter(([name]) => name.endsWith('.weight')).map(([, tensor]) => tensor.dims);
+  const shape = {
+    dim: layers[0][0],
+    hidden: layers.slice(0, -1).map((dims) => dims[1]),
+    classes: layers[layers.length - 1][1],
+  };
+  const { logits } = addHead(builder, input, shape, 0, 'replaced');
+  builder.node('Identity', [logits], {}, 'logits');
+  builder.setOutputs([{ name: 'logits', dtype: 'float32', shape: ['N', shape.classes] }]);
+  return withParameters(builder.build(), Object.fromEntries(weights));
+}

@@ -1,0 +1,87 @@
+/**
+ * Filter recovering (T-Core; RNP): with the unlearned weights frozen, one mask per channel is learnt that brings the
+ * clean function back. Channels the clean function needs end near 1, others near 0.
+ */
+import type { Encoder } from '../encoder/encoder.ts';
+import { graphBuilder } from '../graph/builder.ts';
+import type { Graph, Tensor } from '../graph/ir.ts';
+import { insertMasks } from '../graph/masks.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { SampleSource } from '../samples.ts';
+import { createTrainer } from './trainer.ts';
+import type { MethodParameters } from './parameters.ts';
+
+export interface Recovered {
+  /** One mask per layer of the encoder, values in 0..1. */
+  readonly masks: readonly Float32Array[];
+  /** Accuracy on the pool in the last epoch, 0..1. */
+  readonly accuracy: number;
+  readonly losses: readonly number[];
+}
+
+export async function recoverFilters(
+  provider: Provider,
+  unlearned: Graph,
+  encoder: Encoder,
+  samples: SampleSource,
+  pool: Int32Array,
+  options: {
+    parameters: MethodParameters;
+    batch: number;
+    seed: number;
+    signal: AbortSignal;
+    onEpoch: (epoch: number, epochs: number, loss: number) => void;
+  },
+): Promise<Recovered> {
+  const { parameters } = options;
+  const names = encoder.layers.map((layer) => `mask.${layer.id}`);
+  const builder = graphBuilder(unlearned);
+  encoder.layers.forEach((layer, index) => builder.constant(onesTensor(layer.channels), names[index]));
+  const masked = insertMasks(
+    builder.build(),
+    encoder.layers.map((layer, index) => ({ value: layer.maskAt, axis: layer.axis, input: names[index] })),
+  );
+  // Without batch statistics (transformers) nothing rescales behind the masks and they move faster.
+  const rate = encoder.family === 'vit' ? parameters['recover.learningRate'] / 4 : parameters['recover.learningRate'];
+  const trainer = await createTrainer(provider, {
+    classifier: masked,
+    classes: samples.classes.length,
+    batch: options.batch,
+    parameters: names.map((name) => ({ name })),
+    optimiser: { kind: 'sgd', momentum: parameters['recover.momentum'], decay: 0 },
+    lossWeight: parameters['recover.lossWeight'],
+    clamp: [0, 1],
+    statistics: 'batch',
+  });
+  const losses: number[] = [];
+  let accuracy = 0;
+  try {
+    for (let epoch = 0; epoch < parameters['recover.epochs']; epoch++) {
+      const outcome = await trainer.epoch({
+        samples,
+        indices: pool,
+        augment: null,
+        seed: options.seed,
+        stream: `recover/epoch/${epoch}`,
+        rate: () => rate,
+        signal: options.signal,
+      });
+      losses.push(outcome.loss / parameters['recover.lossWeight']);
+      accuracy = outcome.accuracy;
+      options.onEpoch(epoch + 1, parameters['recover.epochs'], outcome.loss / parameters['recover.lossWeight']);
+    }
+    const final = trainer.classifier();
+    const masks = names.map((name) => {
+      const mask = (final.initializers.get(name) as Tensor).data as Float32Array;
+      if (!mask.every((value) => value >= 0 && value <= 1)) throw new Error(`${name} left 0..1`);
+      return mask;
+    });
+    return { masks, accuracy, losses };
+  } finally {
+    await trainer.dispose();
+  }
+}
+
+function onesTensor(length: number): Tensor {
+  return { dtype: 'float32', dims: [length], data: new Float32Array(length).fill(1) };
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { admit, neighbourRefusal, type AdmissionEvidence } from '../../../src-main/engine/tcore/admission.ts';
+import { planRounds, splitGuard } from '../../../src-main/engine/tcore/bootstrap.ts';
+import { parameterValues, resolveParameters } from '../../../src-main/engine/tcore/parameters.ts';
+
+/** Two classes of 100, base = the first 10 of each; the guide ranks by index, company is the same for all. */
+function evidence(changes: Partial<AdmissionEvidence> = {}): AdmissionEvidence {
+  const labels = Int32Array.from({ length: 200 }, (_, i) => (i < 100 ? 0 : 1));
+  return {
+    labels,
+    classes: 2,
+    guide: Float32Array.from(labels, (_, i) => i),
+    refusal: Float32Array.from(labels, (_, i) => i),
+    base: Int32Array.from([...Array(10).keys(), ...Array.from({ length: 10 }, (_, i) => 100 + i)]),
+    excluded: new Set(),
+    ...changes,
+  };
+}
+const options = { share: 0.5, quotaCap: 1 };
+
+describe('admission to the clean pool', () => {
+  it('takes the same number of lowest-ranked samples of each class', () => {
+    const { pool, admitted } = admit(evidence(), options);
+    expect(admitted).toEqual([50, 50]);
+    expect([...pool].filter((i) => i < 100)).toEqual([...Array(50).keys()]);
+  });
+
+  it('gives a class that poison has inflated no bigger quota than a typical class', () => {
+    const labels = Int32Array.from({ length: 500 }, (_, i) => (i < 100 ? 0 : i < 200 ? 1 : 2));
+    const { quota } = admit(
+      evidence({ labels, classes: 3, guide: new Float32Array(500), refusal: new Float32Array(500) }),
+      options,
+    );
+    expect(quota).toEqual([50, 50, 50]);
+  });
+
+  it('passes over a sample of low loss whose company is refused', () => {
+    const refusal = evidence().refusal.slice();
+    for (let i = 20; i < 30; i++) refusal[i] = 1000;
+    const { pool } = admit(evidence({ refusal }), options);
+    expect([...pool].filter((i) => i >= 20 && i < 30)).toEqual([]);
+    expect(pool).toContain(31);
+  });
+
+  it('never admits the guard and always keeps the base', () => {
+    expect([...admit(evidence(), { ...options, share: 0 }).pool]).toEqual([...evidence().base]);
+    expect(admit(evidence({ excluded: new Set([15]) }), options).pool).not.toContain(15);
+  });
+});
+
+describe('refusal of the company', () => {
+  it('is the mean of 1 - p over the neighbours of all taps, and total where there are none', () => {
+    const loss = Float32Array.of(0, Math.log(2), 100);
+    const peers = [Int32Array.of(1, 2, 0, -1, -1, -1), Int32Array.of(1, 1, 0, 0, -1, -1)];
+    const refusal = neighbourRefusal(peers, 2, loss);
+    expect(refusal[0]).toBeCloseTo((0.5 + 1 + 0.5 + 0.5) / 4, 6);
+    expect(refusal[1]).toBe(0);
+    expect(refusal[2]).toBe(1);
+  });
+});
+
+describe('the plan of rounds', () => {
+  it('never goes beyond the cap', () => {
+    const values = parameterValues(resolveParameters('standard', { 'grow.meta': '0.7,0.9', 'grow.cap': 0.7 }));
+    expect(planRounds(values).map((round) => round.share)).not.toContain(0.9);
+  });
+
+  it('holds a fifth of the pool back as guard, of every class, never in the base', () => {
+    const pool = Int32Array.from({ length: 40 }, (_, i) => i);
+    const labels = Int32Array.from({ length: 40 }, (_, i) => (i < 30 ? 0 : 1));
+    const { base, guard } = splitGuard(pool, labels, 2, { 'guard.share': 0.2 }, 7);
+    expect(guard.length).toBe(8);
+    expect([...guard].filter((i) => labels[i] === 1).length).toBe(2);
+    expect([...base, ...guard].sort((a, b) => a - b)).toEqual([...pool]);
+  });
+});
+
+describe('parameters', () => {
+  it('say who chose them and refuse what is unknown, mistyped or out of range', () => {
+    const resolved = resolveParameters('quick', { 'grow.cap': 0.6 });
+    expect(resolved['grow.cap']).toEqual({ value: 0.6, chosenBy: 'analyst' });
+    expect(resolved['warmup.epochs'].chosenBy).toBe('preset');
+    expect(resolved['sift.k'].chosenBy).toBe('default');
+    expect(() => resolveParameters('quick', { 'grow.kap': 1 })).toThrow('unknown parameter "grow.kap"');
+    expect(() => resolveParameters('quick', { 'sift.k': 'many' })).toThrow('must be a number');
+    expect(() => resolveParameters('quick', { 'grow.cap': 1.5 })).toThrow('0..1');
+    expect(() => resolveParameters('quick', { 'grow.loss': '0.5,0.2' })).toThrow('rising');
+    expect(() => resolveParameters('quick', { 'sift.majority': 'all' })).toThrow('two-means');
+  });
+});
