@@ -1,10 +1,11 @@
 /** Lowers our gradient operators to standard ONNX operators in the plain NCHW layout. */
 import { floatAttribute, intAttribute, intsAttribute, malformedNode } from '../../graph/attributes.ts';
 import type { Graph, GraphNode } from '../../graph/ir.ts';
+import { convGeometry, poolGeometry, type Window } from '../../graph/ops/geometry.ts';
+import { INTERNAL_DOMAIN, type InternalOperator } from '../../graph/internal-ops.ts';
+import { sizeOf } from '../../graph/tensors.ts';
 import { createEmitter, type Emitter, type ShapeOf } from './emit.ts';
-import { tightAfter, windowGeometry } from './geometry.ts';
-
-export const INTERNAL_DOMAIN = 'coresift';
+import { tightAfter, windowShares } from './geometry.ts';
 
 /**
  * The same graph without nodes of the domain "coresift".
@@ -21,7 +22,7 @@ export function lowerToNchw(graph: Graph, shapeOf: ShapeOf): Graph {
 
 /** Emits standard operators that make the outputs of one internal node under their own names. */
 export function lowerNode(emitter: Emitter, node: GraphNode, shapeOf: ShapeOf): void {
-  switch (node.op) {
+  switch (node.op as InternalOperator) {
     case 'ConvGradInput':
       return convGradInput(emitter, node, shapeOf);
     case 'ConvGradWeight':
@@ -48,22 +49,35 @@ function requiredInts(node: GraphNode, name: string): readonly number[] {
 /** Transposed convolution: every weight scatters the output gradient back to where its window read. */
 function convGradInput(emitter: Emitter, node: GraphNode, shapeOf: ShapeOf): void {
   const [gradient, weight] = node.inputs;
-  const size = requiredInts(node, 'input_shape').slice(2);
-  const geometry = windowGeometry(node, size, shapeOf(weight).slice(2));
-  const after = tightAfter(geometry, size);
-  emitter.op(
-    'ConvTranspose',
-    [gradient, weight],
-    {
-      kernel_shape: geometry.kernel,
-      strides: geometry.strides,
-      dilations: geometry.dilations,
-      pads: [...geometry.before, ...after.map((pad) => Math.max(pad, 0))],
-      output_padding: after.map((pad) => Math.max(-pad, 0)),
-      group: intAttribute(node, 'group', 1),
-    },
-    { outputs: node.outputs },
-  );
+  const geometry = convGeometry(node, requiredInts(node, 'input_shape'), shapeOf(weight));
+  transposedConv(emitter, gradient, weight, geometry, geometry.input, geometry.group, node.outputs);
+}
+
+function transposedConv(
+  emitter: Emitter,
+  gradient: string,
+  weight: string,
+  window: Window,
+  input: readonly number[],
+  group: number,
+  outputs: readonly string[],
+): void {
+  const after = tightAfter(window, input);
+  const attributes = {
+    kernel_shape: window.kernel,
+    strides: window.strides,
+    dilations: window.dilations,
+    pads: [window.pads[0], window.pads[1], ...after.map((pad) => Math.max(pad, 0))],
+    group,
+  };
+  if (after.every((pad) => pad >= 0)) {
+    emitter.op('ConvTranspose', [gradient, weight], attributes, { outputs });
+    return;
+  }
+  // Rows and columns that no window reads get no gradient.
+  const reached = emitter.op('ConvTranspose', [gradient, weight], attributes);
+  const missing = emitter.ints([0, 0, 0, 0, 0, 0, ...after.map((pad) => Math.max(-pad, 0))]);
+  emitter.op('Pad', [reached, missing], { mode: 'constant' }, { outputs });
 }
 
 /**
@@ -72,76 +86,62 @@ function convGradInput(emitter: Emitter, node: GraphNode, shapeOf: ShapeOf): voi
  */
 function convGradWeight(emitter: Emitter, node: GraphNode, shapeOf: ShapeOf): void {
   const [x, gradient] = node.inputs;
-  const group = intAttribute(node, 'group', 1);
-  const weightShape = requiredInts(node, 'weight_shape');
+  const shape = shapeOf(x);
+  const geometry = convGeometry(node, shape, requiredInts(node, 'weight_shape'));
+  const { group, batch, inChannels, input } = geometry;
   const rows = intsAttribute(node, 'rows');
-  const xShape = shapeOf(x);
-  const [batch, channels, ...size] = xShape;
-  const geometry = windowGeometry(node, size, weightShape.slice(2));
-  const spatial = size.map((_, axis) => axis);
-  const full = rows === null || group > 1;
-  const used = full ? gradient : emitter.op('Gather', [gradient, emitter.ints(rows)], { axis: 1 });
-
+  const early = rows !== null && group === 1;
+  const used = early ? emitter.op('Gather', [gradient, emitter.ints(rows)], { axis: 1 }) : gradient;
+  const windows = emitter.op('Transpose', [used], { perm: [1, 0, 2, 3] });
   let images: string;
-  let windows: string;
-  if (group === 1) {
-    images = emitter.op('Transpose', [x], { perm: [1, 0, ...spatial.map((axis) => axis + 2)] });
-    windows = emitter.op('Transpose', [used], { perm: [1, 0, ...spatial.map((axis) => axis + 2)] });
-  } else {
-    const perGroup = channels / group;
-    const split = emitter.op('Reshape', [x, emitter.ints([batch, group, perGroup, ...size])]);
-    const turned = emitter.op('Transpose', [split], { perm: [2, 1, 0, ...spatial.map((axis) => axis + 3)] });
-    images = emitter.op('Reshape', [turned, emitter.ints([perGroup, group * batch, ...size])]);
-    windows = emitter.op('Transpose', [used], { perm: [1, 0, ...spatial.map((axis) => axis + 2)] });
+  if (group === 1) images = emitter.op('Transpose', [x], { perm: [1, 0, 2, 3] });
+  else {
+    const perGroup = inChannels / group;
+    const split = emitter.op('Reshape', [x, emitter.ints([batch, group, perGroup, ...input])]);
+    const turned = emitter.op('Transpose', [split], { perm: [2, 1, 0, 3, 4] });
+    images = emitter.op('Reshape', [turned, emitter.ints([perGroup, group * batch, ...input])]);
   }
-  // Padding that makes exactly as many results as the kernel has weights; negative padding crops.
-  const after = tightAfter(geometry, size);
-  const cropped = after.some((pad) => pad < 0)
-    ? emitter.op('Slice', [
-        images,
-        emitter.ints(size.map(() => 0)),
-        emitter.ints(size.map((length, axis) => length + Math.min(after[axis], 0))),
-        emitter.ints(spatial.map((axis) => axis + 2)),
-      ])
-    : images;
-  const turnedGradient = emitter.op('Conv', [cropped, windows], {
+  const after = tightAfter(geometry, input);
+  if (after.some((pad) => pad < 0)) {
+    const ends = input.map((length, axis) => length + Math.min(after[axis], 0));
+    images = emitter.op('Slice', [images, emitter.ints([0, 0]), emitter.ints(ends), emitter.ints([2, 3])]);
+  }
+  const turnedGradient = emitter.op('Conv', [images, windows], {
     kernel_shape: geometry.out,
     strides: geometry.dilations,
     dilations: geometry.strides,
-    pads: [...geometry.before, ...after.map((pad) => Math.max(pad, 0))],
+    pads: [geometry.pads[0], geometry.pads[1], ...after.map((pad) => Math.max(pad, 0))],
     group,
   });
-  const perm = { perm: [1, 0, ...spatial.map((axis) => axis + 2)] };
-  if (full && rows !== null) {
-    const all = emitter.op('Transpose', [turnedGradient], perm);
-    emitter.op('Gather', [all, emitter.ints(rows)], { axis: 0 }, { outputs: node.outputs });
+  const perm = { perm: [1, 0, 2, 3] };
+  if (rows === null || early) {
+    emitter.op('Transpose', [turnedGradient], perm, { outputs: node.outputs });
     return;
   }
-  emitter.op('Transpose', [turnedGradient], perm, { outputs: node.outputs });
+  const all = emitter.op('Transpose', [turnedGradient], perm);
+  emitter.op('Gather', [all, emitter.ints(rows)], { axis: 0 }, { outputs: node.outputs });
 }
 
 /** Each window's gradient goes to the position that the maximum came from. */
 function maxPoolGrad(emitter: Emitter, node: GraphNode, shapeOf: ShapeOf): void {
   const [x, , gradient] = node.inputs;
   const shape = shapeOf(x);
-  const kernel = requiredInts(node, 'kernel_shape');
-  const geometry = windowGeometry(node, shape.slice(2), kernel);
-  const [values, indices] = [emitter.fresh('MaxPool'), emitter.fresh('MaxPool')];
+  const { kernel, strides, dilations, pads } = poolGeometry(node, shape);
+  const indices = emitter.fresh('MaxPool');
   emitter.op(
     'MaxPool',
     [x],
     {
       kernel_shape: kernel,
-      strides: geometry.strides,
-      dilations: geometry.dilations,
-      pads: [...geometry.before, ...geometry.after],
+      strides,
+      dilations,
+      pads,
       ceil_mode: intAttribute(node, 'ceil_mode', 0),
     },
-    { outputs: [values, indices] },
+    { outputs: [emitter.fresh('MaxPool'), indices] },
   );
   const flat = emitter.ints([-1]);
-  const total = shape.reduce((product, dim) => product * dim, 1);
-  const zeros = emitter.op('Expand', [emitter.floats([], [0]), emitter.ints([total])]);
+  const zeros = emitter.op('Expand', [emitter.floats([], [0]), emitter.ints([sizeOf(shape)])]);
   const scattered = emitter.op(
     'ScatterElements',
     [zeros, emitter.op('Reshape', [indices, flat]), emitter.op('Reshape', [gradient, flat])],
@@ -154,50 +154,15 @@ function maxPoolGrad(emitter: Emitter, node: GraphNode, shapeOf: ShapeOf): void 
 function averagePoolGrad(emitter: Emitter, node: GraphNode): void {
   const [gradient] = node.inputs;
   const shape = requiredInts(node, 'input_shape');
-  const [channels, ...size] = shape.slice(1);
-  const kernel = requiredInts(node, 'kernel_shape');
-  const geometry = windowGeometry(node, size, kernel);
-  const after = tightAfter(geometry, size);
-  const shares = windowShares(geometry, size, intAttribute(node, 'count_include_pad', 0) === 1);
-  const spread = emitter.op('Mul', [gradient, emitter.floats([1, 1, ...geometry.out], shares)]);
-  const ones = new Float32Array(channels * kernel.reduce((product, length) => product * length, 1)).fill(1);
-  emitter.op(
-    'ConvTranspose',
-    [spread, emitter.floats([channels, 1, ...kernel], ones)],
-    {
-      kernel_shape: kernel,
-      strides: geometry.strides,
-      dilations: geometry.dilations,
-      pads: [...geometry.before, ...after.map((pad) => Math.max(pad, 0))],
-      output_padding: after.map((pad) => Math.max(-pad, 0)),
-      group: channels,
-    },
-    { outputs: node.outputs },
+  const geometry = poolGeometry(node, shape);
+  const channels = shape[1];
+  const shares = emitter.floats([1, 1, ...geometry.out], windowShares(geometry));
+  const spread = emitter.op('Mul', [gradient, shares]);
+  const ones = emitter.floats(
+    [channels, 1, ...geometry.kernel],
+    new Float32Array(channels * sizeOf(geometry.kernel)).fill(1),
   );
-}
-
-/** One over the number of positions that each window averages, row-major over the result's spatial dims. */
-export function windowShares(
-  geometry: ReturnType<typeof windowGeometry>,
-  size: readonly number[],
-  countPadding: boolean,
-): Float32Array {
-  const counts = size.map((length, axis) => {
-    const { kernel, strides, dilations, before, after, out } = geometry;
-    const low = countPadding ? -before[axis] : 0;
-    const high = countPadding ? length + after[axis] : length;
-    return Array.from({ length: out[axis] }, (_, window) => {
-      let inside = 0;
-      for (let tap = 0; tap < kernel[axis]; tap += 1) {
-        const position = window * strides[axis] - before[axis] + tap * dilations[axis];
-        if (position >= low && position < high) inside += 1;
-      }
-      return inside;
-    });
-  });
-  let shares = [1];
-  for (const axis of counts) shares = shares.flatMap((share) => axis.map((count) => share * count));
-  return Float32Array.from(shares, (count) => 1 / count);
+  transposedConv(emitter, spread, ones, geometry, geometry.input, channels, node.outputs);
 }
 
 /** Axes that a batch normalisation averages over: all but the channels. */

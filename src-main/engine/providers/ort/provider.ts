@@ -1,8 +1,9 @@
 /** The CPU provider over onnxruntime-node. */
 import { availableParallelism } from 'node:os';
 import type { Graph, Tensor, ValueInfo } from '../../graph/ir.ts';
+import { INTERNAL_DOMAIN } from '../../graph/internal-ops.ts';
 import { writeOnnx } from '../../graph/onnx/write.ts';
-import { inferShapes } from '../../graph/shapes.ts';
+import { boundDims, inferShapes } from '../../graph/shapes.ts';
 import { allocate, sameDims, sizeOf } from '../../graph/tensors.ts';
 import type { CompiledGraph, CompileOptions, Provider, StatePair } from '../provider.ts';
 import { lowerToNchw } from './nchw.ts';
@@ -51,16 +52,14 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
 
 /** The graph with every symbol in the shapes of its inputs and outputs replaced by its size. */
 function bindSymbols(graph: Graph, dims: Readonly<Record<string, number>>): Graph {
-  const bind = (value: ValueInfo): ValueInfo => ({
-    ...value,
-    shape: value.shape.map((dim) => (typeof dim === 'string' ? (dims[dim] ?? dim) : dim)),
-  });
-  const inputs = graph.inputs.map(bind);
-  for (const input of inputs) {
-    const open = input.shape.find((dim) => typeof dim === 'string');
-    if (open !== undefined) throw new TypeError(`the symbol "${open}" of the input "${input.name}" has no size`);
-  }
-  return { ...graph, inputs, outputs: graph.outputs.map(bind) };
+  return {
+    ...graph,
+    inputs: graph.inputs.map((input) => ({ ...input, shape: boundDims(input.name, input.shape, dims) })),
+    outputs: graph.outputs.map((output) => ({
+      ...output,
+      shape: output.shape.map((dim) => (typeof dim === 'string' && Object.hasOwn(dims, dim) ? dims[dim] : dim)),
+    })),
+  };
 }
 
 /** A state value lives in two buffers: a run reads one and writes the other. */
@@ -74,10 +73,20 @@ interface StateSlot {
   known: boolean;
 }
 
+/** The graph in operators that the runtime has. */
+function lower(graph: Graph): Graph {
+  if (graph.nodes.every((node) => node.domain !== INTERNAL_DOMAIN)) return graph;
+  const shapes = inferShapes(graph, {});
+  return lowerToNchw(graph, (value) => {
+    const shaped = shapes.get(value);
+    if (shaped === undefined) throw new Error(`the value "${value}" has no shape`);
+    return shaped.dims;
+  });
+}
+
 async function compile(ort: Ort, graph: Graph, options: CompileOptions, threads: number): Promise<CompiledGraph> {
   const bound = bindSymbols(graph, options.dims ?? {});
-  const shapes = inferShapes(bound);
-  const lowered = lowerToNchw(bound, (value) => shapes.get(value).dims);
+  const lowered = lower(bound);
   const session = await createSession(writeOnnx(lowered), { threads, optimisation: 'all' });
   return bindSession(ort, session, bound, options.state ?? []);
 }
