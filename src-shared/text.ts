@@ -3,18 +3,21 @@
  * them for something else: markup, a spreadsheet formula, or another name than the one they are.
  */
 
-/** Characters that draw nothing or move what is drawn: controls, format (bidi, zero width, tags), separators, lone surrogates. */
-const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+/**
+ * Characters that draw nothing or move what is drawn: controls, format (bidi, zero width, tags), separators, blanks that
+ * are not the common one, private and unassigned code points, lone surrogates; and a backslash that would read as one.
+ */
+const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]|(?! )\p{Zs}|\\(?=u\{)/gu;
 
-/** What spreadsheet programs take for the start of a formula, also in its full-width form. */
-const formulaStart = /^\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]/;
+/** What spreadsheet programs take for the start of a formula, also in its full-width form; and our own guard. */
+const formulaStart = /^\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20']/;
 
 /**
  * `text` with every invisible or reordering character spelled out as `\u{HEX}`, so that two names that differ also look
  * different. Line breaks and tabs are spelled out too: the result is one line.
  */
 export function visibleName(text: string): string {
-  return text.replace(invisible, (c) => `\\u{${c.codePointAt(0)!.toString(16).toUpperCase()}}`);
+  return text.replace(invisible, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16).toUpperCase()}}`);
 }
 
 /** `text` for an element's content or a double- or single-quoted attribute of HTML, XHTML and SVG. */
@@ -28,12 +31,13 @@ export function nameHtml(text: string): string {
 }
 
 /**
- * One cell of a comma-separated file (RFC 4180). A string that a spreadsheet would run as a formula gets a leading
- * apostrophe; invisible characters are spelled out. Numbers are written as they are, `null` and NaN as an empty cell.
+ * One cell of a comma-separated file (RFC 4180). A string that a spreadsheet would run as a formula, or that starts with
+ * an apostrophe, gets a leading apostrophe; invisible characters are spelled out. Numbers are written as they are, `null`
+ * and numbers that are not finite as an empty cell.
  */
 export function csvCell(value: string | number | boolean | null): string {
   if (value === null) return '';
-  if (typeof value === 'number') return Number.isNaN(value) ? '' : String(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : '';
   if (typeof value === 'boolean') return value ? '1' : '0';
   const shown = visibleName(value);
   const text = formulaStart.test(shown) ? `'${shown}` : shown;

@@ -196,7 +196,7 @@ export function readerOn(db: Database, dir: string, isLive: () => boolean): Proj
         perClass: json(row.per_class) as number[],
         admitted: row.admitted,
         removed: row.removed,
-        guardAccuracy: row.guard_accuracy ?? NaN,
+        guardAccuracy: row.guard_accuracy,
         loss: row.loss ?? NaN,
         stopped: row.stopped,
       })),

@@ -26,9 +26,9 @@ export function jsonText(value: unknown, at: string): string {
   return canonicalJson(toJson(value, at));
 }
 
-/** A number for a column: null stands for one that is not finite. */
-export function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
+/** A number for a column: null stands for one that is unknown or not finite. */
+export function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
 }
 
 /** Lists a blob whose file is there. */

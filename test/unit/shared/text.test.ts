@@ -12,6 +12,12 @@ describe('names of strangers', () => {
     expect(visibleName('\u{E0041}')).toBe('\\u{E0041}');
   });
 
+  it('that spell out an escape themselves do not look like the character', () => {
+    expect(visibleName('\\u{202E}')).toBe('\\u{5C}u{202E}');
+    expect(visibleName('C:\\users\\a')).toBe('C:\\users\\a');
+    expect(visibleName('a\u00A0b\uE000')).toBe('a\\u{A0}b\\u{E000}');
+  });
+
   it('keep letters of every script and astral characters', () => {
     const text = 'Fußgänger 歩行者 مشاة 🦊 𝔘';
     expect(visibleName(text)).toBe(text);
@@ -24,12 +30,15 @@ describe('names of strangers', () => {
 });
 
 describe('cells of a comma-separated file', () => {
-  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '  =1', '＝1', '＋1'])('%j does not start a formula', (text) => {
-    expect(csvCell(text)).not.toMatch(/^"?\s*[=+\-@＝＋－＠]/);
-  });
+  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '  =1', '＝1', '＋1', "'=1"])(
+    '%j does not start a formula',
+    (text) => {
+      expect(csvCell(text)).not.toMatch(/^"?\s*[=+\-@＝＋－＠]/);
+    },
+  );
 
   it('leave numbers as numbers', () => {
-    expect(csvRow([-0.5, 1e-7, NaN, null, true])).toBe('-0.5,1e-7,,,1\r\n');
+    expect(csvRow([-0.5, 1e-7, NaN, Infinity, null, true])).toBe('-0.5,1e-7,,,,1\r\n');
   });
 
   it('quote separators and quotes and never contain a line break', () => {

@@ -1,0 +1,34 @@
+/** What the columns of a finished audit say of one sample. */
+import type { SampleColumns } from './result.ts';
+import type { Verdict } from './verdict.ts';
+
+export interface SampleVerdict {
+  readonly verdict: Verdict;
+  /** "refused", "seed", "first-pool", "admitted", "left-out". */
+  readonly code: string;
+  /** A few words for a table. */
+  readonly reason: string;
+}
+
+/** Verdict on sample `i`: what the sanitized model was grown from is trusted, what is on the suspect list suspicious. */
+export function sampleVerdict(columns: SampleColumns, i: number): SampleVerdict {
+  const rank = columns.suspectRank[i];
+  if (rank >= 0)
+    return { verdict: 'suspicious', code: 'refused', reason: `suspect ${rank + 1}: ${refusal(columns, i)}` };
+  if (columns.seed[i] === 1) return { verdict: 'trusted', code: 'seed', reason: 'trusted seed' };
+  if (columns.pool[i] === 1) return { verdict: 'trusted', code: 'first-pool', reason: 'in the first clean pool' };
+  const round = columns.admittedRound[i];
+  if (round >= 0) return { verdict: 'trusted', code: 'admitted', reason: `admitted in round ${round}` };
+  return { verdict: 'inconclusive', code: 'left-out', reason: 'never admitted, yet not among the suspects' };
+}
+
+function refusal(columns: SampleColumns, i: number): string {
+  const round = columns.admittedRound[i];
+  const when = round < 0 ? 'never admitted' : `admitted in round ${round}`;
+  return columns.predicted[i] === columns.label[i] ? when : `${when}, the sanitized model sees another class`;
+}
+
+/** How much lower the sanitized model's loss is than the probe's; NaN where either is unknown. */
+export function lossReduction(columns: SampleColumns, i: number): number {
+  return columns.probeLoss[i] - columns.finalLoss[i];
+}
