@@ -1,6 +1,4 @@
 /** Writes the sanitized model and proves that what was written answers as the model that was audited. */
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Graph } from '../engine/graph/ir.ts';
@@ -53,7 +51,10 @@ export async function checkExport(
       const ours = (await compiled.run({ pixels: { dtype: 'float32', dims, data: pixels } }))['logits'].data;
       const answer = (await session.run({ pixels: new OrtTensor('float32', pixels, dims) }))['logits'];
       if (answer === undefined || answer.dims.length !== 2 || answer.dims[0] !== batch || answer.dims[1] !== classes) {
-        throw new ExpectedError('export-differs', `logits are [${answer?.dims.join(',')}], wanted [${batch},${classes}].`);
+        throw new ExpectedError(
+          'export-differs',
+          `logits are [${answer?.dims.join(',')}], wanted [${batch},${classes}].`,
+        );
       }
       const theirs = answer.data as Float32Array;
       for (let i = 0; i < theirs.length; i++) {

@@ -1,48 +1,24 @@
 /** Writing and digesting files: whole or not at all, and with the failures a person can act on named. */
-import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, createReadStream, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { createReadStream, statSync } from 'node:fs';
 import { ExpectedError } from '../../src-shared/failure.ts';
-
-/** A failure of the file system as an ExpectedError where a person can act on it, as it is otherwise. */
-export function expectedFileError(path: string, error: unknown): unknown {
-  switch ((error as { code?: unknown } | null)?.code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new ExpectedError('no-space', path, { cause: error });
-    case 'ENOENT':
-    case 'ENOTDIR':
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-    case 'EISDIR':
-      return new ExpectedError('file-missing', `${path} (${(error as { code: string }).code})`, { cause: error });
-    default:
-      return error;
-  }
-}
+import { startFile } from '../formats/datasets/column-file.ts';
+import { systemFailure } from '../formats/system.ts';
 
 /**
- * Writes `bytes` to a temporary file beside `path`, flushes it to the disk and renames it: whoever looks sees the old
- * file, the whole new one, or none.
+ * Writes under a temporary name, flushes to the disk, renames: whoever looks sees the old file, the whole new one, or none.
  * @throws ExpectedError no-space, file-missing (the folder is gone or cannot be written)
  */
-export function writeWhole(path: string, bytes: Uint8Array | string): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
+export function writeWhole(path: string, bytes: Uint8Array | string): FileDigest {
+  const data = typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes;
+  const part = startFile(path);
   try {
-    const file = openSync(temporary, 'wx', 0o644);
-    try {
-      const data = typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes;
-      for (let at = 0; at < data.length; ) at += writeSync(file, data, at, data.length - at);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw expectedFileError(path, error);
+    part.append(data);
+    part.finish();
+  } finally {
+    part.discard();
   }
+  return { bytes: data.length, sha256: digestBytes(data) };
 }
 
 export interface FileDigest {
@@ -62,7 +38,12 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<Fi
       hash.update(chunk);
     }
   } catch (error) {
-    throw expectedFileError(path, error);
+    throw systemFailure(error, path);
   }
   return { bytes, sha256: hash.digest('hex') };
+}
+
+/** SHA-256 as 64 lower-case hexadecimal digits. */
+export function digestBytes(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

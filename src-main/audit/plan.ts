@@ -31,7 +31,9 @@ export function planAudit(input: PlanInput): Plan {
   const training = (images: number): number => (trainingCost * images) / forwardRate;
   const pool = p['expand.share'] * samples;
 
-  const shares = [...parseShares(p['grow.loss']), ...parseShares(p['grow.meta'])].filter((share) => share <= p['grow.cap']);
+  const shares = [...parseShares(p['grow.loss']), ...parseShares(p['grow.meta'])].filter(
+    (share) => share <= p['grow.cap'],
+  );
   const grown = shares.reduce((sum, share) => sum + share, 0) * samples;
   const largest = (shares.at(-1) ?? p['expand.share']) * samples;
   const stages = [
@@ -55,4 +57,23 @@ export function planAudit(input: PlanInput): Plan {
     stages,
     peakBytes: baseBytes + weightBytes + activationBytes + featureBytes,
   };
+}
+
+/** Two lines for a person before the run begins. */
+export function planText(
+  facts: {
+    readonly plan: Plan;
+    readonly dataset: { readonly samples: number; readonly classes: readonly unknown[] };
+    readonly provider: { readonly id: string; readonly threads: number };
+  },
+  preset: string,
+): string {
+  const { plan, dataset, provider } = facts;
+  const minutes = plan.seconds / 60;
+  const time = minutes < 1.5 ? `${Math.max(1, Math.round(plan.seconds / 10)) * 10} s` : `${Math.round(minutes)} min`;
+  return (
+    `Plan: preset ${preset}, ${dataset.samples.toLocaleString('en-US')} samples in ${dataset.classes.length} classes, ` +
+    `${provider.id} with ${provider.threads} ${provider.threads === 1 ? 'thread' : 'threads'}; ` +
+    `about ${time} and ${Math.round(plan.peakBytes / 5e7) * 50} MB.`
+  );
 }

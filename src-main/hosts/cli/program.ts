@@ -49,33 +49,55 @@ function report(error: unknown, json: boolean, environment: CliEnvironment): Exi
 
 /** "error: unknown option '--x'" -> "Unknown option '--x'." */
 function sentence(message: string): string {
-  const text = message.replace(/^error: /, '').replace(/\s+/g, ' ').trim();
+  const text = message
+    .replace(/^error: /, '')
+    .replace(/\s+/g, ' ')
+    .trim();
   const shown = text === '(outputHelp)' ? 'no command was given' : text;
   return `${shown.charAt(0).toUpperCase()}${shown.slice(1)}${/[.?!)]$/.test(shown) ? '' : '.'}`;
 }
 
 function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => void): Command {
   const program = new Command('coresift')
-    .description('Offline audit of untrusted image encoders and datasets: finds what can be trusted, shows why, and grows a clean model from it.')
+    .description(
+      'Offline audit of untrusted image encoders and datasets: finds what can be trusted, shows why, and grows a clean model from it.',
+    )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', exitCodes);
   settle(program, environment);
-  const command = (name: string, description: string): Command => settle(program.command(name).description(description), environment);
+  const command = (name: string, description: string): Command =>
+    settle(program.command(name).description(description), environment);
   const json = (): Option => new Option('--json', 'print JSON lines: progress on stderr, results on stdout');
-  const device = (): Option => new Option('--device <name>', 'where to compute: auto, cpu, gpu or a provider').default('auto');
+  const device = (): Option =>
+    new Option('--device <name>', 'where to compute: auto, cpu, gpu or a provider').default('auto');
 
   command('audit', 'Audit an encoder and a dataset, write verdict, evidence and a sanitized model to a folder.')
     .option('--encoder <file>', 'the encoder, an ONNX file')
     .option('--dataset <path>', 'the dataset: image folder, IDX pair, CIFAR-10 binary or CSV manifest')
     .requiredOption('--out <dir>', 'folder for the results; must be empty or hold the run to resume')
-    .option('--input-size <HxW>', 'resize the images to this height and width (default: what the encoder asks for)', parseSize)
-    .option('--mean <a,b,c>', 'mean per channel the encoder was trained with, for pixels in 0..1', (text) => parseChannelValues('--mean', text))
-    .option('--std <a,b,c>', 'standard deviation per channel the encoder was trained with', (text) => parseChannelValues('--std', text))
-    .option('--representation <tensor>', 'tensor of the encoder to take as representation (default: found from the graph)')
+    .option(
+      '--input-size <HxW>',
+      'resize the images to this height and width (default: what the encoder asks for)',
+      parseSize,
+    )
+    .option('--mean <a,b,c>', 'mean per channel the encoder was trained with, for pixels in 0..1', (text) =>
+      parseChannelValues('--mean', text),
+    )
+    .option('--std <a,b,c>', 'standard deviation per channel the encoder was trained with', (text) =>
+      parseChannelValues('--std', text),
+    )
+    .option(
+      '--representation <tensor>',
+      'tensor of the encoder to take as representation (default: found from the graph)',
+    )
     .option('--classes <file>', 'class names, one per line (default: from the dataset)')
     .addOption(new Option('--mode <mode>', 'method').choices(['paper']).default('paper'))
-    .addOption(new Option('--preset <preset>', 'how long to train').choices(['quick', 'standard', 'thorough']).default('standard'))
+    .addOption(
+      new Option('--preset <preset>', 'how long to train')
+        .choices(['quick', 'standard', 'thorough'])
+        .default('standard'),
+    )
     .addOption(device())
     .option('--seed <n>', 'seed of all random numbers', parseSeed, 7)
     .option('--set <name=value>', 'set one parameter of the method (may be repeated)', collect, [])
@@ -92,7 +114,9 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     .option('--project <dir>', 'project to open (default: coresift-project in this folder)')
     .option('--port <n>', 'port on 127.0.0.1; 0 takes a free one', parsePort, 0)
     .addOption(json())
-    .action(async (flags: { project?: string; port: number; json?: boolean }) => finish(await runServeCommand(flags, environment)));
+    .action(async (flags: { project?: string; port: number; json?: boolean }) =>
+      finish(await runServeCommand(flags, environment)),
+    );
 
   command('doctor', 'Test what this machine can compute with and print the numbers.')
     .addOption(device())

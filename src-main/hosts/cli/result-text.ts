@@ -43,6 +43,16 @@ function findingLines(title: string, finding: Finding): string[] {
   return lines;
 }
 
+function accuracySentence({ guardSamples, probeAccuracy, sanitizedAccuracy }: AuditResult['outcome']): string {
+  if (probeAccuracy === null || sanitizedAccuracy === null) {
+    return 'Sanitized model: its accuracy could not be measured; no clean sample was left to hold out.';
+  }
+  return (
+    `Sanitized model: accuracy ${percent(sanitizedAccuracy)} on ${guardSamples} held-out clean samples ` +
+    `(undefended probe ${percent(probeAccuracy)}).`
+  );
+}
+
 /** One sentence: the first line a reader sees. */
 export function verdictSentence(result: AuditResult): string {
   const { encoder, dataset, notExamined } = result.verdict;
@@ -69,11 +79,8 @@ export function resultText(result: AuditResult, suspects: number, files: readonl
   const classes = verdict.classes.filter((finding) => finding.verdict !== 'trusted');
   for (const finding of classes) lines.push(...findingLines(`Class ${visibleName(finding.name ?? '')}`, finding), '');
 
-  lines.push(
-    `Sanitized model: accuracy ${percent(outcome.sanitizedAccuracy)} on ${outcome.guardSamples} held-out clean samples ` +
-      `(undefended probe ${percent(outcome.probeAccuracy)}).`,
-    `Sifted ${sifting.seeds} seeds and a clean pool of ${sifting.pool} from ${dataset.samples} samples.`,
-  );
+  lines.push(accuracySentence(outcome));
+  lines.push(`Sifted ${sifting.seeds} seeds and a clean pool of ${sifting.pool} from ${dataset.samples} samples.`);
   if (suspects === 1) lines.push('1 sample is on the suspect list (sifted-set.csv).');
   if (suspects > 1) lines.push(`${suspects} samples are on the suspect list (sifted-set.csv).`);
 

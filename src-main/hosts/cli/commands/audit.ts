@@ -77,7 +77,9 @@ export async function runAuditCommand(
     if (json) stdout.write(`${JSON.stringify(resultJson(finished))}\n`);
     else {
       stdout.write(resultText(finished.result, finished.suspects, finished.files, cwd));
-      stderr.write(`Took ${duration(finished.seconds)}, peak memory of the engine ${Math.round(finished.peakBytes / 1e6)} MB.\n`);
+      stderr.write(
+        `Took ${duration(finished.seconds)}, peak memory of the engine ${Math.round(finished.peakBytes / 1e6)} MB.\n`,
+      );
     }
     return finished.exitCode;
   } finally {

@@ -1,0 +1,201 @@
+/** The use cases behind the contract, for hosts with a page: one project open, one audit at a time. */
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import type { App, AppProcedures, Handlers, ProjectInfo, RunDetail } from '../../src-shared/contract.ts';
+import { auditRequest } from '../../src-shared/domain/request.ts';
+import type { AuditResult } from '../../src-shared/domain/result.ts';
+import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain/run.ts';
+import { ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
+import { migrations } from '../store/migrate.ts';
+import { openWriter, type ProjectWriter } from '../store/writer.ts';
+import { examineMachine } from './doctor.ts';
+import { digestBytes } from './files.ts';
+import { purposeOf } from './outputs.ts';
+import { beginRun, carryOut, fixedClock, type RunStart } from './run.ts';
+import { eventFeed, recordedEvents, type EventFeed } from './run-events.ts';
+import { folderOf } from './run-folder.ts';
+import { readSample, sampleInputs } from './sample-project.ts';
+import { sampleTable } from './sample-table.ts';
+import type { EngineSpawner } from './spawn-engine.ts';
+import { drawThumbnail } from './thumbnails.ts';
+import { version } from './version.ts';
+
+export interface AppOptions {
+  /** Folder of the project that is open at the start; made when it is not there. */
+  readonly project: string;
+  /** Folder of the bundled sample project; it may be missing. */
+  readonly sample: string;
+  readonly spawn: EngineSpawner;
+}
+
+interface ActiveRun {
+  readonly id: string;
+  readonly abort: AbortController;
+  /** Settles when the run has ended, however it ended. */
+  readonly ended: Promise<void>;
+}
+
+/** @throws ExpectedError project-busy, project-corrupt, project-from-future, project-not-writable */
+export async function createApp(options: AppOptions): Promise<App> {
+  let writer = open(options.project);
+  let active: ActiveRun | null = null;
+  const feeds = new Map<string, EventFeed>();
+
+  const summaryOf = (run: string): RunSummary => writer.reader.run(run).summary;
+  const outOf = (run: string): string => folderOf(writer.dir, writer.reader.run(run).environment);
+
+  const requireIdle = (): void => {
+    if (active !== null) throw new ExpectedError('run-active', `Run ${summaryOf(active.id).number} is going on.`);
+  };
+
+  const start = (begin: RunStart, out: string): RunSummary => {
+    requireIdle();
+    const run = beginRun(writer, begin, out);
+    const feed = eventFeed(recordedEvents(writer.reader, run));
+    feeds.set(run, feed);
+    const abort = new AbortController();
+    const onEvent = (event: RunEvent): void => feed.add(event);
+    const ended = carryOut(writer, run, options.spawn, { onEvent, signal: abort.signal })
+      // The failure was recorded with the run and told as its last event; nobody else waits for it here.
+      .catch((error: unknown) => reportBug(error))
+      .then(() => {
+        active = null;
+        feed.end();
+      });
+    active = { id: run, abort, ended };
+    return summaryOf(run);
+  };
+
+  const cancelActive = async (): Promise<void> => {
+    const running = active;
+    if (running === null) return;
+    running.abort.abort();
+    await running.ended;
+  };
+
+  const nextFolder = (): string => {
+    const number = (writer.reader.listRuns()[0]?.number ?? 0) + 1;
+    return join(writer.dir, 'runs', String(number).padStart(4, '0'));
+  };
+
+  const handlers: Handlers<AppProcedures> = {
+    'app.info': () =>
+      Promise.resolve({
+        name: 'Coresift',
+        version,
+        platform: process.platform,
+        processors: availableParallelism(),
+        threads: availableParallelism(),
+        sample: readSample(options.sample),
+      }),
+    'project.open': async ({ folder }) => {
+      if (folder !== null && resolve(folder) !== writer.dir) {
+        requireIdle();
+        const opened = open(folder);
+        writer.close();
+        writer = opened;
+        feeds.clear();
+      }
+      return projectInfo(writer);
+    },
+    'runs.list': () => answer(() => writer.reader.listRuns()),
+    'run.get': ({ runId }) => answer(() => runDetail(writer, runId)),
+    'run.start': ({ request, out }) =>
+      answer(() => start({ kind: 'new', request: absolute(request) }, out === null ? nextFolder() : resolve(out))),
+    'run.cancel': async ({ runId }) => {
+      const { id } = summaryOf(runId);
+      if (active?.id === id) await cancelActive();
+      return summaryOf(id);
+    },
+    'run.resume': ({ runId }) => answer(() => start({ kind: 'resume', chosen: {} }, outOf(runId))),
+    'run.events': ({ runId, after }, { signal }) => {
+      const { id } = summaryOf(runId);
+      const feed = feeds.get(id) ?? recordedFeed(writer, id);
+      feeds.set(id, feed);
+      return feed.after(after, signal);
+    },
+    'run.result': ({ runId }) => answer(() => resultOf(writer, runId)),
+    'run.columns': ({ runId }) => answer(() => sampleTable(writer.reader, summaryOf(runId).id)),
+    'sample.thumbnail': ({ runId, index, size }) =>
+      answer(() => drawThumbnail(writer.reader, summaryOf(runId).id, index, size)),
+    'sample.open': () =>
+      answer(() => {
+        const { encoder, dataset } = sampleInputs(options.sample);
+        return start({ kind: 'new', request: auditRequest(encoder, dataset) }, nextFolder());
+      }),
+    'report.html': ({ runId }) => answer(() => readReport(outOf(runId))),
+    doctor: () => examineMachine(options.spawn, 'auto'),
+  };
+
+  return {
+    handlers,
+    close: async () => {
+      await cancelActive();
+      writer.close();
+    },
+  };
+}
+
+function open(project: string): ProjectWriter {
+  return openWriter(project, { appVersion: version, ...fixedClock() });
+}
+
+/** A call that answers at once, with its failures as rejections. */
+function answer<T>(act: () => T): Promise<Awaited<T>> {
+  return new Promise<Awaited<T>>((fulfil) => fulfil(act() as Awaited<T>));
+}
+
+function absolute(request: AuditRequest): AuditRequest {
+  const { encoder, dataset, classes } = request;
+  return {
+    ...request,
+    encoder: resolve(encoder),
+    dataset: resolve(dataset),
+    classes: classes === null ? null : resolve(classes),
+  };
+}
+
+function projectInfo(writer: ProjectWriter): ProjectInfo {
+  const { reader } = writer;
+  // The writer verified the chain when it opened the project and refuses one that is broken.
+  const journal = { entries: reader.head()?.seq ?? 0, intact: true };
+  return {
+    name: basename(writer.dir),
+    folder: writer.dir,
+    schemaVersion: migrations.length,
+    runs: reader.listRuns().length,
+    journal,
+  };
+}
+
+function runDetail(writer: ProjectWriter, run: string): RunDetail {
+  const { summary, request, environment } = writer.reader.run(run);
+  const exports = writer.reader
+    .exports(summary.id)
+    .map(({ path, bytes, sha256 }) => ({ name: basename(path), bytes, sha256, purpose: purposeOf(basename(path)) }));
+  return { summary, request, folder: folderOf(writer.dir, environment), exports };
+}
+
+function resultOf(writer: ProjectWriter, run: string): AuditResult | null {
+  const { summary, result } = writer.reader.run(run);
+  return summary.state === 'finished' ? (result as unknown as AuditResult) : null;
+}
+
+function recordedFeed(writer: ProjectWriter, run: string): EventFeed {
+  const feed = eventFeed(recordedEvents(writer.reader, run));
+  feed.end();
+  return feed;
+}
+
+function readReport(folder: string): { html: string; sha256: string } {
+  const file = join(folder, 'report.html');
+  if (!existsSync(file)) throw new ExpectedError('report-missing', file);
+  const bytes = readFileSync(file);
+  return { html: bytes.toString('utf8'), sha256: digestBytes(bytes) };
+}
+
+function reportBug(error: unknown): void {
+  const failure = serializeFailure(error);
+  if (failure.kind === 'bug') console.error(failure.stack ?? failure.message);
+}

@@ -1,0 +1,95 @@
+/** The audit as the engine process carries it out: inputs, the method, the exported model. */
+import { rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Graph } from '../engine/graph/ir.ts';
+import { writeOnnx } from '../engine/graph/onnx/write.ts';
+import type { JobContext } from '../engine/jobs/server.ts';
+import type { Provider } from '../engine/providers/provider.ts';
+import type { SampleSource } from '../engine/samples.ts';
+import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
+import { saveSafetensors } from '../formats/models-out/safetensors.ts';
+import type { AuditJob, AuditOutcome, EngineProtocol } from './engine-protocol.ts';
+import { checkExport, type ExportCheck } from './export-model.ts';
+import { writeWhole } from './files.ts';
+import { stepJournal } from './journal.ts';
+import { measureForward } from './measure.ts';
+import { planAudit } from './plan.ts';
+import { openProvider } from './providers.ts';
+import { readInputs } from './read-inputs.ts';
+import { version } from './version.ts';
+
+export async function auditJob(job: AuditJob, context: JobContext<EngineProtocol>): Promise<AuditOutcome> {
+  const { request, parameters } = job;
+  const { emit, signal, ask } = context;
+  emit({ type: 'stage', stage: 'preflight', state: 'started' });
+  const provider = await openProvider(request.device);
+  const inputs = await readInputs(request, job.cache, { emit, signal });
+  try {
+    const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
+    const forwardRate = await measureForward(provider, encoder, pixels);
+    const plan = planAudit({
+      parameters,
+      samples: pixels.count,
+      classes: pixels.classes.length,
+      pixels: pixels.shape[0] * pixels.shape[1] * pixels.shape[2],
+      weights: encoderFacts.parameters,
+      forwardRate,
+    });
+    await ask('preflighted', {
+      encoder: encoderFacts,
+      dataset: datasetFacts,
+      notes: inputs.notes,
+      skipped: pixels.skipped,
+      unreadable: pixels.unreadable.count,
+      shape: pixels.shape,
+      duplicates: inputs.duplicates,
+      labels: pixels.labels,
+      names: Array.from({ length: pixels.count }, (_, i) => pixels.name(i)),
+      pixelFile: basename(pixels.file),
+      pixelsDigest: pixels.pixelsDigest,
+      plan,
+      provider: provider.describe(),
+    });
+    emit({ type: 'stage', stage: 'preflight', state: 'finished' });
+
+    const found = await bootstrapAudit({
+      provider,
+      graph: inputs.graph,
+      encoderOptions: inputs.encoderOptions,
+      samples: pixels,
+      duplicates: inputs.duplicates,
+      parameters,
+      seed: request.seed,
+      journal: stepJournal({ find: (spec) => ask('step.find', spec), commit: (step) => ask('step.commit', step) }),
+      inputDigests: { encoder: encoderFacts.sha256, dataset: datasetFacts.sha256 },
+      emit,
+      signal,
+    });
+    await inputs.requireUnchanged();
+    emit({ type: 'stage', stage: 'export', state: 'started' });
+    const { sanitized, ...rest } = found;
+    return { ...rest, exported: await exportModel(sanitized, provider, pixels, job.out) };
+  } finally {
+    await inputs.close();
+    await provider.dispose();
+  }
+}
+
+async function exportModel(
+  sanitized: Graph,
+  provider: Provider,
+  samples: SampleSource,
+  out: string,
+): Promise<AuditOutcome['exported']> {
+  const file = join(out, 'sanitized.onnx');
+  const onnx = writeWhole(file, writeOnnx(sanitized, { producer: 'coresift', producerVersion: version }));
+  let check: ExportCheck;
+  try {
+    check = await checkExport(file, sanitized, provider, samples);
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  }
+  const safetensors = saveSafetensors(join(out, 'sanitized.safetensors'), sanitized.initializers, sanitized.metadata);
+  return { onnx, safetensors, check };
+}

@@ -1,0 +1,13 @@
+/** Entry of the engine process: all decoding of untrusted files and all computing happens here; it may be killed at any time. */
+import { parentChannel } from '../engine/jobs/entry.ts';
+import { serveJobs } from '../engine/jobs/server.ts';
+import { auditJob } from './audit-job.ts';
+import { doctorJob } from './doctor-job.ts';
+import type { EngineProtocol } from './engine-protocol.ts';
+
+// Ctrl-C reaches the whole terminal group; the host decides what becomes of this process.
+process.on('SIGINT', () => {});
+
+const leave = (): void => process.exit(0);
+
+serveJobs<EngineProtocol>(parentChannel(leave), { audit: auditJob, doctor: doctorJob }, { onExit: leave });

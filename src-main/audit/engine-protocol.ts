@@ -1,0 +1,101 @@
+/** The jobs of the engine process and what it asks its host for, as both ends type them. */
+import type { AuditResult, DatasetFacts, EncoderFacts, SampleColumns } from '../../src-shared/domain/result.ts';
+import type { AuditRequest, PoolRound } from '../../src-shared/domain/run.ts';
+import type { Json } from '../../src-shared/json.ts';
+import type { StepSpec } from '../engine/journal.ts';
+import type { JobProtocol } from '../engine/jobs/protocol.ts';
+import type { ProviderInfo, SelfTestRow } from '../engine/providers/provider.ts';
+import type { EncoderSummary } from '../engine/tcore/context.ts';
+import type { MethodParameters } from '../engine/tcore/parameters.ts';
+import type { ExportCheck } from './export-model.ts';
+import type { FileDigest } from './files.ts';
+import type { Plan } from './plan.ts';
+
+/** What is known before anything is computed. */
+export interface Preflight {
+  readonly encoder: EncoderFacts;
+  readonly dataset: DatasetFacts;
+  /** Files and choices of the readers that a person should know of. */
+  readonly notes: readonly string[];
+  /** Entries of the dataset that are no samples although they might look like some. */
+  readonly skipped: {
+    readonly count: number;
+    readonly listed: readonly { readonly name: string; readonly reason: string }[];
+  };
+  /** Unreadable images, all of them; `dataset.unreadable` lists the first. */
+  readonly unreadable: number;
+  readonly shape: readonly [channels: number, height: number, width: number];
+  /** Samples that repeat an earlier one exactly. */
+  readonly duplicates: Int32Array;
+  readonly labels: Int32Array;
+  /** Name of every sample: path below the dataset, or "file#index". */
+  readonly names: readonly string[];
+  /** Name of the decoded pixels within the cache folder, and their digest. */
+  readonly pixelFile: string;
+  readonly pixelsDigest: string;
+  readonly plan: Plan;
+  readonly provider: ProviderInfo;
+}
+
+export interface AuditJob {
+  readonly request: AuditRequest;
+  readonly parameters: MethodParameters;
+  /** Folder for decoded pixels; may be deleted at any time between runs. */
+  readonly cache: string;
+  /** Folder the exports go to; exists. */
+  readonly out: string;
+}
+
+export interface AuditOutcome {
+  /** What only the method finds out of the encoder, e.g. the normalisations it had to put back. */
+  readonly encoder: EncoderSummary;
+  readonly sifting: AuditResult['sifting'];
+  readonly channels: AuditResult['channels'];
+  readonly rounds: readonly PoolRound[];
+  readonly columns: SampleColumns;
+  readonly outcome: AuditResult['outcome'];
+  readonly verdict: AuditResult['verdict'];
+  /** Digest of the last committed step of the method. */
+  readonly digest: string;
+  readonly exported: {
+    readonly onnx: FileDigest;
+    readonly safetensors: FileDigest;
+    readonly check: ExportCheck;
+  };
+}
+
+/** A step as it travels; tensors as one safetensors file. */
+export interface StepMessage {
+  readonly spec: StepSpec;
+  readonly data: Json;
+  readonly tensors: Uint8Array | null;
+  readonly seconds: number;
+}
+
+export interface StoredStep {
+  readonly data: Json;
+  readonly tensors: Uint8Array | null;
+  readonly digest: string;
+}
+
+export interface EngineProtocol extends JobProtocol {
+  readonly jobs: {
+    /** The whole audit; resumes wherever the host's journal has steps. */
+    readonly audit: { readonly request: AuditJob; readonly result: AuditOutcome };
+    readonly doctor: {
+      readonly request: { readonly device: string };
+      readonly result: {
+        readonly provider: ProviderInfo;
+        readonly tests: readonly SelfTestRow[];
+        /** Images a second and GFLOP/s of a known convolution net. */
+        readonly speed: { readonly forward: number; readonly gflops: number };
+      };
+    };
+  };
+  readonly asks: {
+    /** Inputs were read; the host compares and commits them. Fails with input-changed where a resumed run differs. */
+    readonly preflighted: { readonly payload: Preflight; readonly answer: null };
+    readonly 'step.find': { readonly payload: StepSpec; readonly answer: StoredStep | null };
+    readonly 'step.commit': { readonly payload: StepMessage; readonly answer: StoredStep };
+  };
+}

@@ -1,0 +1,208 @@
+/** Reads the untrusted encoder and dataset, in the engine process: digests, facts, decoded pixels. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DatasetFacts } from '../../src-shared/domain/result.ts';
+import type { AuditRequest, RunEvent } from '../../src-shared/domain/run.ts';
+import { ExpectedError } from '../../src-shared/failure.ts';
+import type { Encoder } from '../engine/encoder/encoder.ts';
+import { understandEncoder } from '../engine/encoder/understand.ts';
+import type { Graph } from '../engine/graph/ir.ts';
+import { readOnnx } from '../engine/graph/onnx/read.ts';
+import type { EncoderOptions } from '../engine/tcore/context.ts';
+import type { Dataset } from '../formats/datasets/dataset.ts';
+import { openDataset } from '../formats/datasets/open.ts';
+import type { PixelFile } from '../formats/datasets/pixel-file.ts';
+import { buildPixelFile } from '../formats/datasets/pixels.ts';
+import { openOnnxFile, type OnnxFile } from '../formats/encoders/onnx.ts';
+import { systemFailure } from '../formats/system.ts';
+import type { Preflight } from './engine-protocol.ts';
+import { digestBytes, digestFile } from './files.ts';
+
+export interface Inputs {
+  readonly graph: Graph;
+  readonly encoder: Encoder;
+  readonly encoderOptions: EncoderOptions;
+  readonly encoderFacts: Preflight['encoder'];
+  readonly dataset: Dataset;
+  readonly pixels: PixelFile;
+  /** Samples that repeat an earlier one pixel by pixel, ascending. */
+  readonly duplicates: Int32Array;
+  readonly datasetFacts: DatasetFacts;
+  readonly notes: readonly string[];
+  /**
+   * Whether both inputs are still what was read.
+   * @throws ExpectedError input-changed naming the input
+   */
+  requireUnchanged(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ReadContext {
+  readonly emit: (event: RunEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Name of the decoded pixels within the cache folder: runs on the same files at the same size share them. */
+function pixelFileName(request: AuditRequest, encoder: Encoder): string {
+  const { channels, height, width } = encoder.input;
+  const key = JSON.stringify([request.dataset, request.classes, channels, height, width]);
+  return `${digestBytes(key).slice(0, 16)}.pixels`;
+}
+
+/** @throws ExpectedError for everything that errors.md lists of encoders and datasets; CancelledError */
+export async function readInputs(request: AuditRequest, cache: string, context: ReadContext): Promise<Inputs> {
+  const file = openOnnxFile(request.encoder);
+  const model = readOnnx(file.content, { externalData: file.externalData });
+  makeFolder(cache);
+  const dataset = await openDataset(request.dataset, { classesFile: request.classes ?? undefined, scratch: cache });
+  try {
+    const encoderOptions = await settleSize(request, model.graph, dataset);
+    const encoder = understandEncoder(model.graph, encoderOptions);
+    const pixels = await decode(dataset, encoder, join(cache, pixelFileName(request, encoder)), context);
+    const duplicates = repeated(pixels.samePixelsAs);
+    const fingerprint = await dataset.fingerprint();
+    const encoderDigest = digestOf(file);
+    return {
+      graph: model.graph,
+      encoder,
+      encoderOptions,
+      encoderFacts: {
+        file: file.name,
+        bytes: file.bytes + file.externalFiles().reduce((sum, part) => sum + part.bytes, 0),
+        sha256: encoderDigest,
+        format: 'onnx',
+        opset: model.fileOpset,
+        producer: model.producer,
+        nodes: model.graph.nodes.length,
+        parameters: weightsOf(model.graph),
+        family: encoder.family,
+        input: encoder.input,
+        normalisation: normalisationOf(request),
+        representation: encoder.representation,
+        taps: encoder.taps.map(({ id, label, channels }) => ({ id, label, channels })),
+        restoredNorms: encoder.restoredNorms.length,
+      },
+      dataset,
+      pixels,
+      duplicates,
+      datasetFacts: factsOf(request.dataset, pixels, duplicates),
+      notes: [...model.notes, ...pixels.notes],
+      async requireUnchanged() {
+        const changed = [
+          (await digestFile(request.encoder)).sha256 === file.sha256 ? null : `the encoder ${request.encoder}`,
+          (await dataset.fingerprint()) === fingerprint ? null : `the dataset ${request.dataset}`,
+        ].filter((input) => input !== null);
+        if (changed.length > 0) {
+          throw new ExpectedError('input-changed', `While it was audited, ${changed.join(' and ')} changed.`);
+        }
+      },
+      async close() {
+        pixels.close();
+        await dataset.close();
+      },
+    };
+  } catch (error) {
+    await dataset.close();
+    throw error;
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw systemFailure(error, path);
+  }
+}
+
+/** The model file alone when it holds everything; with external data a digest over all files' names and digests. */
+function digestOf(file: OnnxFile): string {
+  const parts = file.externalFiles();
+  if (parts.length === 0) return file.sha256;
+  return digestBytes([file, ...parts].map((part) => `${part.sha256}  ${part.name}\n`).join(''));
+}
+
+/** An encoder that takes any size gets the one of the dataset's first image unless a person chose one. */
+async function settleSize(request: AuditRequest, graph: Graph, dataset: Dataset): Promise<EncoderOptions> {
+  const { inputSize, mean, std, representation } = request;
+  const image = graph.inputs.find((input) => input.shape.length === 4);
+  const open = image !== undefined && image.shape.slice(2).some((dim) => typeof dim !== 'number');
+  if (inputSize !== null || !open) return { inputSize, mean, std, representation };
+  return { inputSize: await firstImageSize(dataset), mean, std, representation };
+}
+
+/** @throws ExpectedError no-readable-image when none of the first hundred can be read */
+async function firstImageSize(dataset: Dataset): Promise<readonly [number, number]> {
+  for (let index = 0; index < Math.min(100, dataset.count); index++) {
+    try {
+      const { height, width } = await dataset.load(index);
+      return [height, width];
+    } catch (error) {
+      if (!(error instanceof ExpectedError) || error.code !== 'image-unreadable') throw error;
+    }
+  }
+  throw new ExpectedError('no-readable-image', `The first ${Math.min(100, dataset.count)} images were tried.`);
+}
+
+async function decode(dataset: Dataset, encoder: Encoder, file: string, context: ReadContext): Promise<PixelFile> {
+  const { channels, height, width } = encoder.input;
+  if (channels !== 1 && channels !== 3) {
+    throw new ExpectedError('unsupported-encoder', `It wants ${channels} channels; images have 1 or 3.`);
+  }
+  const start = performance.now();
+  const pixels = await buildPixelFile(dataset, {
+    file,
+    channels,
+    height,
+    width,
+    signal: context.signal,
+    onProgress: ({ done, total }) => {
+      const seconds = (performance.now() - start) / 1000;
+      const rate = done > 0 && seconds > 0.2 ? done / seconds : null;
+      const etaSeconds = rate === null ? null : (total - done) / rate;
+      context.emit({ type: 'progress', stage: 'preflight', done, total, unit: 'images', rate, etaSeconds });
+    },
+  });
+  // A cache from an earlier start is only as good as its bytes.
+  if (pixels.reused && (await digestFile(file, context.signal)).sha256 !== pixels.pixelsDigest) {
+    pixels.close();
+    throw new ExpectedError(
+      'input-changed',
+      `The decoded images in ${file} were changed; delete that file and resume.`,
+    );
+  }
+  return pixels;
+}
+
+function repeated(first: Int32Array): Int32Array {
+  return Int32Array.from(first.keys()).filter((i) => first[i] !== i);
+}
+
+function weightsOf(graph: Graph): number {
+  let weights = 0;
+  for (const tensor of graph.initializers.values()) {
+    if (tensor.dtype === 'float32' || tensor.dtype === 'float64' || tensor.dtype === 'float16')
+      weights += tensor.data.length;
+  }
+  return weights;
+}
+
+function normalisationOf({ mean, std }: AuditRequest): Preflight['encoder']['normalisation'] {
+  const source =
+    mean === null && std === null ? "none beyond what the encoder's own graph contains" : 'given by the analyst';
+  return { mean, std, source };
+}
+
+function factsOf(path: string, pixels: PixelFile, duplicates: Int32Array): DatasetFacts {
+  const counts = new Array<number>(pixels.classes.length).fill(0);
+  for (const label of pixels.labels) counts[label]++;
+  return {
+    path,
+    format: pixels.format,
+    sha256: pixels.datasetDigest,
+    samples: pixels.count,
+    classes: pixels.classes.map((name, c) => ({ name, count: counts[c] })),
+    unreadable: pixels.unreadable.listed,
+    duplicates: duplicates.length,
+  };
+}

@@ -1,0 +1,81 @@
+/** Which run belongs to an output folder, and whether a new one may use it. */
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
+import { ExpectedError } from '../../src-shared/failure.ts';
+import type { Json } from '../../src-shared/json.ts';
+import { systemFailure } from '../formats/system.ts';
+import { canonicalJson, toJson } from '../store/canonical.ts';
+import type { ProjectReader } from '../store/reader.ts';
+import { version } from './version.ts';
+
+/** What a run row says of its surroundings. `out` is relative to the project, so that both can be moved together. */
+export interface RunEnvironment {
+  readonly version: string;
+  readonly node: string;
+  readonly platform: string;
+  readonly out: string;
+}
+
+export function environmentOf(project: string, out: string): RunEnvironment {
+  const platform = `${process.platform}-${process.arch}`;
+  return { version, node: process.versions.node, platform, out: relative(project, out) };
+}
+
+/** The folder a run's exports go to. @throws ExpectedError project-corrupt when the row does not say */
+export function folderOf(project: string, environment: Json): string {
+  const out = (environment as { readonly out?: unknown } | null)?.out;
+  if (typeof out !== 'string') throw new ExpectedError('project-corrupt', 'A run does not say where its exports are.');
+  return resolve(project, out);
+}
+
+/**
+ * Makes `out` where it is not there.
+ * @throws ExpectedError out-not-empty when it holds anything but an unused project
+ */
+export function claimFolder(out: string, reader: ProjectReader): void {
+  try {
+    mkdirSync(out, { recursive: true });
+    const inside = relative(out, reader.dir);
+    const strangers = readdirSync(out).filter((name) => name !== inside);
+    if (strangers.length > 0)
+      throw new ExpectedError('out-not-empty', `${out} holds ${strangers.slice(0, 5).join(', ')}.`);
+  } catch (error) {
+    throw systemFailure(error, out);
+  }
+  const earlier = reader.listRuns().find((run) => folderOf(reader.dir, reader.run(run.id).environment) === out);
+  if (earlier !== undefined) {
+    throw new ExpectedError('out-not-empty', `${out} belongs to run ${earlier.number}, which is ${earlier.state}.`);
+  }
+}
+
+/** @throws ExpectedError nothing-to-resume when `out` has no run that can go on */
+export function runToResume(out: string, reader: ProjectReader): RunSummary {
+  const run = reader.listRuns().find((one) => folderOf(reader.dir, reader.run(one.id).environment) === out);
+  if (run === undefined) throw new ExpectedError('nothing-to-resume', `${out} holds no run.`);
+  if (run.state === 'finished') throw new ExpectedError('nothing-to-resume', `The run in ${out} is finished.`);
+  return run;
+}
+
+/** @throws ExpectedError nothing-to-resume when there is no project to look into */
+export function requireProject(project: string): void {
+  if (!existsSync(resolve(project, 'project.sqlite'))) {
+    throw new ExpectedError('nothing-to-resume', `There is no project in ${project}.`);
+  }
+}
+
+/** @throws ExpectedError resume-differs naming every option that is not as the run was started with */
+export function requireSameRequest(recorded: AuditRequest, chosen: Partial<AuditRequest>, environment: Json): void {
+  const text = (value: unknown): string => canonicalJson(toJson(value ?? null));
+  const differing = (Object.keys(chosen) as (keyof AuditRequest)[])
+    .filter((name) => text(chosen[name]) !== text(recorded[name]))
+    .map((name) => `${name} was ${text(recorded[name])}, is ${text(chosen[name])}`);
+  const before = (environment as { readonly version?: unknown } | null)?.version;
+  if (before !== version) differing.push(`Coresift was ${String(before)}, is ${version}`);
+  if (differing.length > 0) throw new ExpectedError('resume-differs', `${differing.join('; ')}.`);
+}
+
+/** Decoded pixels, kept so that a resumed run need not decode again; may be deleted at any time. */
+export function cacheOf(project: string): string {
+  return join(project, 'cache');
+}

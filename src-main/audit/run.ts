@@ -1,0 +1,231 @@
+/** One audit from its start, or from where it was interrupted, to its outputs: the host's side. */
+import type { AuditResult } from '../../src-shared/domain/result.ts';
+import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain/run.ts';
+import { CancelledError, ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
+import { connectEngine, type EngineClient } from '../engine/jobs/client.ts';
+import { parameterValues, resolveParameters, type ResolvedParameters } from '../engine/tcore/parameters.ts';
+import type { ProjectReader } from '../store/reader.ts';
+import { openWriter, type ProjectWriter } from '../store/writer.ts';
+import { auditResult } from './audit-result.ts';
+import type { EngineProtocol, Preflight } from './engine-protocol.ts';
+import { eventSink } from './event-sink.ts';
+import { exitCodeOfVerdict } from './exit-code.ts';
+import { writeOutputs, type WrittenFile } from './outputs.ts';
+import { planText } from './plan.ts';
+import { commitPreflight } from './preflight.ts';
+import {
+  cacheOf,
+  claimFolder,
+  environmentOf,
+  folderOf,
+  requireProject,
+  requireSameRequest,
+  runToResume,
+} from './run-folder.ts';
+import type { EngineSpawner } from './spawn-engine.ts';
+import { storeKeeper } from './store-keeper.ts';
+import { version } from './version.ts';
+
+export type RunStart =
+  | { readonly kind: 'new'; readonly request: AuditRequest }
+  /** `chosen`: what was asked for now; it must be what the run was started with. */
+  | { readonly kind: 'resume'; readonly chosen: Partial<AuditRequest> };
+
+export interface RunWatch {
+  readonly onEvent: (event: RunEvent) => void;
+  /** A line on what will be done and how long it may take, before it begins. */
+  readonly onPlan?: (text: string) => void;
+  /** Aborting cancels the run; what is committed stays. */
+  readonly signal: AbortSignal;
+}
+
+export interface AuditOptions extends RunWatch {
+  readonly start: RunStart;
+  readonly out: string;
+  readonly project: string;
+  readonly spawn: EngineSpawner;
+}
+
+export interface FinishedAudit {
+  readonly summary: RunSummary;
+  readonly result: AuditResult;
+  /** Length of the suspect list. */
+  readonly suspects: number;
+  readonly files: readonly WrittenFile[];
+  readonly exitCode: 0 | 1 | 3;
+  readonly seconds: number;
+  /** Largest resident size of the engine process. */
+  readonly peakBytes: number;
+}
+
+/**
+ * Opens the project, starts or resumes the run of `out`, carries it out and closes the project.
+ * @throws CancelledError, ExpectedError (see errors.md), or a bug; the run is recorded as what happened to it
+ */
+export async function runAudit(options: AuditOptions): Promise<FinishedAudit> {
+  if (options.start.kind === 'resume') requireProject(options.project);
+  const writer = openWriter(options.project, { appVersion: version, ...fixedClock() });
+  try {
+    const run = beginRun(writer, options.start, options.out);
+    return await carryOut(writer, run, options.spawn, options);
+  } finally {
+    writer.close();
+  }
+}
+
+/**
+ * Records a new run, or takes up the interrupted one of `out`. Nothing is read or computed yet.
+ * @returns the run's id
+ * @throws ExpectedError usage (a parameter is unknown or out of range), out-not-empty, nothing-to-resume, resume-differs
+ */
+export function beginRun(writer: ProjectWriter, start: RunStart, out: string): string {
+  const { reader } = writer;
+  switch (start.kind) {
+    case 'new': {
+      const parameters = parametersOf(start.request);
+      claimFolder(out, reader);
+      const environment = environmentOf(writer.dir, out);
+      return writer.startRun({ request: start.request, parameters, environment }).id;
+    }
+    case 'resume': {
+      const { id } = runToResume(out, reader);
+      const { request, environment } = reader.run(id);
+      requireSameRequest(request, start.chosen, environment);
+      writer.resumeRun(id);
+      return id;
+    }
+  }
+}
+
+/** @throws ExpectedError usage naming the parameter */
+export function parametersOf(request: AuditRequest): ResolvedParameters {
+  try {
+    return resolveParameters(request.preset, request.overrides);
+  } catch (error) {
+    if (error instanceof RangeError) throw new ExpectedError('usage', `${error.message}.`, { cause: error });
+    throw error;
+  }
+}
+
+/** Carries out a run that `beginRun` gave, to its end. The engine process lives exactly as long. */
+export async function carryOut(
+  writer: ProjectWriter,
+  run: string,
+  spawn: EngineSpawner,
+  watch: RunWatch,
+): Promise<FinishedAudit> {
+  const started = performance.now();
+  const abort = new AbortController();
+  let broken: unknown = null;
+  const cancel = (): void => abort.abort();
+  watch.signal.addEventListener('abort', cancel, { once: true });
+  if (watch.signal.aborted) cancel();
+  const sink = eventSink(writer, run, watch.onEvent, (error) => {
+    broken ??= error;
+    abort.abort();
+  });
+  const engine = connectEngine<EngineProtocol>(spawn(), {
+    onSilence: (ms) => {
+      const message = `The engine has been inside one computation for ${Math.round(ms / 1000)} s.`;
+      watch.onEvent({ type: 'warning', code: 'engine-silent', message, subject: null });
+    },
+  });
+  try {
+    const finished = await compute(writer, run, engine, { ...watch, onEvent: sink.add, signal: abort.signal });
+    const { verdict } = finished.result;
+    sink.add({ type: 'finished', verdict, exitCode: finished.exitCode });
+    sink.flush();
+    const stored = { ...finished.result, suspects: finished.suspects };
+    writer.finishRun(run, { verdict, result: stored });
+    const seconds = (performance.now() - started) / 1000;
+    return { ...finished, summary: writer.reader.run(run).summary, seconds, peakBytes: engine.peakBytes() };
+  } catch (error) {
+    // A store that is full has also ended the job; what ended it is the news.
+    const reason = broken ?? error;
+    recordEnd(writer, run, reason, sink);
+    throw reason;
+  } finally {
+    watch.signal.removeEventListener('abort', cancel);
+    await engine.close();
+  }
+}
+
+/** Where the store cannot take even this, the run stays "running" in it and counts as interrupted from then on. */
+function recordEnd(
+  writer: ProjectWriter,
+  run: string,
+  reason: unknown,
+  sink: { add(event: RunEvent): void; flush(): void },
+): void {
+  const failure = serializeFailure(reason);
+  try {
+    if (failure.kind === 'cancelled') {
+      sink.add({ type: 'cancelled' });
+      sink.flush();
+      writer.cancelRun(run);
+    } else {
+      sink.add({ type: 'failed', code: failure.code, message: failure.message });
+      sink.flush();
+      writer.failRun(run, { code: failure.code, message: failure.message });
+    }
+  } catch {
+    return;
+  }
+}
+
+type Computed = Omit<FinishedAudit, 'seconds' | 'peakBytes' | 'summary'>;
+
+async function compute(
+  writer: ProjectWriter,
+  run: string,
+  engine: EngineClient<EngineProtocol>,
+  watch: RunWatch,
+): Promise<Computed> {
+  const { reader } = writer;
+  const { request, environment, parameters } = reader.run(run);
+  const out = folderOf(writer.dir, environment);
+  const resolved = parameters as unknown as ResolvedParameters;
+  let preflight: Preflight | null = null;
+  const outcome = await engine.run(
+    'audit',
+    { request, parameters: parameterValues(resolved), cache: cacheOf(writer.dir), out },
+    {
+      onEvent: watch.onEvent,
+      signal: watch.signal,
+      answers: {
+        preflighted: (payload) => {
+          preflight = payload;
+          commitPreflight(writer, run, request, payload, watch.onEvent);
+          watch.onPlan?.(planText(payload, request.preset));
+          return null;
+        },
+        ...storeKeeper(writer, run, () => preflight?.labels ?? new Int32Array(0)),
+      },
+    },
+  );
+  if (preflight === null) throw new Error('The engine ended an audit without having read its inputs.');
+  if (watch.signal.aborted) throw new CancelledError();
+  const result = auditResult(preflight, outcome, resolved);
+  const { summary } = reader.run(run);
+  const exitCode = exitCodeOfVerdict(result.verdict);
+  const files = await writeOutputs({ writer, run, out, summary, request, preflight, outcome, result });
+  watch.onEvent({ type: 'stage', stage: 'export', state: 'finished' });
+  const suspects = outcome.columns.suspectRank.reduce((sum, rank) => sum + (rank >= 0 ? 1 : 0), 0);
+  return { result, suspects, files, exitCode };
+}
+
+/**
+ * SOURCE_DATE_EPOCH (seconds since 1970) fixes every time that is recorded, so that whole output folders can be
+ * compared byte by byte (reproducible-builds.org, "SOURCE_DATE_EPOCH").
+ * @throws ExpectedError usage when it is set to something that is no time
+ */
+export function fixedClock(): { readonly now?: () => number } {
+  const text = process.env['SOURCE_DATE_EPOCH'];
+  if (text === undefined || text === '') return {};
+  const seconds = Number(text);
+  if (!/^\d{1,12}$/.test(text))
+    throw new ExpectedError('usage', `SOURCE_DATE_EPOCH wants seconds, met ${JSON.stringify(text)}.`);
+  return { now: () => seconds * 1000 };
+}
+
+export type { ProjectReader, WrittenFile };
