@@ -51,6 +51,8 @@ export interface GraphBuilder {
    * from it. Readers and graph outputs keep their names.
    */
   interpose(value: string): string;
+  /** Name of a node's optional output, which it gets when it had none. */
+  optionalOutput(nodeName: string, index: number): string;
   readonly nodes: readonly GraphNode[];
   tensor(name: string): Tensor | undefined;
   /** Replaces or adds an initializer under that very name. */
@@ -109,8 +111,15 @@ export interface GraphBuilder {
 
 const CAST_TO = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
 
+export interface BuilderOptions {
+  /** Name of a graph that starts empty. */
+  readonly name?: string;
+  /** Told of every node as it is added. */
+  readonly onNode?: (node: GraphNode) => void;
+}
+
 /** A builder that starts empty or from a copy of `from`; `from` itself is never changed. */
-export function graphBuilder(from?: Graph, name = 'graph'): GraphBuilder {
+export function graphBuilder(from?: Graph, options: BuilderOptions = {}): GraphBuilder {
   let nodes: GraphNode[] = [...(from?.nodes ?? [])];
   let inputs: ValueInfo[] = [...(from?.inputs ?? [])];
   let outputs: ValueInfo[] = [...(from?.outputs ?? [])];
@@ -155,7 +164,9 @@ export function graphBuilder(from?: Graph, name = 'graph'): GraphBuilder {
     });
     const nodeName = free(op, nodeNames);
     nodeNames.add(nodeName);
-    nodes.push({ op, domain, name: nodeName, inputs: nodeInputs, outputs: made, attributes });
+    const added: GraphNode = { op, domain, name: nodeName, inputs: nodeInputs, outputs: made, attributes };
+    nodes.push(added);
+    options.onNode?.(added);
     return made;
   }
   const node: GraphBuilder['node'] = (op, nodeInputs, attributes = {}, output, domain) =>
@@ -178,13 +189,13 @@ export function graphBuilder(from?: Graph, name = 'graph'): GraphBuilder {
   const keepDims = (keep: boolean): Attributes => ({ keepdims: int(keep ? 1 : 0) });
   const withAxes = (axes: readonly number[] | null, keep: boolean): Attributes =>
     axes === null ? keepDims(keep) : { ...keepDims(keep), axes: ints(axes) };
-  const pool = (op: string, x: string, options: PoolOptions): string =>
+  const pool = (op: string, x: string, window: PoolOptions): string =>
     node(op, [x], {
-      kernel_shape: ints(options.kernel),
-      strides: ints(options.strides ?? options.kernel.map(() => 1)),
-      pads: ints(options.pads ?? options.kernel.flatMap(() => [0, 0])),
-      ...(options.ceil === true ? { ceil_mode: int(1) } : {}),
-      ...(options.countPadding === true ? { count_include_pad: int(1) } : {}),
+      kernel_shape: ints(window.kernel),
+      strides: ints(window.strides ?? window.kernel.map(() => 1)),
+      pads: ints(window.pads ?? window.kernel.flatMap(() => [0, 0])),
+      ...(window.ceil === true ? { ceil_mode: int(1) } : {}),
+      ...(window.countPadding === true ? { count_include_pad: int(1) } : {}),
     });
 
   return {
@@ -206,7 +217,9 @@ export function graphBuilder(from?: Graph, name = 'graph'): GraphBuilder {
       for (const output of finished.outputs) if (output !== '') claim(output);
       const nodeName = free(finished.name, nodeNames);
       nodeNames.add(nodeName);
-      nodes.push({ ...finished, name: nodeName });
+      const added = { ...finished, name: nodeName };
+      nodes.push(added);
+      options.onNode?.(added);
     },
     redirect(old, replacement, except) {
       nodes = nodes.map((each) =>
@@ -223,6 +236,19 @@ export function graphBuilder(from?: Graph, name = 'graph'): GraphBuilder {
       nodes[index] = { ...each, outputs: each.outputs.map((output) => (output === value ? raw : output)) };
       values.delete(value);
       return raw;
+    },
+    optionalOutput(nodeName, index) {
+      const at = nodes.findIndex((each) => each.name === nodeName);
+      if (at < 0) throw new RangeError(`There is no node "${nodeName}".`);
+      const known = nodes[at].outputs[index] ?? '';
+      if (known !== '') return known;
+      const outputs = Array.from(
+        { length: Math.max(index + 1, nodes[at].outputs.length) },
+        (_, i) => nodes[at].outputs[i] ?? '',
+      );
+      outputs[index] = claim(fresh(`${nodeName}/output${index}`));
+      nodes[at] = { ...nodes[at], outputs };
+      return outputs[index];
     },
     get nodes() {
       return nodes;
@@ -312,7 +338,7 @@ export function graphBuilder(from?: Graph, name = 'graph'): GraphBuilder {
         }
       }
       return {
-        name: from?.name ?? name,
+        name: from?.name ?? options.name ?? 'graph',
         opset: from?.opset ?? 17,
         inputs,
         outputs,
