@@ -1,0 +1,74 @@
+/** Which constants of an encoder's graph are weights that training may change. */
+import type { Graph, GraphNode } from '../graph/ir.ts';
+import { dependents, wire, type Wiring } from './wiring.ts';
+
+/**
+ * Names of learnable initializers, in graph order: weights and biases of convolutions and fully connected layers, scale
+ * and shift of normalisations, embeddings, and what is added to or multiplied with activations per channel. Not: running
+ * statistics, single numbers, what stands in front of the first layer (pixel normalisation), attention masks.
+ */
+export function learnableParameters(graph: Graph): string[] {
+  const live = dependents(graph, 'pixels');
+  const wiring = wire(graph);
+  const found = new Set<string>();
+  // Values that a weight has had a part in.
+  const learnt = new Set<string>();
+  const isFloat = (name: string): boolean => graph.initializers.get(name)?.dtype === 'float32';
+  for (const node of graph.nodes) {
+    const behind = node.inputs.some((name) => learnt.has(name));
+    const own = parametersOf(graph, wiring, node, live, behind).filter(isFloat);
+    for (const name of own) found.add(name);
+    if ((behind || own.length > 0) && node.outputs.some((name) => live.has(name))) {
+      for (const output of node.outputs) learnt.add(output);
+    }
+  }
+  return [...found];
+}
+
+function parametersOf(
+  graph: Graph,
+  wiring: Wiring,
+  node: GraphNode,
+  live: ReadonlySet<string>,
+  behind: boolean,
+): readonly string[] {
+  if (!node.outputs.some((name) => live.has(name))) return [];
+  switch (node.op) {
+    case 'Conv':
+    case 'ConvTranspose':
+      return node.inputs.slice(1, 3);
+    case 'BatchNormalization':
+    case 'InstanceNormalization':
+    case 'LayerNormalization':
+      return node.inputs.slice(1, 3);
+    case 'Gemm':
+    case 'MatMul':
+      return node.inputs;
+    case 'PRelu':
+      return node.inputs.slice(1, 2);
+    case 'Add':
+    case 'Sub':
+    case 'Mul':
+    case 'Div':
+      if (!behind || feedsSoftmax(wiring, node)) return [];
+      return node.inputs.filter((name) => (graph.initializers.get(name)?.data.length ?? 0) > 1);
+    case 'Concat':
+      return behind ? node.inputs.filter((name) => graph.initializers.has(name)) : [];
+    default:
+      return [];
+  }
+}
+
+function feedsSoftmax(wiring: Wiring, node: GraphNode): boolean {
+  const open = [node];
+  const seen = new Set<GraphNode>();
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (seen.has(at)) continue;
+    seen.add(at);
+    for (const reader of wiring.consumers.get(at.outputs[0]) ?? []) {
+      if (reader.op === 'Softmax') return true;
+      if (['Add', 'Reshape', 'Mul', 'Div'].includes(reader.op)) open.push(reader);
+    }
+  }
+  return false;
+}

@@ -1,0 +1,152 @@
+/** Where activations are read: behind the stem and behind every residual stage or block, in network order. */
+import { ints } from '../graph/attributes.ts';
+import type { Graph, GraphNode } from '../graph/ir.ts';
+import type { Tap } from './encoder.ts';
+import type { Represented } from './representation.ts';
+import type { Shapes } from './shapes.ts';
+import { trunkOf } from './trunk.ts';
+import { dependents, makeNode, namer, rewrite, wire, type Wiring } from './wiring.ts';
+
+const MOST_TAPS = 8;
+
+/**
+ * At most 8 taps. Convolutional: stem, output of every residual block (of every stage where there are more than 8),
+ * last activation before each reduction of size. Transformer: embedded patches, output of blocks, the representation.
+ * @param shapes of every value for a batch of 2, `other` for a batch of 3
+ * @returns taps, and the graph, in which tokens that lie [T,N,d] have got a transposed copy
+ */
+export function findTaps(
+  represented: Represented,
+  shapes: Shapes,
+  other: Shapes,
+): { readonly graph: Graph; readonly taps: readonly Tap[] } {
+  const { graph } = represented;
+  const wiring = wire(graph);
+  const trunk = trunkOf(graph, 'pixels', represented.source);
+  const tokens = trunk.filter((name) => shapes.get(name)?.length === 3);
+  const places =
+    tokens.length > 0 ? tokenPlaces(graph, wiring, trunk, shapes) : mapPlaces(graph, wiring, trunk, shapes);
+  const fresh = namer(graph);
+  const add: GraphNode[] = [];
+  const taps = places.map(({ value, label }, i): Tap => {
+    const dims = shapes.get(value) as readonly number[];
+    const shared = { id: `tap${i + 1}`, label };
+    if (dims.length === 4) return { ...shared, tensor: value, kind: 'map', channels: dims[1] };
+    if (dims.length === 2) return { ...shared, tensor: value, kind: 'vector', channels: dims[1] };
+    if (dims[1] === other.get(value)?.[1]) return { ...shared, tensor: value, kind: 'tokens', channels: dims[2] };
+    const tensor = fresh(`${value}/samples first`);
+    add.push(makeNode('Transpose', tensor, [value], [tensor], { perm: ints([1, 0, 2]) }));
+    return { ...shared, tensor, kind: 'tokens', channels: dims[2] };
+  });
+  return { graph: rewrite(graph, { add }), taps };
+}
+
+interface Place {
+  readonly value: string;
+  readonly label: string;
+}
+
+/** Operators that begin a new part of a plain network. */
+const heavy = new Set(['Conv', 'Gemm', 'MatMul', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool']);
+
+/** Additions and concatenations of two things that both depend on the image. */
+function isJoin(node: GraphNode | undefined, live: ReadonlySet<string>): boolean {
+  if (!node || !['Add', 'Sum', 'Concat'].includes(node.op)) return false;
+  return node.inputs.filter((name) => live.has(name)).length > 1;
+}
+
+function mapPlaces(graph: Graph, wiring: Wiring, trunk: readonly string[], shapes: Shapes): Place[] {
+  const live = dependents(graph, 'pixels');
+  const start = trunk.findIndex((name) => wiring.producer.get(name)?.op === 'Conv');
+  const maps = trunk.slice(Math.max(1, start)).filter((name) => shapes.get(name)?.length === 4);
+  if (maps.length === 0) return [];
+  const area = (name: string): number => (shapes.get(name)?.[2] ?? 1) * (shapes.get(name)?.[3] ?? 1);
+  // Values that end a part: the next one on the trunk is another join or begins with a heavy operator.
+  const ends = maps.filter((_, i) => {
+    const next = i + 1 < maps.length ? wiring.producer.get(maps[i + 1]) : undefined;
+    return next === undefined || heavy.has(next.op) || isJoin(next, live);
+  });
+  const startsPart = (name: string): number => {
+    const at = maps.indexOf(name);
+    let from = at;
+    while (from > 0 && !ends.includes(maps[from - 1])) from--;
+    return from;
+  };
+  const isBlock = (name: string): boolean => {
+    const from = startsPart(name);
+    return maps.slice(from, maps.indexOf(name) + 1).some((value) => isJoin(wiring.producer.get(value), live));
+  };
+  const isStageEnd = (name: string): boolean => {
+    const next = maps[maps.indexOf(name) + 1];
+    return next === undefined || area(next) < area(name);
+  };
+  const stem = ends[0];
+  let chosen = ends.filter((name) => name === stem || isBlock(name) || isStageEnd(name));
+  if (chosen.length > MOST_TAPS) chosen = chosen.filter((name) => name === stem || isStageEnd(name));
+  // A network of one scale and no blocks: its parts, evenly.
+  if (chosen.length < 3) chosen = ends;
+  // Global pooling to 1x1 is the representation itself.
+  const pooled = (name: string): boolean => area(name) === 1 && chosen.some((each) => area(each) > 1);
+  chosen = thinned(chosen.filter((name) => !pooled(name) || wiring.producer.get(name)?.op === 'Conv' || isBlock(name)));
+  return labelled(chosen, stem, shapes, area, isBlock);
+}
+
+function labelled(
+  chosen: readonly string[],
+  stem: string,
+  shapes: Shapes,
+  area: (name: string) => number,
+  isBlock: (name: string) => boolean,
+): Place[] {
+  let stage = 0;
+  let block = 0;
+  let last = -1;
+  return chosen.map((value) => {
+    const [, channels, height, width] = shapes.get(value) as readonly number[];
+    const size = `(${channels} channels, ${height}x${width})`;
+    if (value === stem && !isBlock(value)) return { value, label: `stem ${size}` };
+    if (area(value) !== last) {
+      stage++;
+      block = 0;
+      last = area(value);
+    }
+    block++;
+    return { value, label: `stage ${stage}, ${isBlock(value) ? `block ${block}` : 'end'} ${size}` };
+  });
+}
+
+function tokenPlaces(graph: Graph, wiring: Wiring, trunk: readonly string[], shapes: Shapes): Place[] {
+  const live = dependents(graph, 'pixels');
+  const joins = trunk.filter((name) => shapes.get(name)?.length === 3 && isJoin(wiring.producer.get(name), live));
+  const first = joins.length > 0 ? trunk.indexOf(joins[0]) : trunk.length;
+  // The residual stream just before the first block reads it.
+  const embedded = trunk.slice(0, first).findLast((name) => shapes.get(name)?.length === 3);
+  const blocks = joins.filter((name, i) => i + 1 === joins.length || attends(wiring, joins[i + 1], name));
+  const size = (name: string): string => `(${shapes.get(name)?.at(-1)} channels)`;
+  const inner = thinned(blocks, MOST_TAPS - 2);
+  return [
+    ...(embedded === undefined ? [] : [{ value: embedded, label: `embedded patches ${size(embedded)}` }]),
+    ...inner.map((value) => ({ value, label: `block ${blocks.indexOf(value) + 1} ${size(value)}` })),
+    { value: 'representation', label: `representation ${size('representation')}` },
+  ];
+}
+
+/** Whether the branch between two points of the residual stream holds an attention layer. */
+function attends(wiring: Wiring, to: string, from: string): boolean {
+  const open = [to];
+  const seen = new Set<string>();
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (name === from || seen.has(name)) continue;
+    seen.add(name);
+    const node = wiring.producer.get(name);
+    if (node?.op === 'Softmax') return true;
+    if (node) open.push(...node.inputs);
+  }
+  return false;
+}
+
+/** At most `most` of them, evenly, with the first and the last. */
+function thinned<T>(list: readonly T[], most = MOST_TAPS): T[] {
+  if (list.length <= most) return [...list];
+  return Array.from({ length: most }, (_, i) => list[Math.round((i * (list.length - 1)) / (most - 1))]);
+}
