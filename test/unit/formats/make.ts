@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { PNG } from 'pngjs';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { afterAll } from 'vitest';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 
@@ -54,7 +54,7 @@ export function gradient(width: number, height: number): Pixels {
   return { width, height, channels: 3, data };
 }
 
-export function viaSharp({ width, height, channels, data }: Pixels): sharp.Sharp {
+export function viaSharp({ width, height, channels, data }: Pixels): Sharp {
   return sharp(data, { raw: { width, height, channels } });
 }
 
