@@ -1,0 +1,37 @@
+/** Losses, emitted on a builder. Per-sample losses have shape [N]. */
+import type { GraphBuilder } from './builder.ts';
+import { intsTensor } from './tensors.ts';
+
+/** Per-sample cross entropy of softmax(logits [N,C]) against targets [N,C] (one-hot or soft, float32). */
+export function crossEntropyOfTargets(b: GraphBuilder, logits: string, targets: string): string {
+  return b.neg(b.reduceSum(b.mul(b.logSoftmax(logits, 1), targets), [1]));
+}
+
+/** float32 [N,classes]: 1 where the class equals the label (int64 [N]); a label outside 0..classes-1 gives zeros. */
+export function oneHot(b: GraphBuilder, labels: string, classes: number): string {
+  const range = b.constant(intsTensor(Array.from({ length: classes }, (_, index) => index)));
+  return b.cast(b.equal(b.unsqueeze(labels, [1]), range), 'float32');
+}
+
+/** Per-sample cross entropy of softmax(logits [N,classes]) against labels (int64 [N]). */
+export function softmaxCrossEntropy(b: GraphBuilder, logits: string, labels: string, classes: number): string {
+  return crossEntropyOfTargets(b, logits, oneHot(b, labels, classes));
+}
+
+/** sum(values * weights) / sum(weights) of two [N]; 0 when all weights are 0. Padding samples get weight 0. */
+export function weightedMean(b: GraphBuilder, values: string, weights: string): string {
+  const total = b.node('Max', [b.reduceSum(weights, null), b.scalar(1e-12)]);
+  return b.div(b.reduceSum(b.mul(values, weights), null), total);
+}
+
+/** Mean over all elements, a scalar. */
+export function mean(b: GraphBuilder, values: string): string {
+  return b.reduceMean(values, null);
+}
+
+/** Cosine similarity along `axis`; norms below `floor` count as `floor`, as in PyTorch. */
+export function cosineSimilarity(b: GraphBuilder, a: string, c: string, axis = 1, floor = 1e-8): string {
+  const norm = (value: string): string =>
+    b.node('Max', [b.sqrt(b.reduceSum(b.mul(value, value), [axis])), b.scalar(floor)]);
+  return b.div(b.reduceSum(b.mul(a, c), [axis]), b.mul(norm(a), norm(c)));
+}
