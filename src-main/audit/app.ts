@@ -171,9 +171,14 @@ function projectInfo(writer: ProjectWriter): ProjectInfo {
 
 function runDetail(writer: ProjectWriter, run: string): RunDetail {
   const { summary, request, environment } = writer.reader.run(run);
-  const exports = writer.reader
-    .exports(summary.id)
-    .map(({ path, bytes, sha256 }) => ({ name: basename(path), bytes, sha256, purpose: purposeOf(basename(path)) }));
+  // A resumed run may have written a file again; the last one is what is there.
+  const latest = new Map(writer.reader.exports(summary.id).map((file) => [file.path, file]));
+  const exports = [...latest.values()].map(({ path, bytes, sha256 }) => ({
+    name: basename(path),
+    bytes,
+    sha256,
+    purpose: purposeOf(basename(path)),
+  }));
   return { summary, request, folder: folderOf(writer.dir, environment), exports };
 }
 

@@ -4,7 +4,8 @@ import type { Json } from '../../src-shared/json.ts';
 import type { Tensor } from '../engine/graph/ir.ts';
 import type { StepJournal, StepSpec } from '../engine/journal.ts';
 import { readSafetensors, writeSafetensors } from '../formats/models-out/safetensors.ts';
-import { canonicalJson, toJson } from '../store/canonical.ts';
+import { canonicalJson, sha256, toJson } from '../store/canonical.ts';
+import { stepDigest } from '../store/entries.ts';
 import type { StoredStep, StepMessage } from './engine-protocol.ts';
 
 /** Where steps are kept; in the engine process this is a question to the host. */
@@ -34,6 +35,20 @@ export function stepJournal(keeper: StepKeeper): StepJournal {
       return { data: stored.data, tensors, digest: stored.digest, resumed: false };
     },
   };
+}
+
+/** A journal that is gone with the process, with the digests a store would give: for benches and tests. */
+export function memoryJournal(): StepJournal {
+  return stepJournal({
+    find: () => Promise.resolve(null),
+    commit: ({ spec, data, tensors }) => {
+      const { name, inputs } = spec;
+      const written = toJson(data);
+      const blob = tensors === null ? null : sha256(tensors);
+      const digest = stepDigest({ name, params: toJson(spec.params), inputs, data: written, blob });
+      return Promise.resolve({ data: written, tensors: null, digest });
+    },
+  });
 }
 
 /** Null when there are none. */

@@ -1,11 +1,11 @@
-/** The commands of `coresift` and their options. What they do is in `commands/`. */
+/**
+ * The commands of `coresift` and their options. What they do is in `commands/`, loaded when it is asked for: an audit never
+ * loads the server.
+ */
 import { Command, CommanderError, Option } from 'commander';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import { version } from '../../audit/version.ts';
-import { runAuditCommand, type AuditFlags } from './commands/audit.ts';
-import { runDoctorCommand } from './commands/doctor.ts';
-import { runServeCommand } from './commands/serve.ts';
-import { runVerifyCommand } from './commands/verify.ts';
+import type { AuditFlags } from './commands/audit.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
 import { parseChannelValues, parseOverride, parsePort, parseSeed, parseSize } from './options.ts';
 import type { ProgressOutput } from './progress.ts';
@@ -107,6 +107,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     .addHelpText('after', exitCodes)
     .action(async (flags: AuditFlags, self: Command) => {
       const given = new Set(Object.keys(flags).filter((name) => self.getOptionValueSource(name) === 'cli'));
+      const { runAuditCommand } = await import('./commands/audit.ts');
       finish(await runAuditCommand(flags, given, environment));
     });
 
@@ -114,19 +115,26 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     .option('--project <dir>', 'project to open (default: coresift-project in this folder)')
     .option('--port <n>', 'port on 127.0.0.1; 0 takes a free one', parsePort, 0)
     .addOption(json())
-    .action(async (flags: { project?: string; port: number; json?: boolean }) =>
-      finish(await runServeCommand(flags, environment)),
-    );
+    .action(async (flags: { project?: string; port: number; json?: boolean }) => {
+      const { runServeCommand } = await import('./commands/serve.ts');
+      finish(await runServeCommand(flags, environment));
+    });
 
   command('doctor', 'Test what this machine can compute with and print the numbers.')
     .addOption(device())
     .addOption(json())
-    .action(async (flags: { device: string; json?: boolean }) => finish(await runDoctorCommand(flags, environment)));
+    .action(async (flags: { device: string; json?: boolean }) => {
+      const { runDoctorCommand } = await import('./commands/doctor.ts');
+      finish(await runDoctorCommand(flags, environment));
+    });
 
   command('verify', 'Check the digests of an audit folder and the hash chain of a project.')
     .argument('<path>', 'folder that `audit` wrote, or a project')
     .addOption(json())
-    .action((path: string, flags: { json?: boolean }) => finish(runVerifyCommand(path, flags, environment)));
+    .action(async (path: string, flags: { json?: boolean }) => {
+      const { runVerifyCommand } = await import('./commands/verify.ts');
+      finish(runVerifyCommand(path, flags, environment));
+    });
   return program;
 }
 

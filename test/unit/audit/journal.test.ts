@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { stepJournal } from '../../../src-main/audit/journal.ts';
+import { memoryJournal, stepJournal } from '../../../src-main/audit/journal.ts';
 import { storeKeeper } from '../../../src-main/audit/store-keeper.ts';
 import type { StepJournal } from '../../../src-main/engine/journal.ts';
 import { openWriter, type ProjectWriter } from '../../../src-main/store/writer.ts';
@@ -81,6 +81,12 @@ describe('a step', () => {
       digests.push((await journalOf(writer, run).step(spec, result)).digest);
     }
     expect(digests[0]).toBe(digests[1]);
+  });
+
+  it('has the same digest in a journal that only lives in memory', async () => {
+    const { writer, run } = project();
+    const kept = await journalOf(writer, run).step(spec, result);
+    expect((await memoryJournal().step(spec, result)).digest).toBe(kept.digest);
   });
 
   it('asked for with other parameters or inputs is refused by name', async () => {
