@@ -10,7 +10,7 @@ import { axisOf } from '../graph/ops/operator.ts';
 import { reducedAxes } from '../graph/ops/reductions.ts';
 import { inferValues, type Shaped } from '../graph/shapes.ts';
 import { intsTensor, numbersOf, sizeOf } from '../graph/tensors.ts';
-import { repeatedInFront } from './batch.ts';
+import { repeatedInFront } from './tokens.ts';
 import { dependents, namer, prune, rewrite } from './wiring.ts';
 
 /** Where the batch lies: in `dims[axis] = outer * batch * inner`. */

@@ -49,6 +49,8 @@ interface Place {
 /** Operators that begin a new part of a plain network. */
 const heavy = new Set(['Conv', 'Gemm', 'MatMul', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool']);
 
+const pooling = new Set(['MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'ReduceMean', 'ReduceMax']);
+
 /** Additions and concatenations of two things that both depend on the image. */
 function isJoin(node: GraphNode | undefined, live: ReadonlySet<string>): boolean {
   if (!node || !['Add', 'Sum', 'Concat'].includes(node.op)) return false;
@@ -85,9 +87,8 @@ function mapPlaces(graph: Graph, wiring: Wiring, trunk: readonly string[], shape
   if (chosen.length > MOST_TAPS) chosen = chosen.filter((name) => name === stem || isStageEnd(name));
   // A network of one scale and no blocks: its parts, evenly.
   if (chosen.length < 3) chosen = ends;
-  // Global pooling to 1x1 is the representation itself.
-  const pooled = (name: string): boolean => area(name) === 1 && chosen.some((each) => area(each) > 1);
-  chosen = thinned(chosen.filter((name) => !pooled(name) || wiring.producer.get(name)?.op === 'Conv' || isBlock(name)));
+  // A part that only pools adds nothing to the one in front of it.
+  chosen = thinned(chosen.filter((name) => !pooling.has(wiring.producer.get(name)?.op ?? '')));
   return labelled(chosen, stem, shapes, area, isBlock);
 }
 

@@ -1,7 +1,8 @@
 /** From a stranger's graph to what the defence needs to know of it. */
 import { ExpectedError } from '../../../src-shared/failure.ts';
+import { simplify } from '../graph/fold.ts';
 import type { Graph } from '../graph/ir.ts';
-import { settleShapes } from './batch.ts';
+import { settleTokens } from './tokens.ts';
 import { channelLayers } from './channels.ts';
 import type { Encoder } from './encoder.ts';
 import { freeBatch } from './fixed-batch.ts';
@@ -37,7 +38,7 @@ export function understandEncoder(file: Graph, options: EncoderOptions = {}): En
     std: options.std ?? null,
   });
   const freed = input.batch === null ? input.graph : freeBatch(input.graph, input.batch);
-  const settled = settleShapes(freed);
+  const settled = settleTokens(simplify(freed));
   const shapes = shapesAt(settled, 2);
   const plain = unflattenSoftmax(fuseLayerNorms(settled, shapes), shapes);
   const wanted = options.representation ?? null;

@@ -1,58 +1,29 @@
-/**
- * Any batch size for graphs that were traced with one: what exporters compute from shapes becomes constant, what they
- * baked in for a batch of n becomes "the rest" (-1).
- */
-import { axisOf } from '../graph/ops/operator.ts';
+/** Class tokens, as exporters repeat them for each image of a batch, without the repeating. */
 import { intAttribute } from '../graph/attributes.ts';
 import type { Graph, GraphNode, Tensor } from '../graph/ir.ts';
+import { axisOf } from '../graph/ops/operator.ts';
 import { inferValues, type Shaped } from '../graph/shapes.ts';
-import { filled, intsTensor, sameDims, sizeOf } from '../graph/tensors.ts';
-import { dependents, makeNode, namer, prune, rewrite, wire } from './wiring.ts';
+import { filled, intsTensor, sizeOf } from '../graph/tensors.ts';
+import { makeNode, namer, prune, rewrite, wire } from './wiring.ts';
 
 /**
- * Replaces what depends on shapes only. The graph's one input has the shape ['N', C, H, W]; it must run for any N.
- * Class tokens that are repeated N times and set in front of the patch tokens become a padding and an addition.
- * @throws what shape inference throws
+ * A constant that is repeated N times and set in front of (or behind) the patch tokens becomes a padding of the tokens
+ * and an addition. The graph's one input has the shape ['N', C, H, W].
  */
-export function settleShapes(graph: Graph): Graph {
+export function settleTokens(graph: Graph): Graph {
   const two = inferValues(graph, { N: 2 });
   const three = inferValues(graph, { N: 3 });
   const fresh = namer(graph);
-  const live = dependents(graph, 'pixels');
   const replace = new Map<GraphNode, readonly GraphNode[]>();
   const initializers = new Map<string, Tensor>();
   for (const node of graph.nodes) {
-    if (node.outputs.every((name) => name === '' || isSettled(two.get(name), three.get(name)))) {
-      for (const name of node.outputs) {
-        const value = two.get(name)?.value;
-        if (name !== '' && value) initializers.set(name, value);
-      }
-      replace.set(node, []);
-      continue;
-    }
-    if (node.op === 'Reshape' && live.has(node.inputs[0])) {
-      const [a, b] = [two, three].map((types) => types.get(node.outputs[0])?.dims ?? []);
-      const moving = a.flatMap((size, axis) => (size === b[axis] ? [] : [axis]));
-      if (a.length !== b.length || moving.length > 1) continue;
-      const shape = fresh(`${node.inputs[1]}/any batch`);
-      initializers.set(shape, intsTensor(a.map((size, axis) => (axis === moving[0] ? -1 : size))));
-      replace.set(node, [{ ...node, inputs: [node.inputs[0], shape], attributes: {} }]);
-    } else if (node.op === 'Concat') {
-      const changed = paddedTokens(graph, node, two, three, fresh);
-      if (changed === null) continue;
-      replace.set(node, changed.nodes);
-      for (const [name, tensor] of changed.initializers) initializers.set(name, tensor);
-    }
+    const changed = node.op === 'Concat' ? paddedTokens(graph, node, two, three, fresh) : null;
+    if (changed === null) continue;
+    replace.set(node, changed.nodes);
+    for (const [name, tensor] of changed.initializers) initializers.set(name, tensor);
   }
   const changed = rewrite(graph, { replace, initializers });
   return prune(changed, changed.outputs);
-}
-
-function isSettled(a: Shaped | undefined, b: Shaped | undefined): boolean {
-  if (!a?.value || !b?.value || !sameDims(a.dims, b.dims)) return false;
-  const [x, y] = [a.value.data, b.value.data];
-  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false;
-  return true;
 }
 
 function paddedTokens(
