@@ -72,7 +72,7 @@ async function recognise(path: string, settings: Settings): Promise<Dataset> {
   if (isIdxImages(unzippedHead(head))) return await openIdx(path, settings, []);
   const cifar = findCifar(path, false, settings.split);
   if (cifar !== null) return openCifar(path, cifar, settings);
-  if (/\.(?:csv|tsv|txt)$/i.test(path) && head.length > 0 && !head.includes(0)) {
+  if (head.length > 0 && (/\.(?:csv|tsv)$/i.test(path) || (/\.txt$/i.test(path) && !head.includes(0)))) {
     return await openCsvManifest(path, settings, []);
   }
   throw new ExpectedError('dataset-unrecognised', `${path} (${status.size} bytes).`);

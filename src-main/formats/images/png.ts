@@ -1,96 +1,203 @@
-import { PNG } from 'pngjs';
+/**
+ * PNG. Small, plain pictures are decoded here at once; large, 16-bit, interlaced and colour-keyed ones by libvips,
+ * whose thread and set-up pay off above some 200 x 200 pixels (test/bench/formats.ts).
+ *
+ * The library at hand for small ones (pngjs) hands out uninitialised memory as pixels when a file holds less data than
+ * its header announces, and inflates interlaced data without a bound, so it is not given strangers' files.
+ */
+import { crc32, inflateSync } from 'node:zlib';
 import type { ImageLimits } from '../limits.ts';
 import { checkSize, unreadable, type DecodedImage } from './image.ts';
 import { decodeWithVips } from './vips.ts';
 
-/** PNG colour types (PNG specification, 11.2.1). */
-const GREY = 0;
+/** Samples per pixel of each colour type, and the depths it may have (PNG specification, 11.2.1). */
+const COLOUR_TYPES: Readonly<
+  Record<number, { readonly samples: number; readonly depths: readonly number[] } | undefined>
+> = {
+  0: { samples: 1, depths: [1, 2, 4, 8, 16] },
+  2: { samples: 3, depths: [8, 16] },
+  3: { samples: 1, depths: [1, 2, 4, 8] },
+  4: { samples: 2, depths: [8, 16] },
+  6: { samples: 4, depths: [8, 16] },
+};
 const PALETTE = 3;
-const GREY_ALPHA = 4;
-const COLOUR_TYPES: ReadonlySet<number> = new Set([0, 2, 3, 4, 6]);
 
-/** pngjs wins up to about 200 x 200 pixels, libvips above (test/bench/formats.ts prints both). */
 const SMALL_PIXELS = 40_000;
 
-interface PngHeader {
+interface PngParts {
   readonly width: number;
   readonly height: number;
   readonly depth: number;
   readonly colourType: number;
+  readonly samples: number;
   readonly interlaced: boolean;
-  /** One colour value is declared transparent (tRNS) in a file without a palette. */
+  /** One colour value is declared transparent (tRNS without a palette). */
   readonly colourKey: boolean;
-  /** First byte behind IEND; what follows is not part of the picture. */
-  readonly end: number;
+  readonly palette: Uint8Array | null;
+  /** Bodies of the IDAT chunks. */
+  readonly data: readonly Uint8Array[];
 }
 
 /**
- * PNG of every colour type and depth. Small, plain ones through pngjs at once, the rest through libvips.
+ * PNG of every colour type and depth; what follows its end is ignored.
  * @throws ExpectedError image-unreadable
  */
 export function decodePng(bytes: Uint8Array, limits: ImageLimits): DecodedImage | Promise<DecodedImage> {
-  const header = readHeader(bytes);
-  checkSize(header.width, header.height, limits);
-  // pngjs blackens colour-keyed pixels and inflates interlaced data without a bound.
-  const plain = header.depth <= 8 && !header.interlaced && !header.colourKey;
-  if (plain && header.width * header.height <= SMALL_PIXELS) return decodeSmall(bytes.subarray(0, header.end), header);
+  const parts = readChunks(bytes);
+  checkSize(parts.width, parts.height, limits);
+  const plain = parts.depth <= 8 && !parts.interlaced && !parts.colourKey;
+  if (plain && parts.width * parts.height <= SMALL_PIXELS) return decodePlain(parts);
   return decodeWithVips(bytes, limits, { expect: 'png', upright: false });
 }
 
-function decodeSmall(bytes: Uint8Array, header: PngHeader): DecodedImage {
-  const { width, height } = header;
-  let rgba: Uint8Array;
-  try {
-    rgba = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).data;
-  } catch (error) {
-    throw unreadable(`the PNG data is damaged (${error instanceof Error ? error.message : String(error)})`, error);
-  }
-  const count = width * height;
-  if (rgba.length !== count * 4) throw unreadable('the PNG data ends too early');
-  if (header.colourType === GREY || header.colourType === GREY_ALPHA) {
-    const data = new Uint8Array(count);
-    for (let i = 0; i < count; i++) data[i] = rgba[i * 4];
-    return { width, height, channels: 1, data };
-  }
-  const data = new Uint8Array(count * 3);
-  for (let i = 0, from = 0, to = 0; i < count; i++, from += 4, to += 3) {
-    data[to] = rgba[from];
-    data[to + 1] = rgba[from + 1];
-    data[to + 2] = rgba[from + 2];
-  }
-  return { width, height, channels: 3, data };
-}
-
-/** Walks the chunks (PNG specification, 5.3) without looking into the pixel data. */
-function readHeader(bytes: Uint8Array): PngHeader {
+/** Walks the chunks (PNG specification, 5.3) up to IEND. */
+function readChunks(bytes: Uint8Array): PngParts {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 33 || view.getUint32(8) !== 13 || chunkType(bytes, 12) !== 'IHDR') {
-    throw unreadable('the PNG file ends within its header');
-  }
-  const colourType = bytes[25];
-  if (!COLOUR_TYPES.has(colourType)) throw unreadable(`PNG colour type ${colourType} does not exist`);
-  let colourKey = false;
-  let at = 8;
-  for (;;) {
+  const data: Uint8Array[] = [];
+  let palette: Uint8Array | null = null;
+  let transparency = false;
+  for (let at = 8, type = ''; type !== 'IEND';) {
     if (at + 12 > bytes.length) throw unreadable('the PNG file ends too early');
-    const end = at + 12 + view.getUint32(at);
+    const length = view.getUint32(at);
+    const end = at + 12 + length;
     if (end > bytes.length) throw unreadable('the PNG file ends too early');
-    const type = chunkType(bytes, at + 4);
-    if (type === 'tRNS' && colourType !== PALETTE) colourKey = true;
+    type = String.fromCharCode(bytes[at + 4], bytes[at + 5], bytes[at + 6], bytes[at + 7]);
+    if ((at === 8) !== (type === 'IHDR')) throw unreadable('the PNG file does not start with its header, or has two');
+    // A capital first letter: the picture cannot be understood without this chunk.
+    if (bytes[at + 4] < 0x60 && crc32(bytes.subarray(at + 4, end - 4)) !== view.getUint32(end - 4)) {
+      throw unreadable(`the checksum of the PNG chunk ${type} is wrong`);
+    }
+    const body = bytes.subarray(at + 8, end - 4);
+    switch (type) {
+      case 'IHDR':
+        if (length !== 13) throw unreadable(`the PNG header has ${length} bytes`);
+        break;
+      case 'PLTE':
+        if (palette !== null || length === 0 || length % 3 !== 0 || length > 768)
+          throw unreadable('the PNG palette is damaged');
+        palette = body;
+        break;
+      case 'IDAT':
+        data.push(body);
+        break;
+      case 'tRNS':
+        transparency = true;
+        break;
+      case 'IEND':
+        break;
+      default:
+        if (bytes[at + 4] < 0x60) throw unreadable(`the PNG chunk ${JSON.stringify(type)} is unknown`);
+    }
     at = end;
-    if (type === 'IEND') break;
   }
+  const depth = bytes[24];
+  const colourType = bytes[25];
+  const known = COLOUR_TYPES[colourType];
+  if (known === undefined || !known.depths.includes(depth)) {
+    throw unreadable(`PNG with colour type ${colourType} and ${depth} bits does not exist`);
+  }
+  if (bytes[26] !== 0 || bytes[27] !== 0 || bytes[28] > 1) throw unreadable('the PNG header names unknown methods');
   return {
     width: view.getUint32(16),
     height: view.getUint32(20),
-    depth: bytes[24],
+    depth,
     colourType,
-    interlaced: bytes[28] !== 0,
-    colourKey,
-    end: at,
+    samples: known.samples,
+    interlaced: bytes[28] === 1,
+    colourKey: transparency && colourType !== PALETTE,
+    palette,
+    data,
   };
 }
 
-function chunkType(bytes: Uint8Array, at: number): string {
-  return String.fromCharCode(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
+function decodePlain(parts: PngParts): DecodedImage {
+  const { width, height, depth, samples } = parts;
+  const stride = Math.ceil((width * samples * depth) / 8);
+  const size = height * (stride + 1);
+  let lines: Uint8Array;
+  try {
+    lines = inflateSync(parts.data.length === 1 ? parts.data[0] : Buffer.concat(parts.data), { maxOutputLength: size });
+  } catch (error) {
+    const more = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    throw unreadable(more ? 'it holds more PNG data than its header announces' : 'the PNG data is damaged', error);
+  }
+  if (lines.length !== size)
+    throw unreadable(`it holds ${lines.length} bytes of PNG data, its header announces ${size}`);
+  unfilter(lines, height, stride, Math.max(1, (samples * depth) >> 3));
+  const colour = samples >= 3 || parts.colourType === PALETTE;
+  const data = new Uint8Array(width * height * (colour ? 3 : 1));
+  for (let y = 0, to = 0; y < height; y++) {
+    const from = y * (stride + 1) + 1;
+    if (samples >= 3) {
+      for (let x = 0, at = from; x < width; x++, at += samples, to += 3) {
+        data[to] = lines[at];
+        data[to + 1] = lines[at + 1];
+        data[to + 2] = lines[at + 2];
+      }
+    } else if (samples === 2) {
+      for (let x = 0; x < width; x++) data[to++] = lines[from + x * 2];
+    } else if (parts.colourType === PALETTE) {
+      for (let x = 0; x < width; x++, to += 3) paint(parts.palette, sampleAt(lines, from, x, depth), data, to);
+    } else {
+      const most = (1 << depth) - 1;
+      for (let x = 0; x < width; x++) data[to++] = (sampleAt(lines, from, x, depth) * 255) / most;
+    }
+  }
+  return { width, height, channels: colour ? 3 : 1, data };
+}
+
+function sampleAt(lines: Uint8Array, from: number, x: number, depth: number): number {
+  if (depth === 8) return lines[from + x];
+  const bit = x * depth;
+  return (lines[from + (bit >> 3)] >> (8 - depth - (bit & 7))) & ((1 << depth) - 1);
+}
+
+function paint(palette: Uint8Array | null, index: number, data: Uint8Array, to: number): void {
+  if (palette === null || index * 3 >= palette.length) {
+    throw unreadable(`a PNG pixel points to colour ${index}, which is not in its palette`);
+  }
+  data[to] = palette[index * 3];
+  data[to + 1] = palette[index * 3 + 1];
+  data[to + 2] = palette[index * 3 + 2];
+}
+
+/** Undoes the line filters in place (PNG specification, 9.2); `back` is the distance to the pixel on the left, bytes. */
+function unfilter(lines: Uint8Array, height: number, stride: number, back: number): void {
+  for (let y = 0; y < height; y++) {
+    const start = y * (stride + 1) + 1;
+    const end = start + stride;
+    // The line above the first one counts as zeros.
+    const up = y === 0 ? -1 : stride + 1;
+    const filter = lines[start - 1];
+    switch (filter) {
+      case 0:
+        break;
+      case 1:
+        for (let i = start + back; i < end; i++) lines[i] += lines[i - back];
+        break;
+      case 2:
+        if (up > 0) for (let i = start; i < end; i++) lines[i] += lines[i - up];
+        break;
+      case 3:
+        for (let i = start; i < end; i++) {
+          const left = i - back >= start ? lines[i - back] : 0;
+          lines[i] += (left + (up > 0 ? lines[i - up] : 0)) >> 1;
+        }
+        break;
+      case 4:
+        for (let i = start; i < end; i++) {
+          const inside = i - back >= start;
+          const left = inside ? lines[i - back] : 0;
+          const above = up > 0 ? lines[i - up] : 0;
+          const corner = inside && up > 0 ? lines[i - back - up] : 0;
+          const toLeft = Math.abs(above - corner);
+          const toAbove = Math.abs(left - corner);
+          const toCorner = Math.abs(left + above - 2 * corner);
+          lines[i] += toLeft <= toAbove && toLeft <= toCorner ? left : toAbove <= toCorner ? above : corner;
+        }
+        break;
+      default:
+        throw unreadable(`the PNG line filter ${filter} does not exist`);
+    }
+  }
 }
