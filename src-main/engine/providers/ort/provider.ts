@@ -1,5 +1,6 @@
 /** The CPU provider over onnxruntime-node. */
 import { availableParallelism } from 'node:os';
+import { ExpectedError } from '../../../../src-shared/failure.ts';
 import type { Graph, Tensor, ValueInfo } from '../../graph/ir.ts';
 import { INTERNAL_DOMAIN } from '../../graph/internal-ops.ts';
 import { writeOnnx } from '../../graph/onnx/write.ts';
@@ -7,6 +8,8 @@ import { boundDims, inferShapes } from '../../graph/shapes.ts';
 import { allocate, sameDims, sizeOf } from '../../graph/tensors.ts';
 import type { CompiledGraph, CompileOptions, Provider, StatePair } from '../provider.ts';
 import { lowerToNchw } from './nchw.ts';
+import { lowerToNchwc, trainsConvolutions } from './nchwc.ts';
+import { probeBlockSize } from './probe.ts';
 import { createSession, fromOrt, loadOrt, toOrt, type Ort, type OrtTensor, type Session } from './session.ts';
 
 export interface OrtProviderOptions {
@@ -18,22 +21,32 @@ export interface OrtProviderOptions {
 
 /**
  * The provider "ort-cpu".
- * @throws provider-failed when ONNX Runtime cannot be loaded
+ * @throws provider-failed when ONNX Runtime cannot be loaded, or has no blocked layout and `nchwc` was asked for
  */
 export async function createOrtProvider(options: OrtProviderOptions = {}): Promise<Provider> {
   const ort = await loadOrt();
   const threads = options.threads ?? availableParallelism();
   if (!Number.isInteger(threads) || threads < 1) throw new RangeError(`threads must be 1 or more, met ${threads}`);
+  const layout = options.layout ?? 'auto';
+  const block = layout === 'nchw' ? null : await probeBlockSize();
+  if (layout === 'nchwc' && block === null) {
+    throw new ExpectedError('provider-failed', 'ONNX Runtime has no blocked channel layout on this machine.');
+  }
+  const target: Target = { threads, block, always: layout === 'nchwc' };
   const open = new Set<CompiledGraph>();
   return {
     describe: () => ({
       id: 'ort-cpu',
       device: 'cpu',
       threads,
-      details: { onnxruntime: ort.env.versions.node ?? ort.env.versions.common, layout: 'nchw' },
+      details: {
+        onnxruntime: ort.env.versions.node ?? ort.env.versions.common,
+        layout: block === null ? 'nchw' : 'nchwc',
+        blockSize: block ?? 1,
+      },
     }),
     async compile(graph, compileOptions = {}) {
-      const compiled = await compile(ort, graph, compileOptions, threads);
+      const compiled = await compile(ort, graph, compileOptions, target);
       open.add(compiled);
       return {
         ...compiled,
@@ -73,21 +86,34 @@ interface StateSlot {
   known: boolean;
 }
 
+interface Target {
+  readonly threads: number;
+  /** Channels per block, null for plain NCHW. */
+  readonly block: number | null;
+  /** Blocked channels also where all weights are constant and the runtime blocks them itself. */
+  readonly always: boolean;
+}
+
 /** The graph in operators that the runtime has. */
-function lower(graph: Graph): Graph {
-  if (graph.nodes.every((node) => node.domain !== INTERNAL_DOMAIN)) return graph;
+function lower(graph: Graph, target: Target): { graph: Graph; optimisation: 'extended' | 'all' } {
+  if (target.block !== null && (target.always || trainsConvolutions(graph))) {
+    return { graph: lowerToNchwc(graph, target.block, target.threads), optimisation: 'extended' };
+  }
+  if (graph.nodes.every((node) => node.domain !== INTERNAL_DOMAIN)) return { graph, optimisation: 'all' };
   const shapes = inferShapes(graph, {});
-  return lowerToNchw(graph, (value) => {
+  const lowered = lowerToNchw(graph, (value) => {
     const shaped = shapes.get(value);
     if (shaped === undefined) throw new Error(`the value "${value}" has no shape`);
     return shaped.dims;
   });
+  return { graph: lowered, optimisation: 'all' };
 }
 
-async function compile(ort: Ort, graph: Graph, options: CompileOptions, threads: number): Promise<CompiledGraph> {
+async function compile(ort: Ort, graph: Graph, options: CompileOptions, target: Target): Promise<CompiledGraph> {
   const bound = bindSymbols(graph, options.dims ?? {});
-  const lowered = lower(bound);
-  const session = await createSession(writeOnnx(lowered), { threads, optimisation: 'all' });
+  const lowered = lower(bound, target);
+  const { threads } = target;
+  const session = await createSession(writeOnnx(lowered.graph), { threads, optimisation: lowered.optimisation });
   return bindSession(ort, session, bound, options.state ?? []);
 }
 

@@ -1,0 +1,36 @@
+/**
+ * Rewrites a graph so that its convolutions, also those with weights that change between runs, work on blocked
+ * channels, and what lies between them stays in that layout. What has no blocked form is done in plain NCHW.
+ */
+import { INTERNAL_DOMAIN } from '../../graph/internal-ops.ts';
+import type { Graph } from '../../graph/ir.ts';
+import { pointwiseRule } from './blocked-pointwise.ts';
+import { createLayouts } from './layouts.ts';
+import { lowerNode } from './nchw.ts';
+import { layerRules } from './nchwc-rules.ts';
+
+/** @param block channels per block on this machine, as the probe found it; `graph` has no open symbols */
+export function lowerToNchwc(graph: Graph, block: number, threads: number): Graph {
+  const layouts = createLayouts(graph, block, threads);
+  for (const node of graph.nodes) {
+    const known = node.domain === '' || node.domain === INTERNAL_DOMAIN;
+    const rule = Object.hasOwn(layerRules, node.op) ? layerRules[node.op] : pointwiseRule;
+    if (known && rule(layouts, node)) continue;
+    for (const input of node.inputs) layouts.plain(input);
+    if (node.domain === INTERNAL_DOMAIN) lowerNode(layouts.emitter, node, layouts.dims);
+    else layouts.emitter.node(node);
+    for (const output of node.outputs) layouts.putPlain(output);
+  }
+  for (const output of graph.outputs) layouts.plain(output.name);
+  const { nodes, initializers } = layouts.emitter;
+  return { ...graph, nodes, initializers };
+}
+
+/** Whether blocked channels are worth it: some convolution has a weight that is not constant. */
+export function trainsConvolutions(graph: Graph): boolean {
+  return graph.nodes.some(
+    (node) =>
+      (node.domain === '' && node.op === 'Conv' && !graph.initializers.has(node.inputs[1])) ||
+      (node.domain === INTERNAL_DOMAIN && (node.op === 'ConvGradInput' || node.op === 'ConvGradWeight')),
+  );
+}
