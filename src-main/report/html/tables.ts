@@ -1,0 +1,69 @@
+/** Tables and lists of the report. */
+import type { Finding } from '../../../src-shared/domain/verdict.ts';
+import { html, type Content, type Markup } from './markup.ts';
+import { fixed } from './numbers.ts';
+
+export interface ColumnHead {
+  readonly name: string;
+  /** Numbers stand on the right; a word column does not break. */
+  readonly kind?: 'text' | 'number' | 'word';
+}
+
+/** The first cell of each row is its header. */
+export function table(caption: string, heads: readonly ColumnHead[], rows: readonly (readonly Content[])[]): Markup {
+  const kindOf = (k: number): string => ({ text: '', number: 'n', word: 'w' })[heads[k]?.kind ?? 'text'];
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
+    <table>
+      <caption>
+        ${caption}
+      </caption>
+      <thead>
+        <tr>
+          ${heads.map((head, k) => html`<th scope="col" class="${kindOf(k)}">${head.name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (cells) =>
+            html`<tr>
+              ${cells.map((cell, k) => (k === 0 ? html`<th scope="row" class="${kindOf(k)}">${cell}</th>` : html`<td class="${kindOf(k)}">${cell}</td>`))}
+            </tr> `,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** Names and values; a value that is null is left out with its name. */
+export function facts(pairs: readonly (readonly [name: string, value: Content])[]): Markup {
+  return html`<dl>
+    ${pairs
+      .filter(([, value]) => value !== null)
+      .map(
+        ([name, value]) =>
+          html`<dt>${name}</dt>
+            <dd>${value}</dd>`,
+      )}
+  </dl>`;
+}
+
+export function digest(sha256: string): Markup {
+  return html`<span class="digest">${sha256}</span>`;
+}
+
+/** The numbers a claim rests on; long lists are cut, which the text says. */
+export function evidenceText(evidence: Finding['evidence']): string {
+  const entries = Object.entries(evidence).map(([name, value]) => `${name} ${evidenceValue(value)}`);
+  return entries.length === 0 ? '–' : entries.join('; ');
+}
+
+function evidenceValue(value: number | string | readonly number[]): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return shortNumber(value);
+  const shown = value.slice(0, 12).map(shortNumber).join(', ');
+  return value.length > 12 ? `${shown}, … (${value.length} values)` : shown;
+}
+
+function shortNumber(value: number): string {
+  return Number.isInteger(value) ? String(value) : fixed(value, Math.abs(value) < 0.1 ? 4 : 3);
+}
