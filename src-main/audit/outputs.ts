@@ -19,6 +19,7 @@ import type { ProjectReader } from '../store/reader.ts';
 import type { ProjectWriter } from '../store/writer.ts';
 import type { AuditOutcome, Preflight } from './engine-protocol.ts';
 import { writeWhole, type FileDigest } from './files.ts';
+import { thumbnailUris } from './thumbnails.ts';
 import { version } from './version.ts';
 
 export interface WrittenFile extends FileDigest {
@@ -82,7 +83,8 @@ export function writeOutputs(input: OutputInput): WrittenFile[] {
   }));
   const record = buildRecord(reportInput(input, outputs));
   write('report.json', reportJson(record));
-  write('report.html', reportHtml(record));
+  const pictured = record.samples.suspects.listed.slice(0, suspectsPictured).map((suspect) => suspect.index);
+  write('report.html', reportHtml(record, { thumbnails: thumbnailUris(writer.reader, run, pictured, pictureSize) }));
   write(manifestName, manifestText(written.map((file) => ({ path: nameOf(file.path, out), sha256: file.sha256 }))));
   const known = new Set(writer.reader.exports(run).map((file) => `${file.path} ${file.sha256}`));
   for (const { path, bytes, sha256 } of written) {
@@ -93,6 +95,10 @@ export function writeOutputs(input: OutputInput): WrittenFile[] {
   // People open the report first.
   return written.sort((a, b) => order(a.path) - order(b.path));
 }
+
+/** Suspects shown with their picture in the report, and the size of a picture's square, pixels. */
+const suspectsPictured = 60;
+const pictureSize = 84;
 
 const nameOf = (path: string, out: string): string => path.slice(out.length + 1);
 const formatOf = (name: string): string => name.slice(name.lastIndexOf('.') + 1);

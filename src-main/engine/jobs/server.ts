@@ -49,6 +49,12 @@ export function serveJobs<P extends JobProtocol>(
   let peakBytes = 0;
   const send = (message: EngineMessage): void => channel.send(message);
 
+  const alive = (): void => {
+    // maxRSS is in kilobytes on every platform of Node.
+    peakBytes = Math.max(peakBytes, process.resourceUsage().maxRSS * 1024);
+    send({ kind: 'alive', peakBytes });
+  };
+
   const contextOf = (job: number, abort: AbortController, events: EventBatcher): JobContext<P> => ({
     signal: abort.signal,
     emit: (event) => {
@@ -77,6 +83,7 @@ export function serveJobs<P extends JobProtocol>(
       const result = await handler(request, contextOf(job, abort, events));
       if (abort.signal.aborted) throw new CancelledError();
       events.flush();
+      alive();
       send({ kind: 'done', job, result });
     } catch (error) {
       events.flush();
@@ -130,11 +137,6 @@ export function serveJobs<P extends JobProtocol>(
     }
   });
 
-  const alive = (): void => {
-    // maxRSS is in kilobytes on every platform of Node.
-    peakBytes = Math.max(peakBytes, process.resourceUsage().maxRSS * 1024);
-    send({ kind: 'alive', peakBytes });
-  };
   setInterval(alive, options.aliveEvery ?? 1000).unref();
   send({ kind: 'ready', pid: process.pid });
 }

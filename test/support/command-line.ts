@@ -1,0 +1,70 @@
+/** Runs the real `coresift` from its sources, in processes of their own. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+const main = fileURLToPath(new URL('../../src-main/hosts/cli/main.ts', import.meta.url));
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Outcome>;
+  /** Resolves once stderr holds `text`; rejects when the command ends before. */
+  readonly said: (text: string) => Promise<void>;
+}
+
+export interface StartOptions {
+  /** Options of node, inherited by the engine process. */
+  readonly node?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Words in front of node: a shell wrapper such as `unshare -n`. */
+  readonly under?: readonly string[];
+}
+
+export function startCommand(args: readonly string[], options: StartOptions = {}): Running {
+  const [program, ...before] = [...(options.under ?? []), process.execPath];
+  const child = spawn(program, [...before, ...(options.node ?? []), main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: options.cwd ?? root,
+    env: { ...process.env, NODE_OPTIONS: '', ...options.env },
+  });
+  let stdout = '';
+  let stderr = '';
+  let waiting: { text: string; resolve: () => void; reject: (error: Error) => void }[] = [];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    waiting = waiting.filter((one) => {
+      if (!stderr.includes(one.text)) return true;
+      one.resolve();
+      return false;
+    });
+  });
+  const ended = new Promise<Outcome>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      for (const one of waiting) one.reject(new Error(`ended before saying ${JSON.stringify(one.text)}:\n${stderr}`));
+      resolve({ code, signal, stdout, stderr });
+    });
+  });
+  return {
+    child,
+    ended,
+    said: (text) =>
+      new Promise((resolve, reject) => {
+        if (stderr.includes(text)) resolve();
+        else waiting.push({ text, resolve, reject });
+      }),
+  };
+}
+
+export function runCommand(args: readonly string[], options: StartOptions = {}): Promise<Outcome> {
+  return startCommand(args, options).ended;
+}
