@@ -1,14 +1,19 @@
 /** Simplification: constants worked out, nodes that do nothing dropped, dead code removed. The meaning stays. */
 import { intsAttribute } from './attributes.ts';
 import { evaluateNode } from './evaluate.ts';
-import type { Graph, GraphNode, Tensor } from './ir.ts';
+import type { Dim, Graph, GraphNode, Tensor, ValueInfo } from './ir.ts';
 import { castTarget } from './ops/elementwise.ts';
 import { rounded } from './shapes.ts';
-import { probe, sameValue, type Probes } from './symbols.ts';
+import { probe, sameValue, symbolicDim, type Probes } from './symbols.ts';
 import { intsTensor, numbersOf, sameDims, sizeOf } from './tensors.ts';
 
-/** Constants above this many elements are not worked out in advance. */
-const FOLDED_ELEMENTS = 2 ** 24;
+/** Constants above this many elements are not worked out in advance, nor is anything once all of them have this many. */
+const FOLDED_ELEMENTS = 2 ** 26;
+/** A constant that grows from smaller ones beyond this size stays a node (Expand, Tile, ConstantOfShape). */
+const GROWN_ELEMENTS = 65_536;
+/** Multiplications that folding one product of constants may take. */
+const FOLDED_PRODUCTS = 2 ** 26;
+const NEVER_FOLDED: ReadonlySet<string> = new Set(['Conv', 'MaxPool', 'AveragePool']);
 
 /**
  * Works out what follows from constants and shapes alone. Sizes that `dims` binds count as constant; the others stay
@@ -28,6 +33,7 @@ export function simplify(graph: Graph, dims: Readonly<Record<string, number>> = 
     return met;
   };
   const nodes: GraphNode[] = [];
+  let budget = FOLDED_ELEMENTS;
   for (const original of graph.nodes) {
     const node = withResolved(original, resolve);
     if (node.op === 'Identity' && node.domain === '' && initializers.has(node.inputs[0])) {
@@ -44,16 +50,34 @@ export function simplify(graph: Graph, dims: Readonly<Record<string, number>> = 
       alias.set(source, node.outputs[0]);
       continue;
     }
-    const folded = foldedOutputs(node, probes, initializers);
+    const folded = foldedOutputs(node, probes, initializers, budget);
     if (folded !== null) {
       folded.forEach((tensor, index) => {
+        budget -= tensor.data.length;
         if ((node.outputs[index] ?? '') !== '') initializers.set(node.outputs[index], tensor);
       });
       continue;
     }
     nodes.push(node.op === 'Reshape' && node.domain === '' ? freeReshape(node, probes, initializers) : node);
   }
-  return withOwnStatistics(withoutDeadCode({ ...graph, nodes, initializers }));
+  const simple = withOwnStatistics(withoutDeadCode({ ...graph, nodes, initializers }));
+  return {
+    ...simple,
+    inputs: graph.inputs.map((input) => ({ ...input, shape: shapeNow(probes, input) })),
+    outputs: graph.outputs.map((output) => ({ ...output, shape: shapeNow(probes, output) })),
+  };
+}
+
+/** The shape as inference knows it; a size that depends on free ones in a way of its own keeps its declared name. */
+function shapeNow(probes: Probes, declared: ValueInfo): readonly Dim[] {
+  const met = dimsOf(probes, declared.name);
+  if (met === null) return declared.shape;
+  return met[0].map((size, axis) => {
+    const dim = symbolicDim(probes, size, met[1][axis]);
+    if (dim !== '?') return dim;
+    const name = declared.shape[axis];
+    return typeof name === 'string' && !probes.symbols.includes(name) ? name : `${declared.name}_${axis}`;
+  });
 }
 
 function withResolved(node: GraphNode, resolve: (name: string) => string): GraphNode {
@@ -128,14 +152,24 @@ function changesNothing(node: GraphNode, probes: Probes): boolean {
 }
 
 /** Values of all outputs where they do not depend on any input of the graph or on a free size. */
-function foldedOutputs(node: GraphNode, probes: Probes, initializers: ReadonlyMap<string, Tensor>): Tensor[] | null {
+function foldedOutputs(
+  node: GraphNode,
+  probes: Probes,
+  initializers: ReadonlyMap<string, Tensor>,
+  budget: number,
+): Tensor[] | null {
   const followed = node.outputs.map((name) => sameValue(probes.first.get(name)?.value, probes.second.get(name)?.value));
   if (node.outputs.length > 0 && followed.every((value) => value !== undefined)) return followed;
+  if (node.domain !== '' || NEVER_FOLDED.has(node.op)) return null;
   const inputs = node.inputs.map((name) => (name === '' ? null : initializers.get(name)));
-  if (inputs.some((input) => input === undefined)) return null;
-  const size = Math.max(...node.outputs.map((name) => sizeOf(probes.first.get(name)?.dims ?? [])));
-  if (size > FOLDED_ELEMENTS || (inputs.length === 0 && node.op !== 'Constant')) return null;
-  return evaluateNode(node, inputs as (Tensor | null)[]).map(rounded);
+  if (inputs.length === 0 || inputs.some((input) => input === undefined)) return null;
+  const constants = inputs as (Tensor | null)[];
+  const before = constants.reduce((total, tensor) => total + (tensor?.data.length ?? 0), 0);
+  const after = node.outputs.reduce((total, name) => total + sizeOf(probes.first.get(name)?.dims ?? []), 0);
+  if (after > budget || (after > GROWN_ELEMENTS && after > 2 * before)) return null;
+  if ((node.op === 'MatMul' || node.op === 'Gemm') && after * (constants[0]?.dims.at(-1) ?? 1) > FOLDED_PRODUCTS)
+    return null;
+  return evaluateNode(node, constants).map(rounded);
 }
 
 /** A Reshape whose target follows from free sizes gets a constant target: 0 where an axis stays, one -1 for the rest. */

@@ -10,8 +10,20 @@ export type { Shaped } from './ops/operator.ts';
 
 /** Largest number of elements a value may have. */
 const MAX_ELEMENTS = 2 ** 40;
-/** Values of at most this many elements are followed through the graph when they are known. */
-const FOLLOWED_ELEMENTS = 16_384;
+/** Constants of at most this many elements are known to whoever asks for values. */
+const KNOWN_ELEMENTS = 16_384;
+/** What is worked out from them is followed up to this size: shapes, indices, axes. */
+const FOLLOWED_ELEMENTS = 1024;
+/** Operators that no shape is computed with and whose cost a hostile file could drive. */
+const NOT_FOLLOWED: ReadonlySet<string> = new Set([
+  'Conv',
+  'MaxPool',
+  'AveragePool',
+  'MaxPoolGrad',
+  'AveragePoolGrad',
+  'ConvGradInput',
+  'ConvGradWeight',
+]);
 
 /** A graph input's dims with symbols bound. @throws when a symbol has no size */
 export function boundDims(
@@ -32,7 +44,7 @@ export function boundDims(
 /** The type of a constant; its value is carried along while it is small. */
 export function shapedConstant(tensor: Tensor): Shaped {
   const { dtype, dims } = tensor;
-  return tensor.data.length <= FOLLOWED_ELEMENTS ? { dtype, dims, value: tensor } : { dtype, dims };
+  return tensor.data.length <= KNOWN_ELEMENTS ? { dtype, dims, value: tensor } : { dtype, dims };
 }
 
 /**
@@ -45,7 +57,7 @@ export function inferNode(node: GraphNode, inputs: readonly (Shaped | null)[]): 
   if (outputs.length < node.outputs.length && node.outputs.slice(outputs.length).some((name) => name !== '')) {
     throw malformedNode(node, `${node.outputs.length} outputs, ${outputs.length} known`);
   }
-  let small = true;
+  let small = !NOT_FOLLOWED.has(node.op);
   for (const { dims } of outputs) {
     const size = sizeOf(dims);
     if (!(size <= MAX_ELEMENTS)) {
@@ -72,7 +84,13 @@ export function rounded(tensor: Tensor): Tensor {
 /** Like `inferShapes`, with the values that are known without running the graph. */
 export function inferValues(graph: Graph, dims: Readonly<Record<string, number>>): Map<string, Shaped> {
   const types = new Map<string, Shaped>();
-  for (const { name, dtype, shape } of graph.inputs) types.set(name, { dtype, dims: boundDims(name, shape, dims) });
+  for (const { name, dtype, shape } of graph.inputs) {
+    const bound = boundDims(name, shape, dims);
+    if (!(sizeOf(bound) <= MAX_ELEMENTS)) {
+      throw new ExpectedError('onnx-too-large', `The input "${name}" has ${bound.join('x')} values.`);
+    }
+    types.set(name, { dtype, dims: bound });
+  }
   for (const [name, tensor] of graph.initializers) types.set(name, shapedConstant(tensor));
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => {

@@ -1,21 +1,12 @@
 /** ONNX file -> Graph. The file is a stranger's: every size is checked before anything is allocated for it. */
 import { ExpectedError } from '../../../../src-shared/failure.ts';
-import type { Attribute, Dim, Graph, GraphNode, Tensor, ValueInfo } from '../ir.ts';
+import type { DType, Dim, Graph, GraphNode, Tensor, ValueInfo } from '../ir.ts';
 import { orderNodes } from '../order.ts';
+import { symbolicShapes } from '../symbols.ts';
+import { constantValue, readNode } from './node.ts';
 import { importedType, readTensor, type TensorContext } from './tensor.ts';
 import { upgradeNodes, WRITTEN_OPSET } from './upgrade.ts';
-import {
-  appendFloats,
-  appendInts,
-  bytesOf,
-  floatOf,
-  intOf,
-  malformed,
-  safeInt,
-  textOf,
-  visitFields,
-  type Field,
-} from './wire.ts';
+import { bytesOf, intOf, malformed, safeInt, textOf, visitFields } from './wire.ts';
 
 export interface ReadOptions {
   /** Bytes of a file that tensors point to (ONNX external data); the caller guards the path. */
@@ -43,9 +34,18 @@ interface RawGraph {
   name: string;
   nodes: GraphNode[];
   initializers: Map<string, Tensor>;
-  inputs: ValueInfo[];
-  outputs: ValueInfo[];
+  inputs: DeclaredValue[];
+  outputs: DeclaredValue[];
 }
+
+/** A graph input or output as the file says it; the shape may be left out. */
+interface DeclaredValue {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly Dim[] | null;
+}
+
+const MAX_VALUES = 4096;
 
 /**
  * Reads an ONNX model (ModelProto, IR version 3 or newer, opset 9 to 25).
@@ -115,7 +115,12 @@ export function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): ReadResu
 
 function assemble(raw: RawGraph, fileOpset: number, metadata: Record<string, string>, notes: string[]): Graph {
   const initializers = new Map(raw.initializers);
-  const inputs = raw.inputs.filter((input) => !initializers.has(input.name));
+  const inputs = raw.inputs
+    .filter((input) => !initializers.has(input.name))
+    .map((input): ValueInfo => {
+      if (input.shape !== null) return { ...input, shape: input.shape };
+      throw new ExpectedError('unsupported-encoder', `The input "${input.name}" has no shape.`);
+    });
   const names = new Set<string>();
   for (const { name } of inputs) {
     if (names.has(name)) throw malformed(`The input "${name}" is declared twice.`);
@@ -145,22 +150,33 @@ function assemble(raw: RawGraph, fileOpset: number, metadata: Record<string, str
   }
   if (raw.outputs.length === 0) throw malformed('The graph has no output.');
   if (fileOpset !== WRITTEN_OPSET) notes.push(`opset ${fileOpset} was rewritten as opset ${WRITTEN_OPSET}`);
-  return { name: raw.name, opset: WRITTEN_OPSET, inputs, outputs: raw.outputs, nodes, initializers, metadata };
+  const declared = raw.outputs.flatMap((output) => (output.shape === null ? [] : [{ ...output, shape: output.shape }]));
+  const graph = { name: raw.name, opset: WRITTEN_OPSET, inputs, outputs: declared, nodes, initializers, metadata };
+  return declared.length === raw.outputs.length ? graph : { ...graph, outputs: workedOutShapes(graph, raw.outputs) };
+}
+
+function workedOutShapes(graph: Graph, outputs: readonly DeclaredValue[]): ValueInfo[] {
+  const shapes = symbolicShapes(graph);
+  return outputs.map(({ name, dtype, shape }) => {
+    const met = shapes.get(name)?.shape ?? [];
+    return { name, dtype, shape: shape ?? met.map((dim, axis) => (dim === '?' ? `${name}_${axis}` : dim)) };
+  });
 }
 
 function readGraph(bytes: Uint8Array, context: TensorContext, maxNodes: number, notes: string[]): RawGraph {
   const graph: RawGraph = { name: '', nodes: [], initializers: new Map(), inputs: [], outputs: [] };
-  const names = new Set<string>();
+  const names = new Map<string, number>();
   visitFields(bytes, 'the graph', (field) => {
+    if (graph.outputs.length > MAX_VALUES) {
+      throw new ExpectedError('onnx-too-large', `More than ${MAX_VALUES} outputs.`);
+    }
     switch (field.number) {
       case 1: {
         if (graph.nodes.length >= maxNodes) {
           throw new ExpectedError('onnx-too-large', `More than ${maxNodes} nodes (limit maxNodes).`);
         }
         const node = readNode(bytesOf(field, 'a node'), graph.nodes.length, context);
-        const name = freshName(node.name, names);
-        names.add(name);
-        graph.nodes.push({ ...node, name });
+        graph.nodes.push({ ...node, name: freshName(node.name, names) });
         break;
       }
       case 2:
@@ -186,9 +202,14 @@ function readGraph(bytes: Uint8Array, context: TensorContext, maxNodes: number, 
   return graph;
 }
 
-function freshName(name: string, taken: ReadonlySet<string>): string {
+/** Claims a name nobody has yet; `taken` remembers the next number to try for each. */
+function freshName(name: string, taken: Map<string, number>): string {
   let fresh = name;
-  for (let count = 1; taken.has(fresh); count += 1) fresh = `${name}#${count}`;
+  for (let count = taken.get(name) ?? 0; taken.has(fresh); count += 1) {
+    fresh = `${name}#${count + 1}`;
+    taken.set(name, count + 1);
+  }
+  taken.set(fresh, taken.get(fresh) ?? 0);
   return fresh;
 }
 
@@ -212,7 +233,7 @@ function metadataEntry(bytes: Uint8Array): [string, string] {
   return [key, value];
 }
 
-function readValueInfo(bytes: Uint8Array, kind: 'input' | 'output', notes: string[]): ValueInfo {
+function readValueInfo(bytes: Uint8Array, kind: 'input' | 'output', notes: string[]): DeclaredValue {
   let name = '';
   let type: Uint8Array | null = null;
   visitFields(bytes, `an ${kind}`, (field) => {
@@ -236,8 +257,7 @@ function readValueInfo(bytes: Uint8Array, kind: 'input' | 'output', notes: strin
   });
   const { dtype, converted } = importedType(code, what);
   if (converted) notes.push(`the ${kind} "${name}" was declared in another float type and is float32 now`);
-  // The initializers of old files are inputs without a shape that matters; a real input is checked by shape inference.
-  return { name, dtype, shape: shape ?? [] };
+  return { name, dtype, shape };
 }
 
 function readShape(bytes: Uint8Array, name: string, what: string): Dim[] {
@@ -260,160 +280,4 @@ function readShape(bytes: Uint8Array, name: string, what: string): Dim[] {
     if (shape.length > 16) throw malformed(`${what} has more than 16 dimensions.`);
   });
   return shape;
-}
-
-function readNode(bytes: Uint8Array, index: number, context: TensorContext): GraphNode {
-  const inputs: string[] = [];
-  const outputs: string[] = [];
-  const attributes: Field[] = [];
-  let name = '';
-  let op = '';
-  let domain = '';
-  const at = `node ${index}`;
-  visitFields(bytes, at, (field) => {
-    switch (field.number) {
-      case 1:
-        inputs.push(textOf(field, at));
-        break;
-      case 2:
-        outputs.push(textOf(field, at));
-        break;
-      case 3:
-        name = textOf(field, at);
-        break;
-      case 4:
-        op = textOf(field, at);
-        break;
-      case 5:
-        attributes.push(field);
-        break;
-      case 7:
-        domain = textOf(field, at);
-        break;
-    }
-  });
-  if (op === '') throw malformed(`Node ${index} names no operator.`);
-  if (domain === 'ai.onnx') domain = '';
-  if (name === '') name = `${op}_${index}`;
-  if (domain === 'coresift') {
-    throw new ExpectedError(
-      'unknown-operator',
-      `Node "${name}": ${op} of the domain "coresift" never comes from a file.`,
-    );
-  }
-  const entries: [string, Attribute][] = [];
-  for (const field of attributes) {
-    const entry = readAttribute(bytesOf(field, at), `node "${name}" (${op})`, context);
-    if (entries.some(([key]) => key === entry[0]))
-      throw malformed(`Node "${name}" has the attribute "${entry[0]}" twice.`);
-    entries.push(entry);
-  }
-  return { op, domain, name, inputs, outputs, attributes: Object.fromEntries(entries) };
-}
-
-function readAttribute(bytes: Uint8Array, node: string, context: TensorContext): [string, Attribute] {
-  let name = '';
-  let kind = 0;
-  let float = 0;
-  let int = 0;
-  let text: Uint8Array | null = null;
-  let tensor: Uint8Array | null = null;
-  const floats: number[] = [];
-  const ints: bigint[] = [];
-  const texts: Uint8Array[] = [];
-  let guessed = 0;
-  visitFields(bytes, node, (field) => {
-    switch (field.number) {
-      case 1:
-        name = textOf(field, node);
-        return;
-      case 2:
-        float = floatOf(field, node);
-        guessed = 1;
-        return;
-      case 3:
-        int = safeInt(intOf(field, node));
-        guessed = 2;
-        return;
-      case 4:
-        text = bytesOf(field, node);
-        guessed = 3;
-        return;
-      case 5:
-        tensor = bytesOf(field, node);
-        guessed = 4;
-        return;
-      case 6:
-      case 11:
-        guessed = 5;
-        return;
-      case 7:
-        appendFloats(field, node, 4, floats);
-        guessed = 6;
-        return;
-      case 8:
-        appendInts(field, node, ints);
-        guessed = 7;
-        return;
-      case 9:
-        texts.push(bytesOf(field, node));
-        guessed = 8;
-        return;
-      case 20:
-        kind = safeInt(intOf(field, node));
-        return;
-    }
-  });
-  if (name === '') throw malformed(`${node} has an attribute without a name.`);
-  switch (kind === 0 ? guessed : kind) {
-    case 1:
-      return [name, { type: 'float', value: float }];
-    case 2:
-      return [name, { type: 'int', value: int }];
-    case 3:
-      return [name, { type: 'string', value: latin(text ?? new Uint8Array(0), node) }];
-    case 4:
-      if (tensor === null) throw malformed(`${node}: the attribute "${name}" is a tensor without a tensor.`);
-      return [name, { type: 'tensor', value: readTensor(tensor, `${node} "${name}"`, context).tensor }];
-    case 6:
-      return [name, { type: 'floats', value: floats }];
-    case 7:
-      return [name, { type: 'ints', value: ints.map(safeInt) }];
-    case 8:
-      return [name, { type: 'strings', value: texts.map((part) => latin(part, node)) }];
-    case 5:
-    case 10:
-      throw new ExpectedError(
-        'unknown-operator',
-        `${node} carries a nested graph ("${name}"): control flow cannot be audited. Export with fixed control flow (trace, not script).`,
-      );
-    default:
-      throw malformed(`${node}: the attribute "${name}" is of kind ${kind}, which cannot be used here.`);
-  }
-}
-
-function latin(bytes: Uint8Array, node: string): string {
-  if (bytes.length > 65_536) throw malformed(`${node}: a text attribute of ${bytes.length} bytes.`);
-  return new TextDecoder().decode(bytes);
-}
-
-function constantValue(node: GraphNode): Tensor {
-  const entry = Object.entries(node.attributes)[0];
-  if (entry === undefined) throw malformed(`The Constant node "${node.name}" has no value.`);
-  const [key, attribute] = entry;
-  switch (attribute.type) {
-    case 'tensor':
-      return attribute.value;
-    case 'float':
-      return { dtype: 'float32', dims: [], data: Float32Array.of(attribute.value) };
-    case 'floats':
-      return { dtype: 'float32', dims: [attribute.value.length], data: Float32Array.from(attribute.value) };
-    case 'int':
-      return { dtype: 'int64', dims: [], data: BigInt64Array.of(BigInt(attribute.value)) };
-    case 'ints':
-      return { dtype: 'int64', dims: [attribute.value.length], data: BigInt64Array.from(attribute.value, BigInt) };
-    case 'string':
-    case 'strings':
-      throw new ExpectedError('unsupported-encoder', `The Constant node "${node.name}" holds text (${key}).`);
-  }
 }

@@ -41,9 +41,13 @@ export function upgradeNodes(
     nodeNames.add(node.name);
     for (const name of [...node.inputs, ...node.outputs]) values.add(name);
   }
+  const tried = new Map<string, number>();
   const fresh = (hint: string, taken: Set<string>): string => {
     let name = hint;
-    for (let count = 1; taken.has(name); count += 1) name = `${hint}_${count}`;
+    for (let count = tried.get(hint) ?? 1; taken.has(name); count += 1) {
+      name = `${hint}_${count}`;
+      tried.set(hint, count + 1);
+    }
     taken.add(name);
     return name;
   };

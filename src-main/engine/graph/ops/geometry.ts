@@ -59,6 +59,15 @@ export function windowOf(
       throw malformedNode(node, `auto_pad = ${auto}`);
     }
     const room = input[axis] + pads[axis] + pads[axis + 2] - extent;
+    if (!(
+      pads[axis] >= 0 &&
+      pads[axis] < 65_536 &&
+      pads[axis + 2] >= 0 &&
+      pads[axis + 2] < 65_536 &&
+      extent < 65_536
+    )) {
+      throw malformedNode(node, `a window of ${extent} padded by ${pads[axis]}+${pads[axis + 2]}`);
+    }
     if (room < 0) {
       throw malformedNode(
         node,
@@ -101,6 +110,7 @@ export interface PoolGeometry extends Window {
 
 export function poolGeometry(node: GraphNode, x: readonly number[]): PoolGeometry {
   const kernel = intsAttribute(node, 'kernel_shape');
+  if (kernel?.some((size) => !(size >= 1)) === true) throw malformedNode(node, `kernel_shape = [${kernel.join()}]`);
   if (x.length !== 4 || kernel === null || kernel.length !== 2) {
     throw new ExpectedError('unknown-operator', `${nodeLabel(node)}: input [${x.join()}]; only 2-D pooling is known.`);
   }
