@@ -51,6 +51,8 @@ export interface PipelineResult {
     readonly sanitizedAccuracy: number | null;
   };
   readonly verdict: AuditVerdict;
+  /** The "No Defense" model, for comparison: same input and output. Never exported. */
+  readonly undefended: Graph;
   /** Input `pixels` [N,C,H,W] in 0..1, output `logits` [N,classes]; ready to be written. */
   readonly sanitized: Graph;
   /** Digest of the last committed step. */

@@ -50,7 +50,7 @@ export async function confusionRanks(
     classes,
     batch: 2 * half,
     parameters: trained.map((name) => ({ name })),
-    optimiser: { kind: 'sgd', momentum: 0.7, decay: 1e-4 },
+    optimiser: { kind: 'sgd', momentum: 0.7, weightDecay: 1e-4 },
     statistics: 'batch-and-running',
   });
   let losses = new Float32Array(samples.count);

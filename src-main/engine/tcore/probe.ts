@@ -5,11 +5,12 @@
 import { addHead } from '../encoder/head.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { graphBuilder } from '../graph/builder.ts';
-import type { Graph } from '../graph/ir.ts';
+import type { Graph, Tensor } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { cosineRate } from './epochs.ts';
-import { createTrainer, withParameters } from './trainer.ts';
+import { createTrainer } from './trainer.ts';
+import { withInitializers } from '../graph/training.ts';
 
 export interface ProbeOptions {
   readonly hidden: number;
@@ -23,16 +24,16 @@ export interface ProbeOptions {
   readonly onEpoch: (epoch: number, epochs: number, loss: number) => void;
 }
 
-/** Fits a head on representations `[n, dim]` of `source`; returns the head's graph, input `pixels` [N,dim,1,1]. */
+/** Fits a head on representations `[n, dim]` (`featureSource`); returns its parameters by name. */
 export async function fitHead(
   provider: Provider,
   source: SampleSource,
   indices: Int32Array,
   options: ProbeOptions,
-): Promise<Graph> {
+): Promise<Record<string, Tensor>> {
   const dim = source.shape[0];
   const classes = source.classes.length;
-  const builder = graphBuilder(undefined, 'head');
+  const builder = graphBuilder(undefined, { name: 'head' });
   builder.input('pixels', 'float32', ['N', dim, 1, 1]);
   const flat = builder.flatten('pixels');
   const shape = { dim, hidden: options.hidden > 0 ? [options.hidden] : [], classes };
@@ -44,7 +45,7 @@ export async function fitHead(
     classes,
     batch: Math.min(options.batch, Math.max(8, indices.length)),
     parameters: head.parameters.map((name) => ({ name })),
-    optimiser: { kind: 'adam' },
+    optimiser: { kind: 'adam', weightDecay: 0 },
     statistics: 'frozen',
   });
   try {
@@ -60,7 +61,7 @@ export async function fitHead(
       });
       options.onEpoch(epoch + 1, options.epochs, outcome.loss);
     }
-    return trainer.classifier();
+    return headParameters(trainer.classifier());
   } finally {
     await trainer.dispose();
   }
@@ -95,19 +96,27 @@ export function featureSource(features: Float32Array, dim: number, of: SampleSou
   };
 }
 
+/** Values of a head's parameters by name ("head.0.weight", …), as training leaves them and the journal keeps them. */
+export function headParameters(graph: Graph): Record<string, Tensor> {
+  return Object.fromEntries([...graph.initializers].filter(([name]) => name.startsWith('head.')));
+}
+
 /**
  * The encoder with a fitted head behind it: input `pixels` [N,C,H,W], output `logits`.
+ * @param head values by parameter name (`headParameters`)
  * @param normalised whether the head was fitted on representations of length 1 (`normaliseRows`)
  */
-export function joinHead(encoder: Encoder, head: Graph, normalised: boolean): Graph {
+export function joinHead(encoder: Encoder, head: Readonly<Record<string, Tensor>>, normalised: boolean): Graph {
   const builder = graphBuilder(encoder.graph);
   let input = 'representation';
   if (normalised) {
     const length = builder.sqrt(builder.reduceSum(builder.mul(input, input), [1], true));
     input = builder.div(input, builder.add(length, builder.scalar(1e-12)));
   }
-  const weights = [...head.initializers].filter(([name]) => name.startsWith('head.'));
-  const layers = weights.filter(([name]) => name.endsWith('.weight')).map(([, tensor]) => tensor.dims);
+  const layers: (readonly number[])[] = [];
+  for (let layer = 0; head[`head.${layer}.weight`] !== undefined; layer++)
+    layers.push(head[`head.${layer}.weight`].dims);
+  if (layers.length === 0) throw new Error('there is no head.0.weight to join');
   const shape = {
     dim: layers[0][0],
     hidden: layers.slice(0, -1).map((dims) => dims[1]),
@@ -116,5 +125,5 @@ export function joinHead(encoder: Encoder, head: Graph, normalised: boolean): Gr
   const { logits } = addHead(builder, input, shape, 0, 'replaced');
   builder.node('Identity', [logits], {}, 'logits');
   builder.setOutputs([{ name: 'logits', dtype: 'float32', shape: ['N', shape.classes] }]);
-  return withParameters(builder.build(), Object.fromEntries(weights));
+  return withInitializers(builder.build(), head);
 }

@@ -3,7 +3,6 @@
  * clean function back. Channels the clean function needs end near 1, others near 0.
  */
 import type { Encoder } from '../encoder/encoder.ts';
-import { graphBuilder } from '../graph/builder.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import { insertMasks } from '../graph/masks.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -35,10 +34,8 @@ export async function recoverFilters(
 ): Promise<Recovered> {
   const { parameters } = options;
   const names = encoder.layers.map((layer) => `mask.${layer.id}`);
-  const builder = graphBuilder(unlearned);
-  encoder.layers.forEach((layer, index) => builder.constant(onesTensor(layer.channels), names[index]));
   const masked = insertMasks(
-    builder.build(),
+    unlearned,
     encoder.layers.map((layer, index) => ({ value: layer.maskAt, axis: layer.axis, input: names[index] })),
   );
   // Without batch statistics (transformers) nothing rescales behind the masks and they move faster.
@@ -47,8 +44,8 @@ export async function recoverFilters(
     classifier: masked,
     classes: samples.classes.length,
     batch: options.batch,
-    parameters: names.map((name) => ({ name })),
-    optimiser: { kind: 'sgd', momentum: parameters['recover.momentum'], decay: 0 },
+    parameters: names.map((name, index) => ({ name, initial: onesTensor(encoder.layers[index].channels) })),
+    optimiser: { kind: 'sgd', momentum: parameters['recover.momentum'], weightDecay: 0 },
     lossWeight: parameters['recover.lossWeight'],
     clamp: [0, 1],
     statistics: 'batch',
@@ -70,9 +67,9 @@ export async function recoverFilters(
       accuracy = outcome.accuracy;
       options.onEpoch(epoch + 1, parameters['recover.epochs'], outcome.loss / parameters['recover.lossWeight']);
     }
-    const final = trainer.classifier();
+    const learnt = trainer.parameters();
     const masks = names.map((name) => {
-      const mask = (final.initializers.get(name) as Tensor).data as Float32Array;
+      const mask = learnt[name].data as Float32Array;
       if (!mask.every((value) => value >= 0 && value <= 1)) throw new Error(`${name} left 0..1`);
       return mask;
     });

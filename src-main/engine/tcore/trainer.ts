@@ -1,10 +1,10 @@
 /** A classifier in training: one compiled step graph, its state, and the evaluation graph it amounts to at any moment. */
 import type { Graph, Tensor } from '../graph/ir.ts';
 import { graphBuilder } from '../graph/builder.ts';
-import { softmaxCrossEntropy } from '../graph/losses.ts';
+import { crossEntropyOfTargets, mean } from '../graph/losses.ts';
 import { withBatchStatistics } from '../graph/modes.ts';
 import type { Optimiser } from '../graph/optimisers.ts';
-import { trainingStep, type TrainedParameter } from '../graph/training.ts';
+import { trainingStep, withInitializers, type TrainedParameter } from '../graph/training.ts';
 import type { CompiledGraph, Provider } from '../providers/provider.ts';
 import { trainEpoch, type EpochOptions, type EpochOutcome } from './epochs.ts';
 
@@ -26,7 +26,9 @@ export interface TrainerOptions {
 
 export interface Trainer {
   epoch(options: Omit<EpochOptions, 'batch' | 'classes'>): Promise<EpochOutcome>;
-  /** The evaluation graph with the parameters as they are now. */
+  /** Trained parameters and running statistics by their names in the classifier. */
+  parameters(): Record<string, Tensor>;
+  /** The evaluation graph with the parameters as they are now; only where all of them are initializers of it. */
   classifier(): Graph;
   /** Everything that must be kept to go on from here: parameters, moments, running statistics. */
   state(): Record<string, Tensor>;
@@ -38,13 +40,14 @@ export interface Trainer {
 export async function createTrainer(provider: Provider, options: TrainerOptions): Promise<Trainer> {
   const { classifier, classes, batch } = options;
   const dims = { N: batch };
-  const builder = graphBuilder(
+  const running = options.statistics === 'batch-and-running';
+  const { graph, ...carried } =
     options.statistics === 'frozen'
-      ? classifier
-      : withBatchStatistics(classifier, { updateRunning: options.statistics === 'batch-and-running' }),
-  );
+      ? { graph: classifier, state: [], initialState: {} }
+      : withBatchStatistics(classifier, { dims, updateRunning: running });
+  const builder = graphBuilder(graph);
   const target = builder.input('target', 'float32', ['N', classes]);
-  const loss = softmaxCrossEntropy(builder, 'logits', target);
+  const loss = mean(builder, crossEntropyOfTargets(builder, 'logits', target));
   const weighted = options.lossWeight === undefined ? loss : builder.mul(loss, builder.scalar(options.lossWeight));
   builder.node('Identity', [weighted], {}, 'loss');
   builder.output('loss', 'float32', []);
@@ -54,6 +57,7 @@ export async function createTrainer(provider: Provider, options: TrainerOptions)
     loss: 'loss',
     parameters: options.parameters,
     optimiser: options.optimiser,
+    carried,
     ...(options.ascend === undefined ? {} : { ascend: options.ascend }),
     ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
     ...(options.clamp === undefined ? {} : { clamp: options.clamp }),
@@ -63,19 +67,10 @@ export async function createTrainer(provider: Provider, options: TrainerOptions)
   return {
     compiled,
     epoch: (epoch) => trainEpoch(compiled, { ...epoch, batch, classes }),
-    classifier: () => withParameters(classifier, step.readParameters(compiled.getState())),
+    parameters: () => step.readParameters(compiled.getState()),
+    classifier: () => withInitializers(classifier, step.readParameters(compiled.getState())),
     state: () => compiled.getState(),
     load: (state) => compiled.setState(state),
     dispose: () => compiled.dispose(),
   };
-}
-
-/** The same graph with some initializers replaced; the names must exist. */
-export function withParameters(graph: Graph, values: Readonly<Record<string, Tensor>>): Graph {
-  const initializers = new Map(graph.initializers);
-  for (const [name, tensor] of Object.entries(values)) {
-    if (!initializers.has(name)) throw new Error(`graph "${graph.name}" has no parameter "${name}"`);
-    initializers.set(name, tensor);
-  }
-  return { ...graph, initializers };
 }

@@ -47,7 +47,7 @@ export async function unlearn(
     optimiser: {
       kind: 'sgd',
       momentum: parameters['unlearn.momentum'],
-      decay: parameters['unlearn.decay'],
+      weightDecay: parameters['unlearn.decay'],
     },
     ascend: true,
     clipNorm: parameters['unlearn.clipNorm'],

@@ -1,0 +1,141 @@
+/** The sifting and expansion stages: see `sift.ts`, `sift-features.ts`, `expand.ts`. */
+import type { Json } from '../../../src-shared/json.ts';
+import type { SiftingFacts } from '../../../src-shared/domain/result.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import { progressOf, type PipelineContext } from './context.ts';
+import { confusionRanks, expandByConfusion } from './expand.ts';
+import { decidingTaps, selectSeeds, type MajorityRule } from './sift.ts';
+import { scoreTaps } from './sift-features.ts';
+import { fitPoolHead } from './stage-probe.ts';
+import { count, evaluationBatch, select, stage, vector } from './steps.ts';
+
+export interface SiftStage {
+  readonly facts: SiftingFacts;
+  readonly majority: Float32Array;
+  readonly consistency: Float32Array;
+  readonly score: Float32Array;
+  readonly seeds: Int32Array;
+  readonly pool: Int32Array;
+  readonly plane: Float32Array;
+  /** `[deciding taps][samples * grow.company]`. */
+  readonly peers: readonly Int32Array[];
+  readonly uncertainClasses: readonly number[];
+  readonly digest: string;
+}
+
+export async function runSift(context: PipelineContext, encoder: Encoder, input: string): Promise<SiftStage> {
+  const { provider, samples, parameters } = context;
+  const step = await stage(context, 'sift', select(context, 'sift', 'expand', 'grow'), [input], async () => {
+    const scores = await scoreTaps(provider, encoder, samples, {
+      k: parameters['sift.k'],
+      company: parameters['grow.company'],
+      referenceLimit: parameters['sift.reference'],
+      rule: parameters['sift.majority'] as MajorityRule,
+      batch: evaluationBatch,
+      signal: context.signal,
+      onProgress: progressOf(context, 'sift', 'samples'),
+    });
+    const chance = 1 / samples.classes.length;
+    const { used, reasons } = decidingTaps(scores.neighbourShares, chance, {
+      chanceMargin: parameters['sift.chanceMargin'],
+      last: parameters['sift.lastTaps'],
+    });
+    const deciding = <T>(list: readonly T[]): T[] => list.filter((_, tap) => used[tap]);
+    const selection = selectSeeds(
+      { consistency: deciding(scores.consistency), majority: deciding(scores.majority) },
+      samples.labels,
+      {
+        alpha: parameters['sift.alpha'],
+        poolShare: parameters['expand.share'],
+        minimum: parameters['sift.minimum'],
+        splits: deciding(scores.splits),
+        duplicates: new Set(context.duplicates),
+        classNames: samples.classes,
+      },
+    );
+    const facts: SiftingFacts = {
+      taps: encoder.taps.map((tap, t) => ({
+        id: tap.id,
+        label: tap.label,
+        neighbourShare: scores.neighbourShares[t],
+        chance,
+        used: used[t],
+        reason: reasons[t],
+      })),
+      k: scores.k,
+      rule: parameters['sift.majority'],
+      seeds: selection.seeds.length,
+      pool: selection.pool.length,
+      perClass: samples.classes.map((className, c) => ({
+        className,
+        samples: count(samples.labels, (label) => label === c),
+        seeds: count(selection.seeds, (i) => samples.labels[i] === c),
+        pool: count(selection.pool, (i) => samples.labels[i] === c),
+      })),
+      warnings: selection.warnings,
+    };
+    const shown = Math.max(used.lastIndexOf(true), 0);
+    return {
+      data: { facts, uncertainClasses: selection.uncertainClasses } as unknown as Json,
+      tensors: {
+        majority: vector(selection.majority),
+        consistency: vector(selection.consistency),
+        score: vector(selection.score),
+        seeds: vector(selection.seeds),
+        pool: vector(selection.pool),
+        plane: { dtype: 'float32', dims: [samples.count, 2], data: scores.plane[shown] },
+        ...Object.fromEntries(scores.consistency.map((row, t) => [`consistency/${encoder.taps[t].id}`, vector(row)])),
+        ...Object.fromEntries(deciding(scores.peers).map((list, t) => [`peers/${t}`, vector(list)])),
+      },
+    };
+  });
+  const { facts, uncertainClasses } = step.data as unknown as Pick<SiftStage, 'facts' | 'uncertainClasses'>;
+  for (const { code, message, className } of facts.warnings) {
+    context.emit({ type: 'warning', code, message, subject: className });
+  }
+  const floats = (name: string): Float32Array => step.tensors[name].data as Float32Array;
+  const ints = (name: string): Int32Array => step.tensors[name].data as Int32Array;
+  return {
+    facts,
+    uncertainClasses,
+    majority: floats('majority'),
+    consistency: floats('consistency'),
+    score: floats('score'),
+    seeds: ints('seeds'),
+    pool: ints('pool'),
+    plane: floats('plane'),
+    peers: facts.taps.filter((tap) => tap.used).map((_, t) => ints(`peers/${t}`)),
+    digest: step.digest,
+  };
+}
+
+export interface ExpandStage {
+  readonly pool: Int32Array;
+  readonly digest: string;
+}
+
+export async function runExpand(context: PipelineContext, encoder: Encoder, sifted: SiftStage): Promise<ExpandStage> {
+  const { provider, samples, parameters, seed, signal } = context;
+  if (parameters['expand.method'] === 'direct') return { pool: sifted.pool, digest: sifted.digest };
+  const step = await stage(context, 'expand', select(context, 'expand'), [sifted.digest], async () => {
+    const head = await fitPoolHead(context, encoder, sifted.seeds, 'expand/head');
+    const trained = [...encoder.parameters, ...head.parameters];
+    const suspicion = await confusionRanks(provider, head.classifier, trained, samples, sifted.seeds, {
+      batch: parameters['train.batch'],
+      rounds: 2,
+      seed,
+      signal,
+      onStep: progressOf(context, 'expand', 'steps'),
+    });
+    const pool = expandByConfusion(
+      sifted.seeds,
+      sifted.score,
+      suspicion,
+      samples.labels,
+      samples.classes.length,
+      parameters['expand.share'],
+    );
+    return { data: { pool: pool.length }, tensors: { pool: vector(pool), suspicion: vector(suspicion) } };
+  });
+  return { pool: step.tensors.pool.data as Int32Array, digest: step.digest };
+}

@@ -1,0 +1,169 @@
+/**
+ * `npm run bench:sample [-- --cases threat-3,threat-1 --seeds 1,2,3 --preset standard --controls --set grow.cap=0.6]`
+ *
+ * Measures the defence on planted cases made from the sample project's held-apart images: No Defense, sanitized, leaks,
+ * seconds, peak memory, and the negative controls that must fail. ACC, ASR and control in percent, on 2,000 held-back
+ * images (ASR and control on those not of the target class).
+ */
+import { parseArgs } from 'node:util';
+import { memoryJournal } from '../../src-main/audit/journal.ts';
+import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
+import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
+import type { Provider } from '../../src-main/engine/providers/provider.ts';
+import type { PipelineContext } from '../../src-main/engine/tcore/context.ts';
+import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/parameters.ts';
+import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
+import { median } from '../../src-main/engine/math/statistics.ts';
+import type { Preset } from '../../src-shared/domain/run.ts';
+import { fineTuned, headOnSeeds } from './controls.ts';
+import {
+  benchSlice,
+  blend,
+  encoderBytes,
+  measure,
+  plant,
+  plantCleanLabel,
+  sampleSource,
+  sinusoid,
+  square,
+  type Measured,
+  type Planted,
+  type Trigger,
+} from './planted.ts';
+
+interface Case {
+  readonly encoder: 'encoder' | 'encoder-clean' | 'encoder-folded';
+  readonly trigger: Trigger;
+  readonly make: (start: number, seed: number) => Planted;
+}
+
+const size = 3000;
+const nothing = (start: number): Planted => ({ images: benchSlice(start, size), poisoned: new Set() });
+const dirty =
+  (trigger: Trigger, share: number) =>
+  (start: number, seed: number): Planted =>
+    plant(benchSlice(start, size), trigger, share, seed);
+
+const cases: Record<string, Case> = {
+  'threat-3': { encoder: 'encoder', trigger: square, make: dirty(square, 0.05) },
+  'threat-1': { encoder: 'encoder', trigger: square, make: nothing },
+  'threat-2': { encoder: 'encoder-clean', trigger: blend(), make: dirty(blend(), 0.05) },
+  clean: { encoder: 'encoder-clean', trigger: square, make: nothing },
+  'threat-3 folded': { encoder: 'encoder-folded', trigger: square, make: dirty(square, 0.05) },
+  'threat-3 1%': { encoder: 'encoder', trigger: square, make: dirty(square, 0.01) },
+  'threat-2 10%': { encoder: 'encoder-clean', trigger: blend(), make: dirty(blend(), 0.1) },
+  'sig clean-label': {
+    encoder: 'encoder-clean',
+    trigger: sinusoid,
+    make: (start, seed) => plantCleanLabel(benchSlice(start, size), sinusoid, 0.2, seed),
+  },
+};
+
+const { values: options } = parseArgs({
+  options: {
+    cases: { type: 'string', default: 'threat-3,threat-1,threat-2,clean' },
+    seeds: { type: 'string', default: '1,2,3' },
+    preset: { type: 'string', default: 'standard' },
+    controls: { type: 'boolean', default: false },
+    rounds: { type: 'boolean', default: false },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+});
+
+const overrides = Object.fromEntries(
+  options.set.map((entry) => {
+    const [name, value] = entry.split('=');
+    return [
+      name,
+      value === 'true' ? true : value === 'false' ? false : Number.isNaN(Number(value)) ? value : Number(value),
+    ];
+  }),
+);
+/** Slices overlap no more than a half and are never the shipped sample's own images. */
+const slices = [0, 3000, 1500];
+const row = (...cells: readonly (string | number)[]): void =>
+  console.log(cells.map((cell, i) => String(cell).padEnd([18, 20, 21, 8, 8, 12, 30, 8][i] ?? 8)).join(''));
+const rates = ({ acc, asr, control }: Measured): string =>
+  `${acc.toFixed(1)} / ${asr.toFixed(1)} / ${control.toFixed(1)}`;
+
+const provider = await createOrtProvider({ threads: 2 });
+console.log(`${provider.describe().id}, ${JSON.stringify(provider.describe().details)}`);
+row('case : seed', 'No Defense', 'sanitized', 'seeds', 'pool', 'suspects', 'encoder, dataset', 'seconds');
+const summary = new Map<string, { excess: number[]; worst: number[]; accLoss: number[] }>();
+for (const name of options.cases.split(',')) {
+  for (const [at, seed] of options.seeds.split(',').map(Number).entries()) {
+    await runCase(provider, name, seed, slices[at % slices.length]);
+  }
+}
+console.log('\ncase               ASR - control median (worst ASR)   ACC - No Defense median (worst)');
+for (const [name, { excess, worst, accLoss }] of summary) {
+  console.log(
+    `${name.padEnd(18)} ${median(excess).toFixed(1)} (${Math.max(...worst).toFixed(1)})`.padEnd(54) +
+      `${median(accLoss).toFixed(1)} (${Math.min(...accLoss).toFixed(1)})`,
+  );
+}
+console.log(`peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB`);
+await provider.dispose();
+
+async function runCase(compute: Provider, name: string, seed: number, start: number): Promise<void> {
+  const { encoder, trigger, make } = cases[name];
+  const { images, poisoned } = make(start, seed);
+  const samples = sampleSource(images);
+  const began = performance.now();
+  const context: PipelineContext = {
+    provider: compute,
+    graph: readOnnx(encoderBytes(encoder)).graph,
+    encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
+    samples,
+    duplicates: new Int32Array(0),
+    parameters: parameterValues(resolveParameters(options.preset as Preset, overrides)),
+    seed,
+    journal: memoryJournal(),
+    inputDigests: { encoder: name, dataset: `${name} ${seed}` },
+    emit: (event) => {
+      if (options.rounds && event.type === 'pool') console.log('  ', JSON.stringify(event.round));
+    },
+    signal: new AbortController().signal,
+  };
+  const result = await bootstrapAudit(context);
+  const seconds = (performance.now() - began) / 1000;
+  const none = await measure(compute, result.undefended, trigger);
+  const sanitized = await measure(compute, result.sanitized, trigger);
+  const leaked = (flags: ArrayLike<number>): number => [...poisoned].filter((i) => flags[i] > 0).length;
+  const everAdmitted = result.columns.admittedRound.map((round) => (round >= 0 ? 1 : 0));
+  const suspects = [...result.columns.suspectRank.keys()].filter((i) => result.columns.suspectRank[i] >= 0);
+  const found = suspects.filter((i) => poisoned.has(i)).length;
+  row(
+    `${name} : ${seed}`,
+    rates(none),
+    rates(sanitized),
+    leaked(result.columns.pool),
+    leaked(everAdmitted),
+    `${found}/${suspects.length}`,
+    `${result.verdict.encoder.verdict}, ${result.verdict.dataset.verdict}`,
+    seconds.toFixed(0),
+  );
+  const entry = summary.get(name) ?? { excess: [], worst: [], accLoss: [] };
+  entry.excess.push(sanitized.asr - sanitized.control);
+  entry.worst.push(sanitized.asr);
+  entry.accLoss.push(sanitized.acc - none.acc);
+  summary.set(name, entry);
+  if (options.controls) await runControls(context, trigger, result.columns.pool);
+}
+
+/** What must fail (or only cost accuracy): each differs from the defence in one thing. */
+async function runControls(context: PipelineContext, trigger: Trigger, pool: Uint8Array): Promise<void> {
+  const seeds = Int32Array.from([...pool.keys()].filter((i) => pool[i] === 1));
+  const report = async (name: string, graph: Parameters<typeof measure>[1]): Promise<void> =>
+    row(`  ${name}`, '', rates(await measure(context.provider, graph, trigger)));
+  await report('head on seeds', await headOnSeeds(context, seeds));
+  await report('fine-tuning', await fineTuned(context));
+  for (const [name, set] of [
+    ['psi kept', { 'filter.start': 'kept' }],
+    ['random masks', { 'filter.ranking': 'random' }],
+  ] as const) {
+    const parameters = parameterValues(resolveParameters(options.preset as Preset, { ...overrides, ...set }));
+    const { sanitized } = await bootstrapAudit({ ...context, parameters, journal: memoryJournal() });
+    await report(name, sanitized);
+  }
+}
