@@ -121,6 +121,8 @@ async function runCase(compute: Provider, name: string, seed: number, start: num
     journal: memoryJournal(),
     inputDigests: { encoder: name, dataset: `${name} ${seed}` },
     emit: (event) => {
+      if (options.rounds && event.type === 'stage')
+        console.log('  ', event.stage, event.state, Math.round(performance.now() - began));
       if (options.rounds && event.type === 'pool') console.log('  ', JSON.stringify(event.round));
     },
     signal: new AbortController().signal,

@@ -3,8 +3,8 @@
  *
  * Growth is the weak place of the published rule: a low loss alone also admits poison. Here a sample stands and falls
  * with its company: it is ranked by its own loss and by how far the current model refuses its nearest neighbours of the
- * same given label in the untrusted encoder. Poison keeps company with poison, so one of the two gives it away. Quotas
- * count the typical class, not the given one, so that poison does not pay for its own admission.
+ * same given label in the untrusted encoder, whichever is worse. Poison keeps company with poison, so one of the two
+ * gives it away. Quotas count the typical class, not the given one, so that poison does not pay for its own admission.
  */
 import { median, rankWithinGroups } from '../math/statistics.ts';
 
@@ -57,7 +57,7 @@ export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): A
       candidates[labels[i]].push(i);
     }
   }
-  const key = (i: number): number => byGuide[i] + byCompany[i];
+  const key = (i: number): number => Math.max(byGuide[i], byCompany[i]);
   const quota = Array.from(sizes, (size) => Math.floor(options.share * Math.min(size, options.quotaCap * typical)));
   candidates.forEach((list, label) => {
     const room = Math.max(0, quota[label] - admitted[label]);

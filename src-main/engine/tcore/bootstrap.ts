@@ -225,7 +225,6 @@ async function trainRound(
   const { samples, parameters } = context;
   const stage = stageOf(plan);
   const progress = progressOf(context, stage, 'epochs');
-  const peak = parameters['train.learningRate'];
   let loss = 0;
   for (let epoch = 0; epoch < plan.epochs; epoch++) {
     const outcome = await trainer.epoch({
@@ -234,10 +233,7 @@ async function trainRound(
       augment: { shift: parameters['augment.shift'], flip: parameters['augment.flip'] },
       seed: context.seed,
       stream: `${plan.name}/epoch/${epoch}`,
-      rate:
-        plan.guidance === 'final'
-          ? cosineRate(peak, epoch, plan.epochs)
-          : () => peak * (plan.guidance === 'seeds' ? 1 : parameters['train.growRate']),
+      rate: rateOf(plan, parameters, epoch),
       signal: context.signal,
     });
     loss = outcome.loss;
@@ -245,6 +241,20 @@ async function trainRound(
     progress(epoch + 1, plan.epochs);
   }
   return loss;
+}
+
+/** Warm-up falls to 0.3 of the peak, growth stays level, the final fit falls to 0. */
+function rateOf(plan: RoundPlan, parameters: MethodParameters, epoch: number): (step: number, steps: number) => number {
+  const peak = parameters['train.learningRate'];
+  switch (plan.guidance) {
+    case 'seeds':
+      return (step, steps) => peak * (1 - (0.7 * (epoch + step / steps)) / plan.epochs);
+    case 'loss':
+    case 'meta':
+      return () => peak * parameters['train.growRate'];
+    case 'final':
+      return cosineRate(peak, epoch, plan.epochs);
+  }
 }
 
 function stageOf(plan: RoundPlan): 'warm-up' | 'grow' | 'final' {

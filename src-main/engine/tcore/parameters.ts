@@ -67,7 +67,7 @@ const defaults = {
   'warmup.epochs': 30,
   'warmup.batch': 32,
   /** Shares of the dataset aimed at by loss guidance, then by meta guidance; '' = none. */
-  'grow.loss': '0.25,0.4,0.5',
+  'grow.loss': '0.35,0.5',
   'grow.meta': '0.6,0.7',
   'grow.epochs': 3,
   'grow.cap': 0.7,
