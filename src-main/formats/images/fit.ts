@@ -47,17 +47,10 @@ function toGrey(image: DecodedImage): DecodedImage {
 }
 
 function resize(image: DecodedImage, height: number, width: number): Uint8Array {
+  const { channels } = image;
   let data = image.data;
-  if (image.width !== width) {
-    data = filter(data, kernel(image.width, width), {
-      outer: image.height,
-      outerStride: image.width * image.channels,
-      inner: image.channels,
-    });
-  }
-  if (image.height !== height) {
-    data = filter(data, kernel(image.height, height), { outer: 1, outerStride: 0, inner: width * image.channels });
-  }
+  if (image.width !== width) data = across(data, kernel(image.width, width), image.height, image.width, channels);
+  if (image.height !== height) data = down(data, kernel(image.height, height), width * channels);
   return data;
 }
 
@@ -112,29 +105,55 @@ function makeKernel(from: number, to: number): Kernel {
   return { size: to, taps, first, count, weights };
 }
 
-interface Lines {
-  /** Lines that are filtered one by one (rows of a picture), and bytes from one to the next. */
-  readonly outer: number;
-  readonly outerStride: number;
-  /** Bytes that lie between neighbours along the filtered axis. */
-  readonly inner: number;
-}
+const HALF = 1 << (PRECISION - 1);
 
-function filter(input: Uint8Array, { size, taps, first, count, weights }: Kernel, lines: Lines): Uint8Array {
-  const { outer, outerStride, inner } = lines;
-  const out = new Uint8Array(outer * size * inner);
+/** Filters along rows. The weights are not negative and sum to one but for their rounding, hence the upper bound. */
+function across(input: Uint8Array, kernel: Kernel, rows: number, width: number, channels: 1 | 3): Uint8Array {
+  const { size, taps, first, count, weights } = kernel;
+  const out = new Uint8Array(rows * size * channels);
   let to = 0;
-  for (let line = 0; line < outer; line++) {
+  for (let row = 0; row < rows; row++) {
     for (let i = 0; i < size; i++) {
-      const base = line * outerStride + first[i] * inner;
       const end = i * taps + count[i];
-      for (let j = 0; j < inner; j++) {
-        let sum = 1 << (PRECISION - 1);
-        for (let k = i * taps, from = base + j; k < end; k++, from += inner) sum += input[from] * weights[k];
-        // The weights are not negative and sum to one, give or take their rounding.
+      let from = (row * width + first[i]) * channels;
+      if (channels === 1) {
+        let sum = HALF;
+        for (let k = i * taps; k < end; k++) sum += Math.imul(input[from++], weights[k]);
         out[to++] = Math.min(255, sum >> PRECISION);
+      } else {
+        let red = HALF;
+        let green = HALF;
+        let blue = HALF;
+        for (let k = i * taps; k < end; k++, from += 3) {
+          const weight = weights[k];
+          red += Math.imul(input[from], weight);
+          green += Math.imul(input[from + 1], weight);
+          blue += Math.imul(input[from + 2], weight);
+        }
+        out[to] = Math.min(255, red >> PRECISION);
+        out[to + 1] = Math.min(255, green >> PRECISION);
+        out[to + 2] = Math.min(255, blue >> PRECISION);
+        to += 3;
       }
     }
+  }
+  return out;
+}
+
+/** Filters along columns, whole rows at a time. */
+function down(input: Uint8Array, kernel: Kernel, rowBytes: number): Uint8Array {
+  const { size, taps, first, count, weights } = kernel;
+  const out = new Uint8Array(size * rowBytes);
+  const sums = new Int32Array(rowBytes);
+  for (let i = 0; i < size; i++) {
+    sums.fill(HALF);
+    for (let k = 0; k < count[i]; k++) {
+      const weight = weights[i * taps + k];
+      const from = (first[i] + k) * rowBytes;
+      for (let j = 0; j < rowBytes; j++) sums[j] += Math.imul(input[from + j], weight);
+    }
+    const to = i * rowBytes;
+    for (let j = 0; j < rowBytes; j++) out[to + j] = Math.min(255, sums[j] >> PRECISION);
   }
   return out;
 }

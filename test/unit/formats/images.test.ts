@@ -16,7 +16,7 @@ describe('decodeImage', () => {
     ['colour', 3],
     ['colour with alpha', 4],
   ] as const)('gives the stored pixels of a %s PNG, small and large', async (_name, channels) => {
-    for (const side of [9, 240]) {
+    for (const side of [9, 520]) {
       const pixels = noise(side, side + 1, channels);
       const image = await decodeImage(png(pixels));
       expect([image.width, image.height, image.channels]).toEqual([side, side + 1, channels === 1 ? 1 : 3]);
@@ -25,7 +25,7 @@ describe('decodeImage', () => {
   });
 
   it('keeps the colour below fully transparent pixels: a trigger there must stay visible to the audit', async () => {
-    for (const side of [4, 210]) {
+    for (const side of [4, 520]) {
       const pixels = noise(side, side, 4);
       for (let i = 3; i < pixels.data.length; i += 4) pixels.data[i] = 0;
       expect(Buffer.compare((await decodeImage(png(pixels))).data, colours(pixels))).toBe(0);
@@ -57,6 +57,19 @@ describe('decodeImage', () => {
       rawPng({ width: 4, height: 1, depth: 2, colourType: 0, lines: Uint8Array.of(0, 0b00011011) }),
     );
     expect([two.channels, ...two.data]).toEqual([1, 0, 85, 170, 255]);
+  });
+
+  it.each([0, 1, 2, 3, 4] as const)('undoes line filter %i', async (filterType) => {
+    for (const pixels of [noise(11, 9, 3), gradient(14, 6), noise(7, 5, 4)]) {
+      const file = png(pixels, filterType);
+      expect(Buffer.compare((await decodeImage(file)).data, colours(pixels))).toBe(0);
+    }
+  });
+
+  it('reads grey with alpha as grey', async () => {
+    const lines = Uint8Array.of(0, 10, 0, 20, 255, 2, 5, 1, 5, 0);
+    const image = await decodeImage(rawPng({ width: 2, height: 2, depth: 8, colourType: 4, lines }));
+    expect([image.channels, ...image.data]).toEqual([1, 10, 20, 15, 25]);
   });
 
   it('reads interlaced PNG like plain PNG', async () => {

@@ -59,7 +59,7 @@ export function viaSharp({ width, height, channels, data }: Pixels): Sharp {
 }
 
 /** PNG by pngjs: 8 bit, grey (colour type 0), colour (2) or colour with alpha (6). */
-export function png(pixels: Pixels): Buffer {
+export function png(pixels: Pixels, filterType = -1): Buffer {
   const picture = new PNG({ width: pixels.width, height: pixels.height });
   for (let i = 0; i < pixels.width * pixels.height; i++) {
     for (let c = 0; c < 4; c++) {
@@ -68,7 +68,7 @@ export function png(pixels: Pixels): Buffer {
     }
   }
   const colorType = pixels.channels === 1 ? 0 : pixels.channels === 3 ? 2 : 6;
-  return PNG.sync.write(picture, { colorType, inputHasAlpha: true });
+  return PNG.sync.write(picture, { colorType, inputHasAlpha: true, filterType });
 }
 
 export function pngChunk(type: string, body: Uint8Array): Buffer {

@@ -44,7 +44,7 @@ async function mixed(root: string): Promise<void> {
   put(
     root,
     'b/4.png',
-    await viaSharp(noise(300, 200, 3, 5))
+    await viaSharp(noise(600, 500, 3, 5))
       .png()
       .toBuffer(),
   );

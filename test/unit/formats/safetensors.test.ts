@@ -60,6 +60,13 @@ describe('safetensors', () => {
     }
   });
 
+  it('reads out of the middle of a larger buffer, and gives tensors memory of their own', () => {
+    const bytes = Buffer.concat([Buffer.alloc(3), writeSafetensors(tensors)]).subarray(3);
+    const read = readSafetensors(bytes);
+    bytes.fill(0);
+    for (const [name, tensor] of tensors) expect(read.tensors.get(name)).toEqual(tensor);
+  });
+
   it('writes views into larger buffers as what they show', () => {
     const data = new Float32Array(Float32Array.of(0, 1, 2, 3).buffer, 4, 2);
     const read = readSafetensors(writeSafetensors(new Map([['v', { dtype: 'float32', dims: [2], data }]])));
