@@ -1,0 +1,6 @@
+declare module '*.css';
+
+interface Window {
+  /** Present under Electron only (preload.ts). */
+  readonly coresiftDesktop?: { requestPort(): void };
+}

@@ -1,0 +1,132 @@
+/** What the events of a run tell so far. Pure: the same events give the same story, however they arrive. */
+import type { NumberedEvent } from '../../src-shared/contract.ts';
+import { stages, type PoolRound, type RunEvent, type Stage } from '../../src-shared/domain/run.ts';
+import type { AuditVerdict } from '../../src-shared/domain/verdict.ts';
+
+export type Progress = Extract<RunEvent, { type: 'progress' }>;
+export type Warning = Extract<RunEvent, { type: 'warning' }>;
+
+export interface StageStory {
+  readonly stage: Stage;
+  readonly state: 'waiting' | 'active' | 'done';
+  /** Taken over from before an interruption. */
+  readonly resumed: boolean;
+  /** Milliseconds since 1970; null until it started or finished. */
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly progress: Progress | null;
+}
+
+/** One metric of one stage over its epochs or steps, in order of arrival. */
+export interface Curve {
+  readonly stage: Stage;
+  readonly name: string;
+  readonly points: readonly { readonly at: number; readonly value: number }[];
+}
+
+export type Ending =
+  | { readonly kind: 'finished'; readonly verdict: AuditVerdict }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'cancelled' };
+
+export interface RunStory {
+  readonly cursor: number;
+  readonly stages: readonly StageStory[];
+  readonly rounds: readonly PoolRound[];
+  readonly curves: readonly Curve[];
+  readonly warnings: readonly Warning[];
+  readonly ending: Ending | null;
+}
+
+export const emptyStory: RunStory = {
+  cursor: 0,
+  stages: stages.map((stage) => ({
+    stage,
+    state: 'waiting',
+    resumed: false,
+    startedAt: null,
+    finishedAt: null,
+    progress: null,
+  })),
+  rounds: [],
+  curves: [],
+  warnings: [],
+  ending: null,
+};
+
+/** Adds events to a story; events that it already holds are passed over. */
+export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStory {
+  let { cursor, ending } = story;
+  const stageList = [...story.stages];
+  const rounds = [...story.rounds];
+  const warnings = [...story.warnings];
+  const curves = new Map(story.curves.map((curve) => [`${curve.stage} ${curve.name}`, curve]));
+  const grown = new Set<string>();
+  const change = (stage: Stage, update: (old: StageStory) => StageStory): void => {
+    const at = stages.indexOf(stage);
+    const old = stageList[at];
+    if (old !== undefined) stageList[at] = update(old);
+  };
+
+  for (const { cursor: number, time, event } of events) {
+    if (number <= cursor) continue;
+    cursor = number;
+    const when = Date.parse(time);
+    switch (event.type) {
+      case 'stage':
+        // A run that goes on after an ending was resumed.
+        ending = null;
+        change(event.stage, (old) =>
+          event.state === 'started'
+            ? { ...old, state: 'active', startedAt: when, finishedAt: null, progress: null }
+            : { ...old, state: 'done', resumed: old.resumed || event.state === 'resumed', finishedAt: when },
+        );
+        break;
+      case 'progress':
+        change(event.stage, (old) => ({ ...old, progress: event }));
+        break;
+      case 'metric': {
+        const key = `${event.stage} ${event.name}`;
+        const curve = curves.get(key) ?? { stage: event.stage, name: event.name, points: [] };
+        const points = grown.has(key) ? (curve.points as { at: number; value: number }[]) : [...curve.points];
+        grown.add(key);
+        // A stage that was begun again after an interruption tells its curve anew.
+        const again = points.findIndex((point) => point.at >= event.at);
+        if (again >= 0) points.length = again;
+        points.push({ at: event.at, value: event.value });
+        curves.set(key, { ...curve, points });
+        break;
+      }
+      case 'pool': {
+        const again = rounds.findIndex((round) => round.round >= event.round.round);
+        if (again >= 0) rounds.length = again;
+        rounds.push(event.round);
+        break;
+      }
+      case 'warning':
+        if (
+          !warnings.some(
+            (old) => old.code === event.code && old.subject === event.subject && old.message === event.message,
+          )
+        ) {
+          warnings.push(event);
+        }
+        break;
+      case 'finished':
+        ending = { kind: 'finished', verdict: event.verdict };
+        break;
+      case 'failed':
+        ending = { kind: 'failed', code: event.code, message: event.message };
+        break;
+      case 'cancelled':
+        ending = { kind: 'cancelled' };
+        break;
+    }
+  }
+  return { cursor, stages: stageList, rounds, curves: [...curves.values()], warnings, ending };
+}
+
+/** The stage at work; null before the first and after the last. */
+export function activeStage(story: RunStory): StageStory | null {
+  return story.ending === null ? (story.stages.findLast((stage) => stage.state === 'active') ?? null) : null;
+}

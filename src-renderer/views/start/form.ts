@@ -1,0 +1,71 @@
+/** The form of a new audit: texts as typed -> a request, or what is wrong with which field. */
+import { auditRequest } from '../../../src-shared/domain/request.ts';
+import type { AuditRequest, Preset } from '../../../src-shared/domain/run.ts';
+
+export interface FormTexts {
+  readonly encoder: string;
+  readonly dataset: string;
+  readonly preset: Preset;
+  readonly seed: string;
+  readonly inputSize: string;
+  readonly mean: string;
+  readonly std: string;
+  readonly out: string;
+}
+
+export const emptyForm: FormTexts = {
+  encoder: '',
+  dataset: '',
+  preset: 'standard',
+  seed: '7',
+  inputSize: '',
+  mean: '',
+  std: '',
+  out: '',
+};
+
+export type FormErrors = Partial<Record<keyof FormTexts, string>>;
+export type FormResult =
+  | { readonly ok: true; readonly request: AuditRequest; readonly out: string | null }
+  | { readonly ok: false; readonly errors: FormErrors };
+
+const seedLimit = 2 ** 32 - 1;
+
+export function readForm(texts: FormTexts): FormResult {
+  const errors: { -readonly [Field in keyof FormErrors]: FormErrors[Field] } = {};
+  const encoder = texts.encoder.trim();
+  const dataset = texts.dataset.trim();
+  if (encoder === '') errors.encoder = 'Name the encoder file.';
+  if (dataset === '') errors.dataset = 'Name the dataset: a folder or a file.';
+
+  const seed = Number(texts.seed.trim() === '' ? NaN : texts.seed);
+  if (!Number.isInteger(seed) || seed < 0 || seed > seedLimit) errors.seed = `A whole number from 0 to ${seedLimit}.`;
+
+  let inputSize: readonly [number, number] | null = null;
+  if (texts.inputSize.trim() !== '') {
+    const [, height, width] = /^(\d{1,4})\s*[x×]\s*(\d{1,4})$/i.exec(texts.inputSize.trim()) ?? [];
+    if (Number(height) > 0 && Number(width) > 0) inputSize = [Number(height), Number(width)];
+    else errors.inputSize = 'Height x width in pixels, e.g. 32x32.';
+  }
+  const mean = readNumbers(texts.mean);
+  const std = readNumbers(texts.std);
+  if (mean === 'wrong') errors.mean = 'Numbers with commas between them, e.g. 0.49, 0.48, 0.45.';
+  if (std === 'wrong' || (std !== null && std.some((value) => value <= 0)))
+    errors.std = 'Numbers above 0 with commas between them.';
+  if (mean !== 'wrong' && std !== 'wrong' && mean?.length !== std?.length) {
+    errors.std ??= 'Give the mean and the standard deviation of every channel, or neither.';
+  }
+  if (Object.keys(errors).length > 0 || mean === 'wrong' || std === 'wrong') return { ok: false, errors };
+  const out = texts.out.trim();
+  return {
+    ok: true,
+    request: auditRequest(encoder, dataset, { preset: texts.preset, seed, inputSize, mean, std }),
+    out: out === '' ? null : out,
+  };
+}
+
+function readNumbers(text: string): readonly number[] | null | 'wrong' {
+  if (text.trim() === '') return null;
+  const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
+  return numbers.length <= 16 && numbers.every(Number.isFinite) ? numbers : 'wrong';
+}
