@@ -4,11 +4,14 @@
  */
 import { evaluate } from '../graph/evaluate.ts';
 import type { Graph, GraphNode, Tensor } from '../graph/ir.ts';
-import { intsTensor, numbersOf, sizeOf, tensorOf } from '../graph/tensors.ts';
+import { intsTensor, sizeOf } from '../graph/tensors.ts';
 import type { ChannelRows } from './encoder.ts';
 import { denseLayers, isLayout, isScaling, layoutRegion, type Dense } from './dense.ts';
 import type { Shapes } from './shapes.ts';
 import { makeNode, namer, onlyConsumer, rewrite, wire, type Wiring } from './wiring.ts';
+
+/** Largest value whose elements are followed. */
+const MOST_ELEMENTS = 2 ** 26;
 
 export interface Attention {
   readonly softmax: GraphNode;
@@ -102,13 +105,14 @@ export function columnsBehind(
   wiring: Wiring,
   dense: ReadonlyMap<string, Dense>,
   value: string,
-): { readonly dense: Dense; readonly columns: readonly number[] } | null {
+): { readonly dense: Dense; readonly columns: Float32Array } | null {
   const region = layoutRegion(graph, wiring, value);
   const source = region.sources[0];
   const layer = region.sources.length === 1 ? dense.get(source) : undefined;
   const dims = shapes.get(source);
-  if (!layer || !dims || dims.at(-1) !== layer.features) return null;
-  const start = Float32Array.from({ length: sizeOf(dims) }, (_, i) => i % layer.features);
+  if (!layer || !dims || dims.at(-1) !== layer.features || sizeOf(dims) > MOST_ELEMENTS) return null;
+  const start = new Float32Array(sizeOf(dims));
+  for (let i = 0; i < start.length; i++) start[i] = i % layer.features;
   return { dense: layer, columns: moveElements(graph, region.nodes, source, dims, start, value) };
 }
 
@@ -120,8 +124,8 @@ function moveElements(
   dims: readonly number[],
   start: Float32Array,
   to: string,
-): number[] {
-  if (from === to) return Array.from(start);
+): Float32Array {
+  if (from === to) return start;
   const steps = graph.nodes
     .filter((node) => nodes.has(node))
     .map((node) => {
@@ -139,7 +143,7 @@ function moveElements(
     initializers: new Map([...graph.initializers].filter(([name]) => used.has(name))),
     metadata: {},
   };
-  return numbersOf(evaluate(piece, { [from]: tensorOf('float32', dims, start) })[to]);
+  return evaluate(piece, { [from]: { dtype: 'float32', dims, data: start } })[to].data as Float32Array;
 }
 
 interface HeadOrder {
@@ -154,7 +158,7 @@ function sameOrder(a: HeadOrder, b: HeadOrder): boolean {
 
 /** Columns of each head, and where the heads lie among the leading axes of a `[..., T, d]` (or `[..., d, T]`) operand. */
 function headsOf(
-  columns: readonly number[],
+  columns: Float32Array,
   dims: readonly number[],
   along: 'last' | 'secondLast',
 ): { readonly order: HeadOrder; readonly columns: readonly (readonly number[])[] } | null {
@@ -218,7 +222,7 @@ function projectionRows(
   }
   const layer = [...dense.values()].find((each) => each.node === reader);
   const dims = shapes.get(context);
-  if (!layer || !dims) return null;
+  if (!layer || !dims || sizeOf(dims) > MOST_ELEMENTS) return null;
   const { heads, axis } = order;
   const after = axis === null ? sizeOf(dims.slice(1)) : sizeOf(dims.slice(axis + 1));
   const headAt = (i: number): number => {
@@ -226,7 +230,8 @@ function projectionRows(
     if (axis !== null || order.batchFirst) return block % heads;
     return Math.floor(block / (dims[0] / heads));
   };
-  const start = Float32Array.from({ length: sizeOf(dims) }, (_, i) => headAt(i));
+  const start = new Float32Array(sizeOf(dims));
+  for (let i = 0; i < start.length; i++) start[i] = headAt(i);
   const moved = moveElements(graph, nodes, context, dims, start, value);
   const width = graph.initializers.get(layer.weight)?.dims[layer.inAxis] ?? 0;
   if (width === 0 || width % heads !== 0) return null;

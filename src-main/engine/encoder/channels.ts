@@ -118,7 +118,8 @@ function depthwiseProducer(
 /**
  * Fully connected layers. On tokens or positions: hidden units, i.e. what lies between two of them, element by element
  * (any spelling of GELU, gated units too), with the rows that make a unit and the columns that read it. On one vector
- * per sample: output units, as with a convolution.
+ * per sample, and wherever a layer belongs to no such pair and no attention head: output units, as with a convolution,
+ * so that no weight matrix is left out.
  */
 function hiddenUnits(graph: Graph, shapes: Shapes, wiring: Wiring, others: readonly Draft[]): Draft[] {
   const dense = denseLayers(graph, wiring);
@@ -133,13 +134,15 @@ function hiddenUnits(graph: Graph, shapes: Shapes, wiring: Wiring, others: reado
   }
   const covered = new Set([...others, ...drafts].flatMap((draft) => draft.rows.map((row) => row.param)));
   for (const layer of dense.values()) {
-    if (covered.has(layer.weight) || !onVectors(layer)) continue;
+    const rank = shapes.get(layer.output)?.length ?? 0;
+    if (covered.has(layer.weight) || rank < 2) continue;
+    covered.add(layer.weight);
     drafts.push({
       kind: 'hidden',
       name: layer.node.name,
       channels: layer.features,
       maskAt: layer.output,
-      axis: 1,
+      axis: rank - 1,
       rows: unitRows(
         graph,
         layer,
@@ -164,11 +167,24 @@ function hiddenUnit(
   if (region.nodes.size === 0 || rank < 2 || !isClosed(graph, wiring, region, reader.node)) return null;
   const rows: ChannelRows[] = [];
   for (const source of region.sources) {
-    const traced = columnsBehind(graph, shapes, wiring, dense, source);
-    if (traced === null || shapes.get(source)?.at(-1) !== channels) return null;
-    const columns = traced.columns.slice(0, channels);
-    if (new Set(columns).size !== channels || traced.columns.some((c, i) => c !== columns[i % channels])) return null;
-    rows.push(...unitRows(graph, traced.dense, columns));
+    if (shapes.get(source)?.at(-1) !== channels) return null;
+    const direct = dense.get(source);
+    const traced = direct ?? columnsBehind(graph, shapes, wiring, dense, source);
+    if (traced === null) return null;
+    if ('columns' in traced) {
+      const columns = [...traced.columns.subarray(0, channels)];
+      const moved = traced.columns.some((column, i) => column !== columns[i % channels]);
+      if (moved || new Set(columns).size !== channels) return null;
+      rows.push(...unitRows(graph, traced.dense, columns));
+    } else {
+      rows.push(
+        ...unitRows(
+          graph,
+          traced,
+          Array.from({ length: channels }, (_, k) => k),
+        ),
+      );
+    }
   }
   const all = Array.from({ length: channels }, (_, k) => k);
   return {

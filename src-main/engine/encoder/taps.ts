@@ -60,7 +60,16 @@ function isJoin(node: GraphNode | undefined, live: ReadonlySet<string>): boolean
 function mapPlaces(graph: Graph, wiring: Wiring, trunk: readonly string[], shapes: Shapes): Place[] {
   const live = dependents(graph, 'pixels');
   const start = trunk.findIndex((name) => wiring.producer.get(name)?.op === 'Conv');
-  const maps = trunk.slice(Math.max(1, start)).filter((name) => shapes.get(name)?.length === 4);
+  const isGlobalPooling = (name: string): boolean =>
+    pooling.has(wiring.producer.get(name)?.op ?? '') &&
+    shapes
+      .get(name)
+      ?.slice(2)
+      .every((side) => side === 1) === true;
+  const pooledAt = trunk.findIndex(isGlobalPooling);
+  const maps = trunk
+    .slice(Math.max(1, start), pooledAt < 0 ? trunk.length : pooledAt)
+    .filter((name) => shapes.get(name)?.length === 4);
   if (maps.length === 0) return [];
   const area = (name: string): number => (shapes.get(name)?.[2] ?? 1) * (shapes.get(name)?.[3] ?? 1);
   // Values that end a part: the next one on the trunk is another join or begins with a heavy operator.
@@ -89,31 +98,34 @@ function mapPlaces(graph: Graph, wiring: Wiring, trunk: readonly string[], shape
   if (chosen.length < 3) chosen = ends;
   // A part that only pools adds nothing to the one in front of it.
   chosen = thinned(chosen.filter((name) => !pooling.has(wiring.producer.get(name)?.op ?? '')));
-  return labelled(chosen, stem, shapes, area, isBlock);
+  return labelled(new Set(chosen), ends, shapes, isBlock);
 }
 
+/** "stage 2, block 3 (128 channels, 28x28)": stages are counted by size, blocks within them. */
 function labelled(
-  chosen: readonly string[],
-  stem: string,
+  chosen: ReadonlySet<string>,
+  ends: readonly string[],
   shapes: Shapes,
-  area: (name: string) => number,
   isBlock: (name: string) => boolean,
 ): Place[] {
+  const places: Place[] = [];
   let stage = 0;
   let block = 0;
-  let last = -1;
-  return chosen.map((value) => {
+  let last = '';
+  ends.forEach((value, i) => {
     const [, channels, height, width] = shapes.get(value) as readonly number[];
-    const size = `(${channels} channels, ${height}x${width})`;
-    if (value === stem && !isBlock(value)) return { value, label: `stem ${size}` };
-    if (area(value) !== last) {
+    const size = `${height}x${width}`;
+    const isStem = i === 0 && !isBlock(value);
+    if (!isStem && size !== last) {
       stage++;
       block = 0;
-      last = area(value);
+      last = size;
     }
-    block++;
-    return { value, label: `stage ${stage}, ${isBlock(value) ? `block ${block}` : 'end'} ${size}` };
+    if (isBlock(value)) block++;
+    const what = isStem ? 'stem' : `stage ${stage}, ${isBlock(value) ? `block ${block}` : 'end'}`;
+    if (chosen.has(value)) places.push({ value, label: `${what} (${channels} channels, ${size})` });
   });
+  return places;
 }
 
 function tokenPlaces(graph: Graph, wiring: Wiring, trunk: readonly string[], shapes: Shapes): Place[] {
