@@ -183,7 +183,14 @@ export function recordedResult(): AuditResult {
       rule: '2-means',
       seeds: 190,
       pool: 560,
-      perClass: classNames.map((className) => ({ className, samples: samplesPerClass, seeds: 19, pool: 56 })),
+      perClass: classNames.map((className) => ({
+        className,
+        samples: samplesPerClass,
+        seeds: 19,
+        pool: 56,
+        majorityShare: 0.6,
+        separation: 1.4,
+      })),
       warnings: [
         {
           classIndex: target,

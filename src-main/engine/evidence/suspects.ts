@@ -1,17 +1,7 @@
 /**
- * The suspect list: samples that bootstrapping never admitted, that the undefended probe fits and that the sanitized
- * model refuses. Most suspicious first.
+ * The suspect list: samples the undefended probe fits and the sanitized model refuses, together with their company.
+ * Poison looks like this; a hard or mislabelled sample is refused alone, or not fitted by the probe either.
  */
-
-export interface SuspectEvidence {
-  readonly labels: Int32Array;
-  /** Round of admission; -1 = never. */
-  readonly admittedRound: Int32Array;
-  /** Held out of training on purpose, so never admitted for another reason. */
-  readonly guard: Int32Array;
-  readonly probe: ModelView;
-  readonly final: ModelView;
-}
 
 /** What a model makes of every sample. */
 export interface ModelView {
@@ -22,15 +12,32 @@ export interface ModelView {
   readonly confidence: Float32Array;
 }
 
-/** Sample indices, by how much more the sanitized model's loss is than the probe's; ties by index. */
-export function rankSuspects(evidence: SuspectEvidence): Int32Array {
-  const { labels, probe, final } = evidence;
-  const guard = new Set(evidence.guard);
-  const suspects: number[] = [];
-  for (let i = 0; i < labels.length; i++) {
-    if (evidence.admittedRound[i] >= 0 || guard.has(i)) continue;
-    if (probe.predicted[i] === labels[i] && final.predicted[i] !== labels[i]) suspects.push(i);
-  }
-  const gap = (i: number): number => final.loss[i] - probe.loss[i];
-  return Int32Array.from(suspects.sort((a, b) => gap(b) - gap(a) || a - b));
+export interface RefusalEvidence {
+  readonly labels: Int32Array;
+  readonly probe: ModelView;
+  readonly final: ModelView;
+  /** Mean refusal of the neighbours of the same given label by the sanitized model, 0..1. */
+  readonly company: Float32Array;
+}
+
+/** Least probability of the given label that counts as fitted by the probe, and most that counts as refused. */
+const fitted = 0.9;
+const refused = 0.1;
+
+/** Whether sample `i` is refused in the sense of the suspect list. */
+export function isRefused({ probe, final, company }: RefusalEvidence, i: number): boolean {
+  return (
+    Math.exp(-probe.loss[i]) >= fitted &&
+    Math.exp(-final.loss[i]) <= refused &&
+    final.confidence[i] >= 0.5 &&
+    company[i] >= 0.5
+  );
+}
+
+/** Refused samples, by how much more the sanitized model's loss is than the probe's; ties by index. */
+export function rankSuspects(evidence: RefusalEvidence): Int32Array {
+  const gap = (i: number): number => evidence.final.loss[i] - evidence.probe.loss[i];
+  return Int32Array.from(
+    [...evidence.labels.keys()].filter((i) => isRefused(evidence, i)).sort((a, b) => gap(b) - gap(a) || a - b),
+  );
 }

@@ -5,17 +5,14 @@
 import type { SiftingFacts } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict, Finding } from '../../../src-shared/domain/verdict.ts';
 import { median, robustDeviation } from '../math/statistics.ts';
-import type { ModelView } from './suspects.ts';
+import type { PoolRound } from '../../../src-shared/domain/run.ts';
+import { isRefused, type RefusalEvidence } from './suspects.ts';
 
-export interface VerdictEvidence {
+export interface VerdictEvidence extends RefusalEvidence {
   readonly classes: readonly string[];
-  readonly labels: Int32Array;
-  readonly probe: ModelView;
-  readonly final: ModelView;
   readonly sifting: SiftingFacts;
   readonly uncertainClasses: readonly number[];
-  readonly admittedRound: Int32Array;
-  readonly guard: Int32Array;
+  readonly rounds: readonly PoolRound[];
   readonly suspects: Int32Array;
   readonly outcome: {
     readonly guardSamples: number;
@@ -31,7 +28,12 @@ export function judge(evidence: VerdictEvidence): AuditVerdict {
   const worst = shares.indexOf(Math.max(...shares));
   const z = (shares[worst] - typical) / spread;
   const verdict = shares[worst] > 0.12 && z > 4 ? 'suspicious' : 'inconclusive';
-  const finding = (subject: Finding['subject'], name: string | null, word: Finding['verdict'], claim: string): Finding => ({
+  const finding = (
+    subject: Finding['subject'],
+    name: string | null,
+    word: Finding['verdict'],
+    claim: string,
+  ): Finding => ({
     code: `${subject}.refused-cluster`,
     subject,
     name,
@@ -49,13 +51,13 @@ export function judge(evidence: VerdictEvidence): AuditVerdict {
   };
 }
 
-/** Per class, the share of samples that the probe fits and the sanitized model confidently refuses. */
-export function refusedShares({ classes, labels, probe, final }: VerdictEvidence): number[] {
-  const refused = new Float64Array(classes.length);
-  const sizes = new Float64Array(classes.length);
-  labels.forEach((label, i) => {
+/** Per class, the share of samples that are refused in the sense of the suspect list. */
+export function refusedShares(evidence: VerdictEvidence): number[] {
+  const refused = new Float64Array(evidence.classes.length);
+  const sizes = new Float64Array(evidence.classes.length);
+  evidence.labels.forEach((label, i) => {
     sizes[label]++;
-    if (probe.predicted[i] === label && final.predicted[i] !== label && final.confidence[i] > 0.5) refused[label]++;
+    if (isRefused(evidence, i)) refused[label]++;
   });
   return Array.from(refused, (count, c) => (sizes[c] > 0 ? count / sizes[c] : 0));
 }

@@ -183,7 +183,7 @@ async function computeRound(
     plan.guidance !== 'final' &&
     guardAccuracy !== null &&
     formerly !== null &&
-    guardAccuracy < formerly - parameters['guard.drop'];
+    hasDropped(formerly, guardAccuracy, known.guard.length, parameters['guard.drop']);
   const keptPool = dropped ? before.pool : pool;
   const kept = new Set(before?.pool ?? []);
   const now = new Set(keptPool);
@@ -200,6 +200,15 @@ async function computeRound(
     stopped: dropped ? 'guard' : null,
   };
   return { round, pool: keptPool, reduction, state: dropped ? before.state : trainer.state() };
+}
+
+/**
+ * Whether the guard's accuracy fell by more than `drop` and by more than chance explains: 2.5 standard errors of a
+ * proportion over `n` samples, which a guard of a few dozen needs.
+ */
+export function hasDropped(before: number, now: number, n: number, drop: number): boolean {
+  const error = Math.sqrt((before * (1 - before) + 1 / n) / n);
+  return before - now > Math.max(drop, 2.5 * error);
 }
 
 /** Trains in small batches, as the first pool is small, and hands the state over. */

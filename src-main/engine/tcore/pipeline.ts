@@ -6,6 +6,7 @@ import { judge } from '../evidence/verdict.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import type { Graph } from '../graph/ir.ts';
+import { neighbourRefusal } from './admission.ts';
 import { bootstrap, type Bootstrapped } from './bootstrap.ts';
 import { progressOf, type PipelineContext, type PipelineResult } from './context.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
@@ -36,23 +37,20 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     });
     const sanitizedClassifier = trainer.classifier();
     const final = await runFinalEvaluation(context, sanitizedClassifier, grown);
-    const suspects = rankSuspects({
+    const refusals = {
       labels: samples.labels,
-      admittedRound: grown.admittedRound,
-      guard: grown.guard,
       probe: probe.evaluation,
       final: final.evaluation,
-    });
+      company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
+    };
+    const suspects = rankSuspects(refusals);
     const outcome = compareOnGuard(grown.guard, samples.labels, probe.evaluation, final.evaluation);
     const verdict = judge({
+      ...refusals,
       classes: samples.classes,
-      labels: samples.labels,
-      probe: probe.evaluation,
-      final: final.evaluation,
       sifting: sifted.facts,
       uncertainClasses: sifted.uncertainClasses,
-      admittedRound: grown.admittedRound,
-      guard: grown.guard,
+      rounds: grown.rounds,
       suspects,
       outcome,
     });

@@ -2,6 +2,7 @@
 import type { Json } from '../../../src-shared/json.ts';
 import type { SiftingFacts } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
+import { mean } from '../math/statistics.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { confusionRanks, expandByConfusion } from './expand.ts';
 import { decidingTaps, selectSeeds, type MajorityRule } from './sift.ts';
@@ -71,6 +72,8 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         samples: count(samples.labels, (label) => label === c),
         seeds: count(selection.seeds, (i) => samples.labels[i] === c),
         pool: count(selection.pool, (i) => samples.labels[i] === c),
+        majorityShare: mean(deciding(scores.splits).map((tap) => tap[c].share)),
+        separation: mean(deciding(scores.splits).map((tap) => tap[c].separation)),
       })),
       warnings: selection.warnings,
     };

@@ -60,7 +60,7 @@ export const sifting: SiftingFacts = {
   rule: '2-means',
   seeds: 1,
   pool: 2,
-  perClass: [{ className: 'boot', samples: 3, seeds: 1, pool: 2 }],
+  perClass: [{ className: 'boot', samples: 3, seeds: 1, pool: 2, majorityShare: 0.7, separation: 1.2 }],
   warnings: [],
 };
 

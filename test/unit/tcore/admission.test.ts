@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { admit, neighbourRefusal, type AdmissionEvidence } from '../../../src-main/engine/tcore/admission.ts';
-import { planRounds, splitGuard } from '../../../src-main/engine/tcore/bootstrap.ts';
+import { hasDropped, planRounds, splitGuard } from '../../../src-main/engine/tcore/bootstrap.ts';
 import { parameterValues, resolveParameters } from '../../../src-main/engine/tcore/parameters.ts';
 
 /** Two classes of 100, base = the first 10 of each; the guide ranks by index, company is the same for all. */
@@ -56,6 +56,15 @@ describe('refusal of the company', () => {
     expect(refusal[0]).toBeCloseTo((0.5 + 1 + 0.5 + 0.5) / 4, 6);
     expect(refusal[1]).toBe(0);
     expect(refusal[2]).toBe(1);
+  });
+});
+
+describe('the growth guard', () => {
+  it('takes a round back for a drop that is large and no accident', () => {
+    expect(hasDropped(0.98, 0.94, 1000, 0.03)).toBe(true);
+    expect(hasDropped(0.98, 0.96, 1000, 0.03)).toBe(false);
+    expect(hasDropped(0.98, 0.94, 50, 0.03)).toBe(false);
+    expect(hasDropped(0.98, 0.8, 50, 0.03)).toBe(true);
   });
 });
 
