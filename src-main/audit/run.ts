@@ -98,9 +98,17 @@ export function beginRun(writer: ProjectWriter, start: RunStart, out: string): s
 }
 
 /** @throws ExpectedError usage naming the parameter */
-export function parametersOf(request: AuditRequest): ResolvedParameters {
+function parametersOf(request: AuditRequest): ResolvedParameters {
   try {
-    return resolveParameters(request.preset, request.overrides);
+    const defaults: Readonly<Record<string, { readonly value: unknown } | undefined>> = resolveParameters(
+      request.preset,
+    );
+    const overrides = Object.entries(request.overrides).map(([name, value]) => {
+      // A list of one share, typed at a command line, looks like a number.
+      const isText = Object.hasOwn(defaults, name) && typeof defaults[name]?.value === 'string';
+      return [name, isText ? String(value) : value] as const;
+    });
+    return resolveParameters(request.preset, Object.fromEntries(overrides));
   } catch (error) {
     if (error instanceof RangeError) throw new ExpectedError('usage', `${error.message}.`, { cause: error });
     throw error;
