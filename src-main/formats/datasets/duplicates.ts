@@ -33,6 +33,7 @@ export function firstWithSameDigest(column: DigestColumn): Int32Array {
         break;
       }
     }
+    start = end;
   }
   return first;
 }

@@ -129,7 +129,7 @@ async function build(dataset: Dataset, options: PixelOptions, maxListed: number,
     work.digests.flush();
     work.pixelDigests.flush();
     const columns = start(columnsOf(file));
-    writeColumns(work, columns, indices, labels);
+    await writeColumns(work, columns, indices, labels, options.signal);
     const head: PixelFileHead = {
       version: PIXEL_FILE_VERSION,
       key,
@@ -138,7 +138,7 @@ async function build(dataset: Dataset, options: PixelOptions, maxListed: number,
       total: dataset.count,
       count: indices.length,
       shape: [channels, height, width],
-      datasetDigest: datasetDigest(work),
+      datasetDigest: await datasetDigest(work, options.signal),
       pixelsDigest: work.pixelsHash.digest('hex'),
       columnBytes: columns.size,
       unreadable: { count: work.unreadable.count, listed: work.unreadable.listed },
@@ -192,7 +192,7 @@ async function decodeAll(work: Build, options: PixelOptions): Promise<void> {
     }
     report(dataset.count);
   } finally {
-    await Promise.all(flight.map((one) => one.outcome));
+    await Promise.all(flight.map(async (one) => await one.outcome));
   }
 }
 
@@ -253,7 +253,19 @@ function checkKept(
   checkEnough(labels, dataset.classes, minimum);
 }
 
-function writeColumns(work: Build, columns: PartialFile, indices: Int32Array, labels: Int32Array): void {
+/** Lets other work and a cancellation through, in loops that wait for nothing. */
+async function breathe(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise(setImmediate);
+  if (signal?.aborted === true) throw new CancelledError();
+}
+
+async function writeColumns(
+  work: Build,
+  columns: PartialFile,
+  indices: Int32Array,
+  labels: Int32Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { dataset } = work;
   const count = indices.length;
   columns.append(bytesOf(indices));
@@ -265,6 +277,7 @@ function writeColumns(work: Build, columns: PartialFile, indices: Int32Array, la
   for (let i = 0; i < count; i++) {
     readSync(work.digests.descriptor, digest, 0, DIGEST_BYTES, indices[i] * DIGEST_BYTES);
     columns.append(digest);
+    if (i % 8192 === 8191) await breathe(signal);
   }
   const ends = new Uint32Array(count);
   let end = 0;
@@ -273,6 +286,7 @@ function writeColumns(work: Build, columns: PartialFile, indices: Int32Array, la
     end += name.length;
     ends[i] = end;
     columns.append(name);
+    if (i % 8192 === 8191) await breathe(signal);
   }
   columns.flush();
   const column = { count, stride: DIGEST_BYTES };
@@ -290,7 +304,7 @@ function bytesOf(values: Int32Array | Uint32Array): Uint8Array {
 }
 
 /** One JSON line with the class names, then one per sample, ordered by name: `[name, sha256 or null, class]`. */
-function datasetDigest(work: Build): string {
+async function datasetDigest(work: Build, signal: AbortSignal | undefined): Promise<string> {
   const { dataset, state } = work;
   const order = Uint32Array.from({ length: dataset.count }, (_unused, i) => i);
   let sorted = true;
@@ -298,7 +312,8 @@ function datasetDigest(work: Build): string {
   if (!sorted) order.sort((a, b) => dataset.compareNames(a, b) || a - b);
   const hash = createHash('sha256').update(`${JSON.stringify(dataset.classes)}\n`);
   const digest = Buffer.alloc(DIGEST_BYTES);
-  for (const index of order) {
+  for (const [at, index] of order.entries()) {
+    if (at % 8192 === 8191) await breathe(signal);
     readSync(work.digests.descriptor, digest, 0, DIGEST_BYTES, index * DIGEST_BYTES);
     const stated = state[index] === NO_BYTES ? null : digest.toString('hex');
     hash.update(`${JSON.stringify([dataset.name(index), stated, dataset.classes[dataset.label(index)]])}\n`);

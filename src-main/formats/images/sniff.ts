@@ -1,3 +1,4 @@
+/* eslint-disable no-control-regex -- magic numbers are made of control characters */
 /** What a file is by its first bytes. Names and extensions are not asked. */
 
 export type ReadableFormat = 'png' | 'jpeg' | 'webp' | 'bmp';
