@@ -26,7 +26,7 @@ export function resolveColour(element: Element, role: string): string {
 const standingRoles: Readonly<Record<Standing, string>> = {
   open: 'class-other',
   refused: 'inconclusive',
-  admitted: 'class-5',
+  admitted: 'class-other',
   pool: 'class-1',
   seed: 'trusted',
   suspect: 'suspicious',
@@ -71,7 +71,7 @@ export function drawScatter(
   );
   const background = resolveColour(parent, 'raised');
   for (const group of drawn) {
-    context.globalAlpha = group.faded ? 0.12 : group.standing === 'open' || group.standing === 'admitted' ? 0.75 : 1;
+    context.globalAlpha = group.faded ? 0.12 : group.standing === 'open' || group.standing === 'admitted' ? 0.6 : 1;
     context.beginPath();
     for (const row of group.rows) mark(context, group.standing, layout.x[row] ?? 0, layout.y[row] ?? 0, radius);
     const colour = resolveColour(parent, group.role);

@@ -15,6 +15,7 @@ export interface PoolBar {
   readonly round: PoolRound;
   readonly x: number;
   readonly width: number;
+  readonly middle: number;
   /** Tops and heights in pixels; the admitted part stands on the kept part, the removed part hangs below the axis. */
   readonly kept: { readonly y: number; readonly height: number };
   readonly admitted: { readonly y: number; readonly height: number };
@@ -58,6 +59,7 @@ export function layoutPool(
         round,
         x: x(place) ?? margin.left,
         width: x.bandwidth(),
+        middle: (x(place) ?? margin.left) + x.bandwidth() / 2,
         kept: between(0, round.size - admitted),
         admitted: between(round.size - admitted, round.size),
         removed: { y: zero, height: y(-round.removed) - zero },
