@@ -10,6 +10,7 @@ import type { CompiledGraph, CompileOptions, Provider, StatePair } from '../prov
 import { lowerToNchw } from './nchw.ts';
 import { lowerToNchwc, trainsConvolutions } from './nchwc.ts';
 import { probeBlockSize } from './probe.ts';
+import { runSelfTest, type CompileIn } from './self-test.ts';
 import { createSession, fromOrt, loadOrt, toOrt, type Ort, type OrtTensor, type Session } from './session.ts';
 
 export interface OrtProviderOptions {
@@ -28,7 +29,7 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
   const threads = options.threads ?? availableParallelism();
   if (!Number.isInteger(threads) || threads < 1) throw new RangeError(`threads must be 1 or more, met ${threads}`);
   const layout = options.layout ?? 'auto';
-  const block = layout === 'nchw' ? null : await probeBlockSize();
+  const block = layout === 'nchw' ? null : await trustedBlock(ort, threads);
   if (layout === 'nchwc' && block === null) {
     throw new ExpectedError('provider-failed', 'ONNX Runtime has no blocked channel layout on this machine.');
   }
@@ -55,7 +56,11 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
         },
       };
     },
-    selfTest: () => Promise.resolve([]),
+    async selfTest() {
+      const blocked = block === null ? 'none; plain NCHW is used' : `${block} channels per block`;
+      const rows = await runSelfTest(compileIn(ort, threads, block), block === null ? ['nchw'] : ['nchw', 'nchwc']);
+      return [{ name: 'blocked layout', passed: true, error: null, detail: blocked }, ...rows];
+    },
     async dispose() {
       for (const compiled of open) await compiled.dispose();
       open.clear();
@@ -84,6 +89,19 @@ interface StateSlot {
   currentOrt: OrtTensor;
   nextOrt: OrtTensor;
   known: boolean;
+}
+
+function compileIn(ort: Ort, threads: number, block: number | null): CompileIn {
+  return (graph, layout) =>
+    compile(ort, graph, {}, { threads, block: layout === 'nchw' ? null : block, always: layout === 'nchwc' });
+}
+
+/** The probed block size if the blocked layout also gives the known answers with it. */
+async function trustedBlock(ort: Ort, threads: number): Promise<number | null> {
+  const block = await probeBlockSize();
+  if (block === null) return null;
+  const rows = await runSelfTest(compileIn(ort, threads, block), ['nchwc']);
+  return rows.every((row) => row.passed) ? block : null;
 }
 
 interface Target {

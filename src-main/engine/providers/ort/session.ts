@@ -93,8 +93,9 @@ export async function createSession(model: Uint8Array, options: SessionOptions):
 export function toOrt(ort: Ort, tensor: Tensor): OrtTensor {
   const { dtype, dims, data } = tensor;
   if (dtype === 'float16') {
-    const halves = new Float16Array(data.buffer as ArrayBuffer, data.byteOffset, data.length);
-    return new ort.Tensor('float16', halves as unknown as Uint16Array, dims);
+    const tensor = new ort.Tensor('float16', data as Uint16Array, dims);
+    // Where Float16Array exists the class turns the bits into one, which its own native part then refuses.
+    return Object.defineProperty(tensor, 'data', { value: data });
   }
   return new ort.Tensor(dtype, data as Float32Array, dims);
 }
