@@ -20,8 +20,8 @@ export function firstWithSameDigest(column: DigestColumn): Int32Array {
   const order = Uint32Array.from(first).sort((a, b) => prefix[a] - prefix[b] || a - b);
   const a = Buffer.alloc(DIGEST_BYTES);
   const b = Buffer.alloc(DIGEST_BYTES);
-  for (let start = 0, end = 0; start < count; start = end) {
-    for (end = start + 1; end < count && prefix[order[end]] === prefix[order[start]];) end++;
+  for (let start = 0; start < count;) {
+    const end = runEnd(order, prefix, start);
     for (let i = start + 1; i < end; i++) {
       readDigest(column, order[i], b);
       // Runs are equal digests but for chance: 48 bits agree.
@@ -36,6 +36,13 @@ export function firstWithSameDigest(column: DigestColumn): Int32Array {
     start = end;
   }
   return first;
+}
+
+/** Behind the last of the samples in `order` whose prefix is that of `order[start]`. */
+function runEnd(order: Uint32Array, prefix: Float64Array, start: number): number {
+  let end = start + 1;
+  while (end < order.length && prefix[order[end]] === prefix[order[start]]) end++;
+  return end;
 }
 
 function readPrefixes(column: DigestColumn): Float64Array {
