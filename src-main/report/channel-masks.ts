@@ -3,7 +3,7 @@ import type { ChannelFacts } from '../../src-shared/domain/result.ts';
 import type { Json } from '../../src-shared/json.ts';
 import { plainJson } from './plain-json.ts';
 
-export const channelMasksSchema = 'https://coresift.invalid/schema/channel-masks/1';
+export const channelMasksSchema = 'urn:coresift:schema:channel-masks:1';
 
 export interface MaskSubject {
   readonly encoder: { readonly sha256: string; readonly file: string };

@@ -24,7 +24,7 @@ export interface HtmlAssets {
 const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /** @throws TypeError for a thumbnail that is not a PNG data URI. */
-export function reportHtml(record: ReportRecord, assets: HtmlAssets): string {
+export function reportHtml(record: ReportRecord, assets: HtmlAssets = { thumbnails: new Map() }): string {
   const sections: SectionContent[] = [
     subjectSection(record),
     siftingSection(record),
@@ -67,7 +67,7 @@ export function reportHtml(record: ReportRecord, assets: HtmlAssets): string {
           ${sections.map(
             ({ id, name, claim, body }) =>
               html`<section id="${id}" aria-labelledby="${id}-title">
-                <h2 id="${id}-title"><span class="kicker">${name}</span>${claim}</h2>
+                <h2 id="${id}-title"><span class="kicker">${name}</span> ${claim}</h2>
                 ${body}
               </section> `,
           )}
@@ -86,8 +86,10 @@ export function reportHtml(record: ReportRecord, assets: HtmlAssets): string {
 
 function verdictBlock(subject: string, finding: Finding): Markup {
   return html`<div class="${finding.verdict}">
-    <span class="kicker quiet">${subject}</span> ${badge(finding.verdict, 16)}
-    <span class="quiet">${confidenceText(finding.confidence)}</span>
+    <div class="head">
+      <span class="subject">${subject}</span> ${badge(finding.verdict, 16)}
+      <span class="quiet">${confidenceText(finding.confidence)}</span>
+    </div>
     <p class="claim">${finding.claim}</p>
     <p><span class="quiet">Rests on:</span> ${evidenceText(finding.evidence)}</p>
     <p><span class="quiet">What would change this verdict:</span> ${finding.wouldChange}</p>

@@ -3,6 +3,7 @@
  * two of them can disagree. Fields follow what auditors ask for: identity, subject, scope, method, environment, log,
  * findings, outcome, verdict, outputs, integrity.
  */
+import { histogram, type Bin } from '../../src-shared/charts/histogram.ts';
 import type { AuditResult, SampleColumns } from '../../src-shared/domain/result.ts';
 import { lossReduction, sampleVerdict } from '../../src-shared/domain/sample.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
@@ -10,7 +11,7 @@ import type { Verdict } from '../../src-shared/domain/verdict.ts';
 import { binomialInterval, type Interval } from '../../src-shared/statistics.ts';
 
 /** Raised when a field changes its meaning or goes away; new fields leave it as it is. */
-export const recordSchema = 'https://coresift.invalid/schema/report/1';
+export const recordSchema = 'urn:coresift:schema:report:1';
 
 /** What a report is made of. Arrays of samples are indexed as the columns are. */
 export interface ReportInput {
@@ -91,6 +92,8 @@ export interface SuspectLine {
   readonly probeLoss: number | null;
   readonly finalLoss: number | null;
   readonly lossReduction: number | null;
+  /** Round of admission; null = never. */
+  readonly admittedRound: number | null;
   readonly reason: string;
 }
 
@@ -105,6 +108,13 @@ export interface Scatter {
   /** Verdict on each. */
   readonly verdict: readonly Verdict[];
   readonly seed: readonly boolean[];
+}
+
+export interface LossHistogram {
+  /** Edges of the parts, one more than there are parts; the last part also holds what lies beyond. */
+  readonly edges: readonly number[];
+  readonly suspects: readonly number[];
+  readonly others: readonly number[];
 }
 
 export interface ReportRecord {
@@ -141,6 +151,8 @@ export interface ReportRecord {
       readonly byClass: readonly number[];
     };
     readonly scatter: Scatter;
+    /** Final loss of suspects and of all others; null when no final loss is known. */
+    readonly finalLoss: LossHistogram | null;
   };
   readonly outcome: AuditResult['outcome'] & {
     /** 95 % Wilson intervals. */
@@ -197,6 +209,7 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
       byVerdict: countVerdicts(columns),
       suspects: suspects(input, limits.suspects),
       scatter: scatter(columns, limits.scatter),
+      finalLoss: lossHistogram(columns),
     },
     outcome: {
       ...result.outcome,
@@ -228,11 +241,15 @@ function examined(result: AuditResult, total: number): string[] {
   const { encoder, sifting, channels } = result;
   const used = sifting.taps.filter((tap) => tap.used);
   return [
-    `${total} decoded samples in ${result.dataset.classes.length} classes`,
-    `${encoder.nodes} graph nodes and ${encoder.parameters} parameters of the encoder, read as ${encoder.format}`,
+    `${grouped(total)} decoded samples in ${result.dataset.classes.length} classes`,
+    `${grouped(encoder.nodes)} graph nodes and ${grouped(encoder.parameters)} parameters of the encoder, read as ${encoder.format}`,
     `activations at ${used.length} of ${sifting.taps.length} taps${used.length === 0 ? '' : `: ${used.map((tap) => tap.label).join(', ')}`}`,
-    `${channels.layers.reduce((sum, layer) => sum + layer.channels, 0)} channels in ${channels.layers.length} layers`,
+    `${grouped(channels.layers.reduce((sum, layer) => sum + layer.channels, 0))} channels in ${channels.layers.length} layers`,
   ];
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString('en-US');
 }
 
 function countVerdicts(columns: SampleColumns): Record<Verdict, number> {
@@ -264,6 +281,7 @@ function suspects(input: ReportInput, limit: number): ReportRecord['samples']['s
     probeLoss: rounded(columns.probeLoss[i]),
     finalLoss: rounded(columns.finalLoss[i]),
     lossReduction: rounded(lossReduction(columns, i)),
+    admittedRound: columns.admittedRound[i] < 0 ? null : columns.admittedRound[i],
     reason: sampleVerdict(columns, i).reason,
   }));
   return { total: ranked.length, listed, byClass };
@@ -288,6 +306,26 @@ function scatter(columns: SampleColumns, limit: number): Scatter {
     verdict: drawn.map((i) => sampleVerdict(columns, i).verdict),
     seed: drawn.map((i) => columns.seed[i] === 1),
   };
+}
+
+const lossBins = 30;
+
+function lossHistogram(columns: SampleColumns): LossHistogram | null {
+  const known = columns.finalLoss.filter(Number.isFinite).sort();
+  // A few samples with a huge loss would press all others into one part.
+  const high = known.length === 0 ? 0 : known[Math.floor(0.995 * (known.length - 1))];
+  if (!(high > 0)) return null;
+  const of = (suspects: boolean): Bin[] => {
+    const values = columns.finalLoss.filter((_, i) => columns.suspectRank[i] >= 0 === suspects);
+    return histogram(
+      values.map((value) => Math.min(high, value)),
+      [0, high],
+      lossBins,
+    );
+  };
+  const suspects = of(true);
+  const edges = [...suspects.map((bin) => bin.from), high].map((edge) => rounded(edge) ?? 0);
+  return { edges, suspects: suspects.map((bin) => bin.count), others: of(false).map((bin) => bin.count) };
 }
 
 function evenly<T>(items: readonly T[], limit: number): T[] {

@@ -114,10 +114,11 @@ export function readerOn(db: Database, dir: string, isLive: () => boolean): Proj
     run(run) {
       const [summary] = summaries('WHERE run.id = ? OR CAST(run.number AS TEXT) = ?', run, run);
       if (summary === undefined) throw new ExpectedError('run-unknown', run);
-      const row = get<{ request: string; parameters: string; environment: string }>(
-        'SELECT request, parameters, environment FROM run WHERE id = ?',
-        summary.id,
-      )!;
+      const row =
+        get<{ request: string; parameters: string; environment: string }>(
+          'SELECT request, parameters, environment FROM run WHERE id = ?',
+          summary.id,
+        ) ?? corrupt('a run has gone while it was read');
       const subject = get<{ encoder: string; dataset: string }>(
         `SELECT encoder.facts AS encoder, dataset.facts AS dataset FROM run_subject AS s
            JOIN encoder ON encoder.id = s.encoder JOIN dataset ON dataset.id = s.dataset WHERE s.run = ?`,

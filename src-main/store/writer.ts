@@ -270,7 +270,7 @@ function writerOn(db: Database, dir: string, options: WriterOptions, onClose: ()
         for (const round of step.poolRounds ?? []) insertPoolRound(db, entry, run, round);
         if (step.channelMasks !== undefined) insertMasks(db, entry, run, step.channelMasks);
         if (step.siftedSet !== undefined) insertSiftedSet(db, entry, run, step.siftedSet, columns);
-        return reader.step(run, step.name)!;
+        return committed(reader.step(run, step.name));
       });
     },
     appendEvents: (run, events) =>
@@ -329,10 +329,10 @@ function writerOn(db: Database, dir: string, options: WriterOptions, onClose: ()
         stepNames
           .map((name) => reader.step(run, name))
           .flatMap((step) => {
-            if (step?.blob == null || step.blob.dropped) return [];
+            if (step === null || step.blob === null || step.blob.dropped) return [];
             if (step.blob.keep !== 'transient')
               throw new Error(`the tensors of step ${step.name} are kept, not transient`);
-            if (reader.lastStep(run)!.position === step.position) {
+            if (reader.lastStep(run)?.position === step.position) {
               throw new Error(`step ${step.name} is the last one; what comes after it needs its tensors`);
             }
             if (stillNeeded(db, step.blob.digest)) return [];
@@ -375,6 +375,11 @@ function writerOn(db: Database, dir: string, options: WriterOptions, onClose: ()
   const present = db.prepare('SELECT digest FROM blob WHERE dropped_at IS NULL').pluck().all() as string[];
   guarded(() => sweepBlobs(dir, new Set(present)));
   return writer;
+}
+
+function committed<T>(row: T | null): T {
+  if (row === null) throw new Error('a row that was just written is not there');
+  return row;
 }
 
 /** Whether a kept step, a column or the last step of some run has these tensors too. */

@@ -32,8 +32,10 @@ export function bootstrapClaim({ rounds, samples }: ReportRecord): string {
   );
 }
 
-export function suspectClaim({ samples, subject }: ReportRecord): string {
+export function suspectClaim({ samples, subject, rounds }: ReportRecord): string {
   const { total, byClass } = samples.suspects;
+  if (total === 0 && rounds.length === 0)
+    return 'No sample was suspected: no clean model was grown that could refuse one.';
   if (total === 0) return `None of ${counted(samples.total, 'sample')} is on the suspect list.`;
   const most = byClass.indexOf(Math.max(...byClass));
   const name = subject.dataset.classes[most]?.name;

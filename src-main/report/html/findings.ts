@@ -137,20 +137,10 @@ export function bootstrapSection(record: ReportRecord): SectionContent {
   const byRound = rounds.map((round) => [round.round, round.loss] as const);
   const lossPoints =
     loss.length > 1 ? loss.map((point) => [point.at, point.value] as const).toSorted((a, b) => a[0] - b[0]) : byRound;
-  const accuracy = rounds.map((round) => [round.round, round.guardAccuracy ?? NaN] as const);
   const lossPicture = linePicture(
     [{ name: 'training loss', points: lossPoints }],
     'round',
     'Training loss over the rounds.',
-  );
-  const guard = linePicture(
-    [{ name: 'accuracy', points: accuracy }],
-    'round',
-    'Accuracy on held-out clean samples after each round.',
-    {
-      y: [0, 1],
-      percent: true,
-    },
   );
   return {
     id: 'bootstrapping',
@@ -172,13 +162,6 @@ export function bootstrapSection(record: ReportRecord): SectionContent {
                   : html`<figure>
                       ${lossPicture}
                       <figcaption>Training loss, mean of each epoch.</figcaption>
-                    </figure>`
-              }${
-                guard === null
-                  ? null
-                  : html`<figure>
-                      ${guard}
-                      <figcaption>Accuracy on the held-out part of the clean pool after each round.</figcaption>
                     </figure>`
               }
             </div>
@@ -220,78 +203,131 @@ export function suspectSection(record: ReportRecord, thumbnails: ReadonlyMap<num
     claim: suspectClaim(record),
     body:
       total === 0
-        ? html`<p>The sanitized model was grown without refusing a group of samples that the undefended probe fits.</p>`
+        ? null
         : html`${
-            shown.length === 0
-              ? null
-              : html`<div class="suspects">
-                  ${shown.map(
-                    (suspect) =>
-                      html`<figure>
-                        ${thumbnail(thumbnails.get(suspect.index) ?? '', `Sample ${suspect.index}, labelled ${suspect.className}`)}
-                        <figcaption>
-                          <b>${suspect.rank}.</b> ${suspect.className}<br />sample ${suspect.index}
-                        </figcaption>
-                      </figure>`,
-                  )}
-                </div>`
-          }${table(
-            'The suspect list, most suspicious first',
-            [
-              { name: 'Rank', kind: 'number' },
-              { name: 'Sample' },
-              { name: 'Label' },
-              { name: 'Sanitized model says' },
-              { name: 'Majority', kind: 'number' },
-              { name: 'Consistency', kind: 'number' },
-              { name: 'Probe loss', kind: 'number' },
-              { name: 'Final loss', kind: 'number' },
-              { name: 'Reason' },
-            ],
-            rows.map((suspect) => [
-              suspect.rank,
-              suspect.name,
-              suspect.className,
-              suspect.predictedClass,
-              fixed(suspect.majority, 2),
-              fixed(suspect.consistency, 2),
-              fixed(suspect.probeLoss, 3),
-              fixed(suspect.finalLoss, 3),
-              suspect.reason,
-            ]),
-          )}${rest(total, rows.length, 'suspects', 'sifted-set.csv')}`,
+              shown.length === 0
+                ? null
+                : html`<div class="suspects">
+                    ${shown.map(
+                      (suspect) =>
+                        html`<figure>
+                          ${thumbnail(thumbnails.get(suspect.index) ?? '', `Sample ${suspect.index}, labelled ${suspect.className}`)}
+                          <figcaption>
+                            <b>${suspect.rank}.</b> ${suspect.className}<br />sample ${suspect.index}
+                          </figcaption>
+                        </figure>`,
+                    )}
+                  </div>`
+            }
+            <div class="pair">${lossFigure(record)}${predictedTable(record)}</div>
+            ${table(
+              'The suspect list, most suspicious first',
+              [
+                { name: 'Rank', kind: 'number' },
+                { name: 'Sample' },
+                { name: 'Label' },
+                { name: 'Sanitized model says' },
+                { name: 'Majority', kind: 'number' },
+                { name: 'Consistency', kind: 'number' },
+                { name: 'Probe loss', kind: 'number' },
+                { name: 'Final loss', kind: 'number' },
+                { name: 'Admitted', kind: 'word' },
+              ],
+              rows.map((suspect) => [
+                suspect.rank,
+                suspect.name,
+                suspect.className,
+                suspect.predictedClass,
+                fixed(suspect.majority, 2),
+                fixed(suspect.consistency, 2),
+                fixed(suspect.probeLoss, 3),
+                fixed(suspect.finalLoss, 3),
+                suspect.admittedRound === null ? 'never' : `round ${suspect.admittedRound}`,
+              ]),
+            )}${rest(total, rows.length, 'suspects', 'sifted-set.csv')}`,
   };
 }
 
 export function outcomeSection(record: ReportRecord): SectionContent {
-  const { outcome } = record;
+  const { outcome, rounds } = record;
   const n = outcome.guardSamples;
+  const accuracy = rounds.map((round) => [round.round, round.guardAccuracy ?? NaN] as const);
+  const picture = linePicture([{ name: 'accuracy', points: accuracy }], 'round', outcomeClaim(record), {
+    y: [0, 1],
+    percent: true,
+  });
+  const numbers = table(
+    'Accuracy on held-out samples of the clean pool (95 % Wilson interval)',
+    [
+      { name: 'Model' },
+      { name: 'Accuracy', kind: 'number' },
+      { name: 'Interval', kind: 'number' },
+      { name: 'n', kind: 'number' },
+    ],
+    [
+      ['Undefended probe', percent(outcome.probeAccuracy), percentInterval(outcome.probeInterval), count(n)],
+      ['Sanitized model', percent(outcome.sanitizedAccuracy), percentInterval(outcome.sanitizedInterval), count(n)],
+    ],
+  );
   return {
     id: 'outcome',
     name: 'Outcome',
     claim: outcomeClaim(record),
-    body: html`${table(
-        'Accuracy on held-out samples of the clean pool (95 % Wilson interval)',
-        [
-          { name: 'Model' },
-          { name: 'Accuracy', kind: 'number' },
-          { name: 'Interval', kind: 'number' },
-          { name: 'n', kind: 'number' },
-        ],
-        [
-          [
-            'Undefended probe on the encoder as it came',
-            percent(outcome.probeAccuracy),
-            percentInterval(outcome.probeInterval),
-            count(n),
-          ],
-          ['Sanitized model', percent(outcome.sanitizedAccuracy), percentInterval(outcome.sanitizedInterval), count(n)],
-        ],
-      )}
-      <p class="quiet">
-        These are the only labels that were examined. No trigger is known, so no attack success rate can be stated.
-      </p>`,
+    body: html`<div class="pair">
+      <div>
+        ${numbers}
+        <p class="quiet">
+          These are the only labels that were examined. No trigger is known, so no attack success rate can be stated.
+        </p>
+      </div>
+      ${
+        picture === null
+          ? null
+          : html`<figure>
+              ${picture}
+              <figcaption>Accuracy on the held-out part of the clean pool after each round.</figcaption>
+            </figure>`
+      }
+    </div>`,
   };
+}
+
+/** What the sanitized model says of the listed suspects: a hidden trigger shows as many true classes behind one label. */
+function predictedTable({ samples }: ReportRecord): Markup {
+  const pairs = Map.groupBy(samples.suspects.listed, (one) => JSON.stringify([one.className, one.predictedClass]));
+  const rows = [...pairs.values()].toSorted((a, b) => b.length - a.length).slice(0, 10);
+  return table(
+    `Label given and class the sanitized model sees, of ${counted(samples.suspects.listed.length, 'listed suspect')}`,
+    [{ name: 'Label given' }, { name: 'Class seen' }, { name: 'Suspects', kind: 'number' }],
+    rows.map((group) => [group[0].className, group[0].predictedClass, count(group.length)]),
+  );
+}
+
+/** Where the losses of suspects lie and where those of all others. */
+function lossFigure({ samples }: ReportRecord): Markup | null {
+  const { finalLoss, suspects } = samples;
+  if (finalLoss === null || suspects.total === 0) return null;
+  const steps = (counts: readonly number[]): (readonly [number, number])[] => {
+    const sum = counts.reduce((all, one) => all + one, 0);
+    return counts.flatMap((one, k): [number, number][] => [
+      [finalLoss.edges[k], sum === 0 ? 0 : one / sum],
+      [finalLoss.edges[k + 1], sum === 0 ? 0 : one / sum],
+    ]);
+  };
+  const series = [
+    { name: `suspects (${count(suspects.total)})`, points: steps(finalLoss.suspects) },
+    { name: `all others (${count(samples.total - suspects.total)})`, points: steps(finalLoss.others) },
+  ];
+  const label = 'How the final loss is spread among suspects and among all other samples.';
+  const picture = linePicture(series, 'loss under the sanitized model', label, { percent: true });
+  return picture === null
+    ? null
+    : html`<figure>
+        ${picture}
+        <figcaption>
+          Share of each group by its loss under the sanitized model; the last step holds what lies beyond.
+        </figcaption>
+      </figure>`;
 }
 
 /** @throws TypeError for anything but a PNG as a data URI: nothing else may stand in an attribute that loads. */

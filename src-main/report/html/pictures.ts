@@ -192,25 +192,18 @@ export interface BarRow extends StackedBar {
   readonly note: string;
 }
 
-/** Rows of two parts: the first solid in the accent colour, the second pale. */
+/** Rows of two parts: the first solid in the accent colour, the second pale. Words are HTML, so that they never shrink. */
 export function barsPicture(rows: readonly BarRow[], label: string, normalise: boolean): Markup {
-  const [left, width, right] = [190, 560, 250];
-  const chart = stackedBars(rows, { x: left, width, row: 24, thickness: 13, normalise });
-  const drawn = chart.bars.map(
-    (bar, i) =>
-      html`<text class="name" x="${left - 10}" y="${c(bar.y + 4)}" text-anchor="end">${shortened(bar.label, 28)}</text
-        >${bar.parts.map(
-          (part, k) =>
-            html`<rect
-              x="${c(part.x)}"
-              y="${c(part.y)}"
-              width="${c(part.width)}"
-              height="${c(part.height)}"
-              class="${k === 0 ? 'f-accent' : 'f-part'}"
-            />`,
-        )}<text x="${left + width + 10}" y="${c(bar.y + 4)}">${rows[i].note}</text>`,
-  );
-  return picture(left + width + right, chart.height, label, drawn);
+  const chart = stackedBars(rows, { x: 0, width: 100, row: 10, thickness: 10, normalise });
+  const drawn = chart.bars.map((bar, i) => {
+    const parts = bar.parts.map(
+      (part, k) =>
+        `<rect x="${c(part.x)}" y="0" width="${c(part.width)}" height="10" class="${k === 0 ? 'f-accent' : 'f-part'}"/>`,
+    );
+    const drawing = `<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">${parts.join('')}</svg>`;
+    return html`<span>${shortened(bar.label, 28)}</span>${trusted(drawing)}<span class="note">${rows[i].note}</span>`;
+  });
+  return html`<div class="bars" role="group" aria-label="${label}">${drawn}</div>`;
 }
 
 /** At most `length` characters, without cutting one in two. */

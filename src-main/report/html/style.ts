@@ -28,8 +28,10 @@ a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 .verdicts{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:24px 32px;margin:20px 0 4px}
 .verdicts>div{border-left:3px solid;padding-left:16px}
 .verdicts .claim{font-size:15px;margin:6px 0}
-.badge{display:inline-flex;align-items:center;gap:6px;font-weight:650;white-space:nowrap}
-.badge svg{flex:none}
+.verdicts .subject{color:var(--text);font-weight:650}
+.badge{display:inline-flex;align-items:baseline;gap:6px;font-weight:650;white-space:nowrap}
+.badge svg{flex:none;align-self:center}
+.head{display:flex;flex-wrap:wrap;gap:2px 10px;align-items:baseline}
 .trusted{color:var(--trusted);border-color:var(--trusted)}
 .suspicious{color:var(--suspicious);border-color:var(--suspicious)}
 .inconclusive{color:var(--inconclusive);border-color:var(--inconclusive)}
@@ -50,13 +52,13 @@ th.n,td.n{text-align:right;white-space:nowrap}
 td.w{white-space:nowrap}
 th:last-child,td:last-child{padding-right:0}
 figure{margin:0 0 20px}
-figure svg{display:block;width:100%;height:auto;max-height:520px}
+figure>svg{display:block;width:100%;height:auto}
 figcaption{font-size:12.5px;margin-top:6px;max-width:68em}
 svg text{font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif;fill:var(--muted)}
 svg .name{fill:var(--text)}
 svg .grid{stroke:var(--line);stroke-width:1;fill:none}
 svg .axis{stroke:var(--muted);stroke-width:1;fill:none}
-svg .dots{stroke:var(--dot);stroke-linecap:round;fill:none}
+svg .dots{stroke:var(--dot);stroke-linecap:round;fill:none;vector-effect:non-scaling-stroke}
 svg .f-trusted{fill:var(--trusted)}
 svg .f-suspicious{fill:var(--suspicious)}
 svg .f-accent{fill:var(--accent)}
@@ -68,6 +70,9 @@ svg .s-accent{stroke:var(--accent);fill:none}
 svg .s-second{stroke:var(--second);fill:none}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:0 0 8px;padding:0;list-style:none;font-size:12.5px;color:var(--muted)}
 .legend li{display:inline-flex;align-items:center;gap:6px}
+.bars{display:grid;grid-template-columns:minmax(80px,max-content) minmax(60px,1fr) max-content;gap:6px 12px;align-items:center;font-size:12.5px}
+.bars svg{display:block;width:100%;height:12px}
+.bars .note{color:var(--muted);font-variant-numeric:tabular-nums;white-space:nowrap}
 .suspects{display:grid;grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:16px 12px;margin:0 0 20px}
 .suspects figure{margin:0}
 .suspects img{display:block;width:100%;aspect-ratio:1;object-fit:contain;image-rendering:pixelated;background:var(--raised);border:1px solid var(--line);border-radius:3px}

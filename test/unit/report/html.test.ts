@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { JSDOM } from 'jsdom';
+import { reportHtml } from '../../../src-main/report/html.ts';
+import { html } from '../../../src-main/report/html/markup.ts';
+import { buildRecord } from '../../../src-main/report/record.ts';
+import { greyThumbnail, reportInput } from './sample.ts';
+
+function documentOf(page: string): Document {
+  return new JSDOM(page).window.document;
+}
+
+describe('the report as a page', () => {
+  const record = buildRecord(reportInput(1000, 40));
+  const page = reportHtml(record, {
+    thumbnails: new Map([
+      [0, greyThumbnail(8, 90)],
+      [5, greyThumbnail(8, 200)],
+    ]),
+  });
+  const document = documentOf(page);
+  const text = document.body.textContent.replace(/\s+/g, ' ');
+
+  const rowsOf = (id: string): string[] =>
+    [...document.querySelectorAll(`#${id} tbody tr`)].map((row) =>
+      [...row.children].map((cell) => cell.textContent.trim()).join(' | '),
+    );
+
+  it('says the verdicts in shape and word, with claim, confidence and what would change them', () => {
+    const blocks = [...document.querySelectorAll('.verdicts > div')];
+    expect(blocks).toHaveLength(2);
+    for (const block of blocks) {
+      expect(block.querySelector('.badge svg')).not.toBeNull();
+      expect(block.querySelector('.badge')!.textContent).toContain('suspicious');
+      expect(block.textContent).toMatch(/confidence 0\.9/);
+      expect(block.textContent).toContain('A refusal spread evenly over the classes.');
+    }
+  });
+
+  it('has a claim, a picture and a table in each section that found something', () => {
+    for (const id of ['sifting', 'channels', 'bootstrapping', 'suspects', 'outcome']) {
+      const section = document.getElementById(id)!;
+      expect(section.querySelector('h2')!.textContent.length, id).toBeGreaterThan(20);
+      expect(section.querySelector('svg'), id).not.toBeNull();
+      expect(section.querySelectorAll('tbody tr').length, id).toBeGreaterThan(0);
+    }
+    expect(document.querySelectorAll('#sifting figure > svg path').length).toBe(4);
+  });
+
+  it('shows accuracies with n and interval', () => {
+    expect(rowsOf('outcome')).toContain('Sanitized model | 89.2 % | 82.3 to 93.6 % | 120');
+  });
+
+  it('lists every parameter with who chose it, every output with its digest, and how to verify', () => {
+    for (const [name, one] of Object.entries(record.method.parameters))
+      expect(rowsOf('method')).toContain(`${name} | ${one.value} | ${one.chosenBy}`);
+    for (const output of record.outputs) expect(text).toContain(output.sha256);
+    expect(text).toContain(record.journal.head.hash);
+    expect(text).toContain('coresift verify');
+    expect(text).toContain('sha256sum --check MANIFEST.sha256');
+  });
+
+  it('says what was not examined and why', () => {
+    expect(document.getElementById('not-examined')!.textContent).toContain('image-unreadable');
+  });
+
+  it('shows thumbnails of suspects as data and names the samples', () => {
+    const images = [...document.querySelectorAll('img')];
+    expect(images.map((image) => image.alt)).toEqual([
+      'Sample 0, labelled ankle boot',
+      'Sample 5, labelled ankle boot',
+    ]);
+    for (const image of images) expect(image.src).toMatch(/^data:image\/png;base64,/);
+  });
+
+  it('gives every picture a name, every table a caption and headers, and every link a target on the page', () => {
+    for (const svg of document.querySelectorAll('svg')) {
+      expect(svg.getAttribute('aria-hidden') === 'true' || (svg.getAttribute('aria-label') ?? '').length > 10).toBe(
+        true,
+      );
+    }
+    for (const table of document.querySelectorAll('table')) {
+      expect(table.caption!.textContent.trim()).not.toBe('');
+      for (const header of table.querySelectorAll('th')) expect(['col', 'row']).toContain(header.scope);
+    }
+    for (const link of document.querySelectorAll('a')) {
+      expect(document.getElementById(link.getAttribute('href')!.slice(1))).not.toBeNull();
+    }
+    const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('has no number that is not one', () => {
+    expect(page).not.toMatch(/NaN|Infinity|undefined|\[object/);
+  });
+});
+
+describe('a report of little', () => {
+  it('says so where nothing was found, grown or known', () => {
+    const input = reportInput(20, 0);
+    const { columns, result } = input;
+    for (const column of [columns.scatterX, columns.scatterY, columns.finalLoss, columns.probeLoss]) column.fill(NaN);
+    const little = {
+      ...result,
+      rounds: [],
+      channels: { layers: [], saturatedAtOne: 0, unlearnedAccuracy: NaN, recoveredAccuracy: NaN },
+      outcome: { guardSamples: 0, probeAccuracy: null, sanitizedAccuracy: null },
+      verdict: { ...result.verdict, classes: [], notExamined: [] },
+    };
+    const page = reportHtml(buildRecord({ ...input, result: little, curves: [], log: [], decisions: [], outputs: [] }));
+    const text = documentOf(page).body.textContent.replace(/\s+/g, ' ');
+    expect(text).toContain('No clean model was grown.');
+    expect(text).toContain('There was no held-out sample');
+    expect(text).toContain('no clean model was grown that could refuse one');
+    expect(page).not.toMatch(/NaN|Infinity|undefined|\[object/);
+  });
+});
+
+describe('the template', () => {
+  it('escapes every value that it did not make itself', () => {
+    const name = '<b>"x"\'&`\u202E';
+    const document = documentOf(html`<p title="${name}">${[name, 1, null, html`<i>${name}</i>`]}</p>`.markup);
+    const shown = '<b>"x"\'&`\\u{202E}';
+    expect(document.querySelector('p')!.title).toBe(shown);
+    expect(document.querySelector('p')!.textContent).toBe(`${shown}1${shown}`);
+    expect(document.querySelector('b')).toBeNull();
+  });
+});
+
+it('a report of 10,000 samples takes less than ten seconds', () => {
+  const input = reportInput(10_000, 470);
+  const thumbnail = greyThumbnail(32, 100);
+  const start = performance.now();
+  const record = buildRecord(input);
+  const thumbnails = new Map(record.samples.suspects.listed.map((one) => [one.index, thumbnail]));
+  const page = reportHtml(record, { thumbnails });
+  expect(performance.now() - start).toBeLessThan(10_000);
+  expect(page.length).toBeLessThan(5_000_000);
+});
