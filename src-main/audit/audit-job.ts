@@ -14,16 +14,27 @@ import { writeWhole } from './files.ts';
 import { stepJournal } from './journal.ts';
 import { measureForward } from './measure.ts';
 import { planAudit } from './plan.ts';
-import { openProvider } from './providers.ts';
-import { readInputs } from './read-inputs.ts';
+import { openProvider, requireDevice } from './providers.ts';
+import { readInputs, type Inputs } from './read-inputs.ts';
 import { version } from './version.ts';
 
 export async function auditJob(job: AuditJob, context: JobContext<EngineProtocol>): Promise<AuditOutcome> {
+  const { request } = job;
+  const { emit, signal } = context;
+  emit({ type: 'stage', stage: 'preflight', state: 'started' });
+  requireDevice(request.device);
+  const inputs = await readInputs(request, job.cache, { emit, signal });
+  try {
+    return await auditInputs(job, inputs, context);
+  } finally {
+    await inputs.close();
+  }
+}
+
+async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<EngineProtocol>): Promise<AuditOutcome> {
   const { request, parameters } = job;
   const { emit, signal, ask } = context;
-  emit({ type: 'stage', stage: 'preflight', state: 'started' });
   const provider = await openProvider(request.device);
-  const inputs = await readInputs(request, job.cache, { emit, signal });
   try {
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
     const forwardRate = await measureForward(provider, encoder, pixels);
@@ -70,7 +81,6 @@ export async function auditJob(job: AuditJob, context: JobContext<EngineProtocol
     const { sanitized, ...rest } = found;
     return { ...rest, exported: await exportModel(sanitized, provider, pixels, job.out) };
   } finally {
-    await inputs.close();
     await provider.dispose();
   }
 }

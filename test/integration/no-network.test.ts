@@ -1,0 +1,68 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { root, runCommand } from '../support/command-line.ts';
+import { smallAudit } from '../support/small-audit.ts';
+
+const audit = smallAudit();
+const trap = pathToFileURL(join(root, 'test', 'support', 'no-network.mjs')).href;
+
+function canUnshare(): boolean {
+  try {
+    execFileSync('unshare', ['-n', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    console.warn('No empty network namespace can be made here: that test is skipped.');
+    return false;
+  }
+}
+
+describe('the trap itself', () => {
+  const attempts = [
+    "import('node:net').then((net) => net.connect(9, '127.0.0.1'))",
+    "import('node:net').then((net) => net.createServer().listen(0))",
+    "import('node:http').then((http) => http.get('http://127.0.0.1:9/'))",
+    "import('node:https').then((https) => https.get('https://127.0.0.1:9/'))",
+    "import('node:dns').then((dns) => dns.lookup('localhost', () => {}))",
+    "import('node:dns/promises').then((dns) => dns.resolve('localhost'))",
+    "import('node:dgram').then((dgram) => dgram.createSocket('udp4'))",
+    "import('node:tls').then((tls) => tls.connect(9, '127.0.0.1'))",
+    "fetch('http://127.0.0.1:9/')",
+    "new WebSocket('ws://127.0.0.1:9/')",
+  ];
+  for (const code of attempts) {
+    it(`catches ${code}`, () => {
+      const log = join(audit.folder, `trap-${attempts.indexOf(code)}.log`);
+      const env = { ...process.env, NODE_OPTIONS: '', NETWORK_LOG: log };
+      expect(() =>
+        execFileSync(process.execPath, ['--import', trap, '--input-type=module', '-e', `await (${code})`], {
+          env,
+          stdio: 'pipe',
+        }),
+      ).toThrow();
+      expect(readFileSync(log, 'utf8')).toContain('ATTEMPT');
+    });
+  }
+});
+
+describe('an audit', () => {
+  it('attempts no connection, look-up or listening socket, in the host as in the engine process', async () => {
+    const log = join(audit.folder, 'network.log');
+    const outcome = await runCommand(audit.args(join(audit.folder, 'trapped')), {
+      node: ['--import', trap],
+      env: { NETWORK_LOG: log },
+    });
+    expect([0, 1, 3], outcome.stderr).toContain(outcome.code);
+    const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+    const watched = new Set(lines.filter((line) => line.endsWith(' watching')).map((line) => line.split(' ')[0]));
+    expect(watched.size).toBe(2);
+    expect(lines.filter((line) => line.includes('ATTEMPT'))).toEqual([]);
+  });
+
+  it.skipIf(!canUnshare())('works where there is no network at all, not even loopback', async () => {
+    const outcome = await runCommand(audit.args(join(audit.folder, 'unshared')), { under: ['unshare', '-n'] });
+    expect([0, 1, 3], outcome.stderr).toContain(outcome.code);
+  });
+});
