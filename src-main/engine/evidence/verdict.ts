@@ -1,63 +1,260 @@
 /**
- * From evidence to words. Rules need no known trigger: what the undefended probe fits and the sanitized model refuses,
- * class by class. "trusted" is said only of what was examined and found clear of every rule.
+ * From evidence to words. No rule needs a known trigger: the dataset is judged by what the undefended probe fits and the
+ * sanitized model refuses, class by class; the encoder by the patch scan. "trusted" is said only of what was examined
+ * and found clear, and never of an encoder, of which no scan sees every trigger.
  */
 import type { SiftingFacts } from '../../../src-shared/domain/result.ts';
-import type { AuditVerdict, Finding } from '../../../src-shared/domain/verdict.ts';
-import { median, robustDeviation } from '../math/statistics.ts';
-import type { PoolRound } from '../../../src-shared/domain/run.ts';
+import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
+import { median } from '../math/statistics.ts';
+import { baseLimit, collapseLimit, isTrigger, type Flips, type PatchScan } from './patch-scan.ts';
 import { isRefused, type RefusalEvidence } from './suspects.ts';
 
 export interface VerdictEvidence extends RefusalEvidence {
   readonly classes: readonly string[];
   readonly sifting: SiftingFacts;
   readonly uncertainClasses: readonly number[];
-  readonly rounds: readonly PoolRound[];
   readonly suspects: Int32Array;
   readonly outcome: {
     readonly guardSamples: number;
     readonly probeAccuracy: number | null;
     readonly sanitizedAccuracy: number | null;
   };
+  readonly scan: PatchScan;
+  readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
 }
 
+/** Refused share of a class, above the typical class's, from which it is suspicious; and the fewest refused samples. */
+const refusedLimit = 0.05;
+const fewestRefused = 8;
+/** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
+const splitLimit = 2;
+/** Accuracy of the sanitized model on the guard below which its refusals mean nothing. */
+const leastAccuracy = 0.6;
+
 export function judge(evidence: VerdictEvidence): AuditVerdict {
-  const shares = refusedShares(evidence);
-  const typical = median(shares);
-  const spread = Math.max(robustDeviation(shares), 0.02);
-  const worst = shares.indexOf(Math.max(...shares));
-  const z = (shares[worst] - typical) / spread;
-  const verdict = shares[worst] > 0.12 && z > 4 ? 'suspicious' : 'inconclusive';
-  const finding = (
-    subject: Finding['subject'],
-    name: string | null,
-    word: Finding['verdict'],
-    claim: string,
-  ): Finding => ({
-    code: `${subject}.refused-cluster`,
-    subject,
-    name,
-    verdict: word,
-    confidence: null,
-    claim,
-    evidence: { refusedShares: shares, z },
-    wouldChange: '',
-  });
+  const classes = evidence.classes.map((_, c) => judgeClass(evidence, c));
   return {
-    dataset: finding('dataset', null, verdict, ''),
-    encoder: finding('encoder', null, 'inconclusive', ''),
-    classes: [],
-    notExamined: [],
+    encoder: judgeEncoder(evidence),
+    dataset: judgeDataset(evidence, classes),
+    classes,
+    notExamined: notExamined(evidence),
   };
 }
 
-/** Per class, the share of samples that are refused in the sense of the suspect list. */
-export function refusedShares(evidence: VerdictEvidence): number[] {
+function judgeClass(evidence: VerdictEvidence, c: number): Finding {
+  const name = evidence.classes[c];
+  const { refused, samples, share, typical } = refusedIn(evidence, c);
+  const facts = evidence.sifting.perClass[c];
+  const common = {
+    code: 'class.refused-cluster',
+    subject: 'class' as const,
+    name,
+    evidence: {
+      samples,
+      refused,
+      refusedShare: share,
+      typicalShare: typical,
+      majorityShare: facts.majorityShare,
+      separation: facts.separation,
+    },
+  };
+  if (samples === 0) {
+    return {
+      ...common,
+      verdict: 'not-examined',
+      confidence: null,
+      claim: `Class "${name}" has no sample.`,
+      wouldChange: 'Samples of this class.',
+    };
+  }
+  const excess = share - typical;
+  if (excess >= refusedLimit && refused >= fewestRefused) {
+    return {
+      ...common,
+      verdict: 'suspicious',
+      confidence: marginOver(excess, refusedLimit),
+      claim: `Of ${samples} samples labelled "${name}", ${refused} are fitted by the undefended model and refused, with their neighbours, by the sanitized one.`,
+      wouldChange:
+        'A look at the refused samples: if their labels are right, override them with a reason and run again.',
+    };
+  }
+  const doubt = doubtAbout(evidence, c);
+  if (doubt !== null) {
+    return {
+      ...common,
+      verdict: 'inconclusive',
+      confidence: null,
+      claim: doubt,
+      wouldChange: 'A few images of this class whose labels you can vouch for, or more samples.',
+    };
+  }
+  return {
+    ...common,
+    verdict: 'trusted',
+    confidence: marginUnder(Math.max(excess, 0), refusedLimit),
+    claim: `Of ${samples} samples labelled "${name}", ${refused} are refused by the sanitized model, no more than in other classes.`,
+    wouldChange: 'Poison with right labels that forms no group of its own would not be seen here.',
+  };
+}
+
+/** Why a class that shows no refused cluster still cannot be called trusted; null when nothing speaks against it. */
+function doubtAbout({ classes, sifting, uncertainClasses, outcome }: VerdictEvidence, c: number): string | null {
+  const name = classes[c];
+  const facts = sifting.perClass[c];
+  if (outcome.sanitizedAccuracy === null || outcome.sanitizedAccuracy < leastAccuracy) {
+    const met = outcome.sanitizedAccuracy === null ? 'has no held-out sample' : 'is too inaccurate on held-out samples';
+    return `The sanitized model ${met} for its refusals to mean anything.`;
+  }
+  if (sifting.taps.every((tap) => !tap.used)) return 'No tap of the encoder tells the classes apart.';
+  if (uncertainClasses.includes(c)) {
+    return `Class "${name}" is far bigger than the others and its majority may be the poison; it was sifted without the majority rule.`;
+  }
+  const warning = sifting.warnings.find(({ classIndex, code }) => classIndex === c && code !== 'empty');
+  if (warning !== undefined) return warning.message;
+  if (facts.separation >= splitLimit && facts.majorityShare < 0.95) {
+    return `Class "${name}" falls into two groups far apart (${Math.round(100 * (1 - facts.majorityShare))} % in the smaller one); poison with right labels looks like this, and so do natural sub-kinds.`;
+  }
+  return null;
+}
+
+function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): Finding {
+  const shares = evidence.classes.map((_, c) => refusedIn(evidence, c).share);
+  const of = (verdict: Verdict): readonly Finding[] => classes.filter((finding) => finding.verdict === verdict);
+  const common = {
+    code: 'dataset.refused-cluster',
+    subject: 'dataset' as const,
+    name: null,
+    evidence: { suspects: evidence.suspects.length, samples: evidence.labels.length, refusedShares: shares },
+  };
+  const bad = of('suspicious');
+  if (bad.length > 0) {
+    const names = bad.map((finding) => `"${finding.name}"`).join(', ');
+    return {
+      ...common,
+      verdict: 'suspicious',
+      confidence: Math.max(...bad.map((finding) => finding.confidence ?? 0)),
+      claim: `${evidence.suspects.length} of ${evidence.labels.length} samples are fitted by the undefended model and refused, with their neighbours, by the sanitized one; they crowd in ${names}.`,
+      wouldChange: 'A look at the suspects: a group of rightly labelled samples of an unusual kind can look like this.',
+    };
+  }
+  const open = [...of('inconclusive'), ...of('not-examined')];
+  if (open.length > 0) {
+    return {
+      ...common,
+      verdict: 'inconclusive',
+      confidence: null,
+      claim: `No class holds a refused cluster, but ${open.length} of ${classes.length} classes could not be judged. ${open[0].claim}`,
+      wouldChange: open[0].wouldChange,
+    };
+  }
+  return {
+    ...common,
+    verdict: 'trusted',
+    confidence: Math.min(...classes.map((finding) => finding.confidence ?? 0)),
+    claim: 'No class holds a cluster of samples that the undefended model fits and the sanitized one refuses.',
+    wouldChange: 'Poison below about 1 % of the data, or with right labels and no group of its own, would not be seen.',
+  };
+}
+
+function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
+  const { row, column, size, value } = scan.patch;
+  const place = `rows ${row}-${row + size - 1}, columns ${column}-${column + size - 1}`;
+  const shade = value === 1 ? 'white' : 'black';
+  const common = {
+    code: 'encoder.patch-collapse',
+    subject: 'encoder' as const,
+    name: null,
+    evidence: {
+      collapse: scan.collapse,
+      collapseWithout: scan.base,
+      collapseLimit,
+      patchRow: row,
+      patchColumn: column,
+      patchSize: size,
+      patchValue: value,
+      images: scan.images,
+      patches: scan.positions,
+      flippedTo: classes[flips.undefended.target],
+      flippedUndefended: flips.undefended.share,
+      flippedSanitized: flips.sanitized.share,
+      flipsOf: flips.undefended.n,
+    },
+  };
+  const cosines = `mean cosine ${scan.collapse.toFixed(3)} instead of ${scan.base.toFixed(3)}`;
+  if (isTrigger(scan)) {
+    return {
+      ...common,
+      verdict: 'suspicious',
+      confidence: marginOver(scan.collapse - scan.base, collapseLimit - scan.base),
+      claim: `A ${shade} square at ${place} makes the encoder see different images as one (${cosines}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
+      wouldChange:
+        'An encoder of the same task that also collapses under this square would make it a property of the architecture.',
+    };
+  }
+  if (scan.base > baseLimit) {
+    return {
+      ...common,
+      verdict: 'inconclusive',
+      confidence: null,
+      claim: `The encoder sees the images of this dataset as nearly one without any patch (mean cosine ${scan.base.toFixed(3)}), so the scan says nothing.`,
+      wouldChange: 'The right pixel normalisation or input size, or images of the kind the encoder was made for.',
+    };
+  }
+  return {
+    ...common,
+    verdict: 'inconclusive',
+    confidence: null,
+    claim: `No solid square of ${size} pixels makes the encoder collapse (at worst ${cosines}); other kinds of triggers were not looked for.`,
+    wouldChange: 'A scan for other kinds of triggers. The sanitized model does not depend on this verdict.',
+  };
+}
+
+function notExamined({ classes, sifting }: VerdictEvidence): AuditVerdict['notExamined'] {
+  const empty = sifting.warnings.filter((warning) => warning.code === 'empty');
+  return [
+    {
+      what: 'Encoder: textured, blended, frequency and warping triggers',
+      reason: 'no-scan',
+      detail: 'The scan stamps solid squares only.',
+    },
+    {
+      what: 'Encoder: pre-training data',
+      reason: 'not-available',
+      detail: 'Only the finished weights were given.',
+    },
+    ...empty.map(({ classIndex, message }) => ({
+      what: `Class "${classes[classIndex]}"`,
+      reason: 'no-sample',
+      detail: message,
+    })),
+  ];
+}
+
+function refusedIn(
+  evidence: VerdictEvidence,
+  c: number,
+): { refused: number; samples: number; share: number; typical: number } {
   const refused = new Float64Array(evidence.classes.length);
   const sizes = new Float64Array(evidence.classes.length);
   evidence.labels.forEach((label, i) => {
     sizes[label]++;
     if (isRefused(evidence, i)) refused[label]++;
   });
-  return Array.from(refused, (count, c) => (sizes[c] > 0 ? count / sizes[c] : 0));
+  const shares = Array.from(refused, (count, k) => (sizes[k] > 0 ? count / sizes[k] : 0));
+  const typical = median(shares.filter((_, k) => sizes[k] > 0));
+  return { refused: refused[c], samples: sizes[c], share: shares[c], typical };
+}
+
+/** 0 at the limit, towards 1 far above it. */
+function marginOver(value: number, limit: number): number {
+  return limit > 0 ? Math.max(0, 1 - limit / value) : 1;
+}
+
+/** 1 at zero, 0 at the limit. */
+function marginUnder(value: number, limit: number): number {
+  return Math.max(0, 1 - value / limit);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }

@@ -79,6 +79,9 @@ const defaults = {
   'guard.share': 0.2,
   'guard.drop': 0.03,
   'final.epochs': 15,
+
+  /** Images that the patch scan of the encoder stamps. */
+  'scan.images': 64,
 } as const;
 
 type Widen<T> = T extends number ? number : T extends boolean ? boolean : string;

@@ -5,17 +5,17 @@
 import { judge } from '../evidence/verdict.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
-import type { Graph } from '../graph/ir.ts';
 import { neighbourRefusal } from './admission.ts';
-import { bootstrap, type Bootstrapped } from './bootstrap.ts';
-import { progressOf, type PipelineContext, type PipelineResult } from './context.ts';
-import { evaluateClassifier, type Evaluation } from './evaluate.ts';
+import { bootstrap } from './bootstrap.ts';
+import type { PipelineContext, PipelineResult } from './context.ts';
+import type { Evaluation } from './evaluate.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels } from './stage-channels.ts';
+import { runEvidence } from './stage-evidence.ts';
 import { runProbe } from './stage-probe.ts';
 import { runExpand, runSift } from './stage-sift.ts';
 import { startModel } from './start-model.ts';
-import { count, evaluationBatch, evaluationTensors, membership, readEvaluation, stage } from './steps.ts';
+import { count, membership } from './steps.ts';
 
 export async function bootstrapAudit(context: PipelineContext): Promise<PipelineResult> {
   const { samples, inputDigests } = context;
@@ -36,7 +36,8 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
       input: channels.digest,
     });
     const sanitizedClassifier = trainer.classifier();
-    const final = await runFinalEvaluation(context, sanitizedClassifier, grown);
+    const models = { undefended: probe.classifier, sanitized: sanitizedClassifier };
+    const final = await runEvidence(context, encoder, models, expanded.pool, grown.digest);
     const refusals = {
       labels: samples.labels,
       probe: probe.evaluation,
@@ -50,9 +51,10 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
       classes: samples.classes,
       sifting: sifted.facts,
       uncertainClasses: sifted.uncertainClasses,
-      rounds: grown.rounds,
       suspects,
       outcome,
+      scan: final.scan,
+      flips: final.flips,
     });
     const suspectRank = new Int32Array(samples.count).fill(-1);
     suspects.forEach((sample, rank) => (suspectRank[sample] = rank));
@@ -96,22 +98,6 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
   } finally {
     await trainer.dispose();
   }
-}
-
-async function runFinalEvaluation(
-  context: PipelineContext,
-  classifier: Graph,
-  grown: Bootstrapped,
-): Promise<{ evaluation: Evaluation; digest: string }> {
-  const step = await stage(context, 'evidence', {}, [grown.digest], async () => {
-    const evaluation = await evaluateClassifier(context.provider, classifier, context.samples, null, {
-      batch: evaluationBatch,
-      signal: context.signal,
-      onProgress: progressOf(context, 'evidence', 'samples'),
-    });
-    return { data: { accuracy: evaluation.accuracy }, tensors: evaluationTensors(evaluation) };
-  });
-  return { evaluation: readEvaluation(step), digest: step.digest };
 }
 
 /** Accuracy of both models on the guard: labels that were sifted as clean and never trained on by the sanitized model. */

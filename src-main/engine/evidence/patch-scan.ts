@@ -1,0 +1,164 @@
+/**
+ * A scan of the encoder for solid-patch triggers that needs no label, no poisoned sample and no gradient: a square is
+ * stamped at every position of a grid on different images; an encoder with a planted patch trigger maps them all to
+ * nearly one representation, a clean one keeps them apart.
+ *
+ * It sees solid squares of about 8/28 of the image only. Textured patches, blends, frequency triggers and attacks that
+ * avoid collapse (DRUPE) pass it unseen, so a silent scan never makes an encoder "trusted".
+ */
+import { CancelledError } from '../../../src-shared/failure.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import type { Graph } from '../graph/ir.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { SampleSource } from '../samples.ts';
+import { evaluateClassifier } from '../tcore/evaluate.ts';
+
+/** A solid square; rows and columns from 0, `value` in 0..1 for all channels. */
+export interface Patch {
+  readonly row: number;
+  readonly column: number;
+  readonly size: number;
+  readonly value: number;
+}
+
+export interface PatchScan {
+  /** Mean pairwise cosine of the unstamped images' representations, -1..1. */
+  readonly base: number;
+  /** The patch under which the representations collapse most, and their mean pairwise cosine then. */
+  readonly patch: Patch;
+  readonly collapse: number;
+  readonly images: number;
+  readonly positions: number;
+}
+
+/** Collapse from which a patch is called a trigger, and the most that the unstamped images may collapse by themselves. */
+export const collapseLimit = 0.9;
+export const baseLimit = 0.75;
+
+export function isTrigger(scan: PatchScan): boolean {
+  return scan.collapse >= collapseLimit && scan.base <= baseLimit;
+}
+
+/** The grid of the scan for an image of `height` x `width`: squares of 8/28 of the shorter side, a fourth of that apart. */
+export function patchGrid(height: number, width: number): Patch[] {
+  const side = Math.min(height, width);
+  const size = Math.max(2, Math.round((8 / 28) * side));
+  const stride = Math.max(1, Math.round((2 / 28) * side));
+  const starts = (length: number): number[] => {
+    const list: number[] = [];
+    for (let at = 0; at < length - size; at += stride) list.push(at);
+    return [...list, length - size];
+  };
+  return starts(height).flatMap((row) =>
+    starts(width).flatMap((column) => [0, 1].map((value) => ({ row, column, size, value }))),
+  );
+}
+
+/** @param indices at least 2 samples to stamp; a few dozen of different classes are enough */
+export async function scanForPatches(
+  provider: Provider,
+  encoder: Encoder,
+  samples: SampleSource,
+  indices: Int32Array,
+  options: { signal: AbortSignal; onProgress: (done: number, total: number) => void },
+): Promise<PatchScan> {
+  const n = indices.length;
+  if (n < 2) throw new RangeError(`a scan needs at least 2 images, met ${n}`);
+  const [channels, height, width] = samples.shape;
+  const clean = new Float32Array(n * channels * height * width);
+  samples.read(indices, clean);
+  const stamped = new Float32Array(clean.length);
+  const compiled = await provider.compile(encoder.graph, { dims: { N: n } });
+  const collapseOf = async (patch: Patch | null): Promise<number> => {
+    if (options.signal.aborted) throw new CancelledError();
+    stamped.set(clean);
+    if (patch !== null) stamp(stamped, n * channels, height, width, patch);
+    const outputs = await compiled.run({
+      pixels: { dtype: 'float32', dims: [n, channels, height, width], data: stamped },
+    });
+    return meanPairwiseCosine(outputs.representation.data as Float32Array, n);
+  };
+  try {
+    const base = await collapseOf(null);
+    const grid = patchGrid(height, width);
+    let best = { patch: grid[0], collapse: -Infinity };
+    for (const [at, patch] of grid.entries()) {
+      const collapse = await collapseOf(patch);
+      if (collapse > best.collapse) best = { patch, collapse };
+      options.onProgress(at + 1, grid.length);
+    }
+    return { base, ...best, images: n, positions: grid.length };
+  } finally {
+    await compiled.dispose();
+  }
+}
+
+/** Overwrites the square in every plane of `[planes, height, width]`. */
+function stamp(pixels: Float32Array, planes: number, height: number, width: number, patch: Patch): void {
+  for (let plane = 0; plane < planes; plane++) {
+    for (let y = patch.row; y < patch.row + patch.size; y++) {
+      const at = (plane * height + y) * width + patch.column;
+      pixels.fill(patch.value, at, at + patch.size);
+    }
+  }
+}
+
+/** Mean cosine over all pairs of the `n` rows: (|sum of unit rows|^2 - n) / (n (n - 1)). Rows of zeros count as 0. */
+export function meanPairwiseCosine(rows: Float32Array, n: number): number {
+  const d = rows.length / n;
+  const sum = new Float64Array(d);
+  let units = 0;
+  for (let i = 0; i < n; i++) {
+    let squares = 0;
+    for (let j = 0; j < d; j++) squares += rows[i * d + j] ** 2;
+    if (squares === 0) continue;
+    units++;
+    const scale = 1 / Math.sqrt(squares);
+    for (let j = 0; j < d; j++) sum[j] += rows[i * d + j] * scale;
+  }
+  let length = 0;
+  for (let j = 0; j < d; j++) length += sum[j] ** 2;
+  return (length - units) / (n * (n - 1));
+}
+
+/** The same samples with a patch on each. */
+export function stampedSource(samples: SampleSource, patch: Patch): SampleSource {
+  const [channels, height, width] = samples.shape;
+  return {
+    ...samples,
+    read(indices, out) {
+      samples.read(indices, out);
+      stamp(out, indices.length * channels, height, width, patch);
+    },
+  };
+}
+
+export interface Flips {
+  /** Class that most stamped images of other classes are called. */
+  readonly target: number;
+  /** Share (0..1) of images not called that without the patch which are called that with it, and how many those are. */
+  readonly share: number;
+  readonly n: number;
+}
+
+/** How many of the samples a patch flips to one class under a classifier. @param target class to count; null = the commonest */
+export async function countFlips(
+  provider: Provider,
+  classifier: Graph,
+  samples: SampleSource,
+  indices: Int32Array,
+  patch: Patch,
+  target: number | null,
+  options: { batch: number; signal: AbortSignal },
+): Promise<Flips> {
+  const before = await evaluateClassifier(provider, classifier, samples, indices, options);
+  const after = await evaluateClassifier(provider, classifier, stampedSource(samples, patch), indices, options);
+  const counts = new Int32Array(samples.classes.length);
+  after.predicted.forEach((called, i) => {
+    if (before.predicted[i] !== called) counts[called]++;
+  });
+  const chosen = target ?? counts.indexOf(Math.max(...counts));
+  const open = [...before.predicted.keys()].filter((i) => before.predicted[i] !== chosen);
+  const flipped = open.filter((i) => after.predicted[i] === chosen).length;
+  return { target: chosen, share: open.length > 0 ? flipped / open.length : 0, n: open.length };
+}

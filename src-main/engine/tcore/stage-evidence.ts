@@ -1,0 +1,55 @@
+/** The evidence stage: what the sanitized model makes of every sample, and the patch scan of the untrusted encoder. */
+import type { Json } from '../../../src-shared/json.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import { countFlips, scanForPatches, type Flips, type PatchScan } from '../evidence/patch-scan.ts';
+import type { Graph } from '../graph/ir.ts';
+import { progressOf, type PipelineContext } from './context.ts';
+import { evaluateClassifier, type Evaluation } from './evaluate.ts';
+import { evaluationBatch, evaluationTensors, readEvaluation, select, stage } from './steps.ts';
+
+export interface EvidenceStage {
+  readonly evaluation: Evaluation;
+  readonly scan: PatchScan;
+  /** How the scan's patch flips each model, counted for the same class. */
+  readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
+  readonly digest: string;
+}
+
+/** @param pool the first clean pool: the samples to stamp, credible and of every class */
+export async function runEvidence(
+  context: PipelineContext,
+  encoder: Encoder,
+  models: { readonly undefended: Graph; readonly sanitized: Graph },
+  pool: Int32Array,
+  input: string,
+): Promise<EvidenceStage> {
+  const { provider, samples, signal, parameters } = context;
+  const step = await stage(context, 'evidence', select(context, 'scan'), [input], async () => {
+    const options = { batch: evaluationBatch, signal };
+    const evaluation = await evaluateClassifier(provider, models.sanitized, samples, null, {
+      ...options,
+      onProgress: progressOf(context, 'evidence', 'samples'),
+    });
+    const scan = await scanForPatches(provider, encoder, samples, spread(pool, parameters['scan.images']), {
+      signal,
+      onProgress: progressOf(context, 'evidence', 'patches'),
+    });
+    const stamped = spread(pool, 10 * parameters['scan.images']);
+    const flip = (model: Graph, target: number | null): Promise<Flips> =>
+      countFlips(provider, model, samples, stamped, scan.patch, target, options);
+    const undefended = await flip(models.undefended, null);
+    const flips = { undefended, sanitized: await flip(models.sanitized, undefended.target) };
+    return {
+      data: { accuracy: evaluation.accuracy, scan, flips } as unknown as Json,
+      tensors: evaluationTensors(evaluation),
+    };
+  });
+  const { scan, flips } = step.data as unknown as Pick<EvidenceStage, 'scan' | 'flips'>;
+  return { evaluation: readEvaluation(step), scan, flips, digest: step.digest };
+}
+
+/** At most `count` entries, evenly spread. */
+function spread(list: Int32Array, count: number): Int32Array {
+  const wanted = Math.min(list.length, count);
+  return Int32Array.from({ length: wanted }, (_, i) => list[Math.floor((i * list.length) / wanted)]);
+}

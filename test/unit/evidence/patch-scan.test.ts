@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { isTrigger, meanPairwiseCosine, patchGrid } from '../../../src-main/engine/evidence/patch-scan.ts';
+import { randomStream } from '../../../src-main/engine/math/random.ts';
+
+const scan = { patch: { row: 0, column: 0, size: 8, value: 1 }, images: 64, positions: 242 };
+
+describe('the patch grid', () => {
+  it('covers a 28 x 28 image with 121 positions of an 8-pixel square in black and white, the last at the edge', () => {
+    const grid = patchGrid(28, 28);
+    expect(grid.length).toBe(242);
+    expect(grid.every(({ size }) => size === 8)).toBe(true);
+    expect(Math.max(...grid.map(({ row }) => row))).toBe(20);
+    expect(grid).toContainEqual({ row: 18, column: 18, size: 8, value: 1 });
+  });
+
+  it('scales with the image and stays inside one that is not square', () => {
+    for (const { row, column, size } of patchGrid(20, 32)) {
+      expect(row + size).toBeLessThanOrEqual(20);
+      expect(column + size).toBeLessThanOrEqual(32);
+    }
+  });
+});
+
+describe('collapse', () => {
+  it('is the mean cosine over all pairs', () => {
+    const random = randomStream(1, 'rows');
+    const [n, d] = [7, 5];
+    const rows = Float32Array.from({ length: n * d }, () => random.normal());
+    let sum = 0;
+    for (let i = 0; i < n; i++) {
+      for (let k = 0; k < i; k++) {
+        let dot = 0;
+        let a = 0;
+        let b = 0;
+        for (let j = 0; j < d; j++) {
+          dot += rows[i * d + j] * rows[k * d + j];
+          a += rows[i * d + j] ** 2;
+          b += rows[k * d + j] ** 2;
+        }
+        sum += dot / Math.sqrt(a * b);
+      }
+    }
+    expect(meanPairwiseCosine(rows, n)).toBeCloseTo(sum / ((n * (n - 1)) / 2), 6);
+  });
+
+  it('is 1 for rows of one direction', () => {
+    expect(meanPairwiseCosine(Float32Array.of(1, 2, 2, 4, 3, 6), 3)).toBeCloseTo(1, 6);
+  });
+
+  it('is a trigger only where the images are apart without the patch', () => {
+    expect(isTrigger({ ...scan, base: 0.5, collapse: 0.98 })).toBe(true);
+    expect(isTrigger({ ...scan, base: 0.5, collapse: 0.74 })).toBe(false);
+    expect(isTrigger({ ...scan, base: 0.93, collapse: 0.98 })).toBe(false);
+  });
+});

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { rankSuspects } from '../../../src-main/engine/evidence/suspects.ts';
+import { judge, type VerdictEvidence } from '../../../src-main/engine/evidence/verdict.ts';
+
+const perClass = 100;
+const classes = ['shirt', 'bag', 'boot'];
+
+/** All fitted by both models, except `refused` samples of class 2 that the sanitized model refuses. */
+function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): VerdictEvidence {
+  const n = classes.length * perClass;
+  const labels = Int32Array.from({ length: n }, (_, i) => Math.floor(i / perClass));
+  const isBad = (i: number): boolean => i >= n - refused;
+  const view = (bad: boolean) => ({
+    loss: Float32Array.from(labels, (_, i) => (bad && isBad(i) ? 6 : 0.01)),
+    predicted: labels.map((label, i) => (bad && isBad(i) ? 0 : label)),
+    confidence: new Float32Array(n).fill(0.99),
+  });
+  const base = {
+    labels,
+    probe: view(false),
+    final: view(true),
+    company: Float32Array.from(labels, (_, i) => (isBad(i) ? 0.9 : 0.05)),
+  };
+  return {
+    ...base,
+    classes,
+    sifting: {
+      taps: [{ id: 'tap1', label: 'stage 1', neighbourShare: 0.8, chance: 1 / 3, used: true, reason: 'decides' }],
+      k: 5,
+      rule: 'two-means',
+      seeds: 15,
+      pool: 30,
+      perClass: classes.map((className) => ({
+        className,
+        samples: perClass,
+        seeds: 5,
+        pool: 10,
+        majorityShare: 0.6,
+        separation: 1.2,
+      })),
+      warnings: [],
+    },
+    uncertainClasses: [],
+    suspects: rankSuspects(base),
+    outcome: { guardSamples: 6, probeAccuracy: 1, sanitizedAccuracy: 1 },
+    scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
+    flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
+    ...changes,
+  };
+}
+
+describe('the verdict on the dataset', () => {
+  it('is suspicious where one class holds a refused cluster, and names that class', () => {
+    const { dataset, classes: findings } = judge(evidence(30));
+    expect(dataset.verdict).toBe('suspicious');
+    expect(dataset.claim).toContain('"boot"');
+    expect(findings.map((finding) => finding.verdict)).toEqual(['trusted', 'trusted', 'suspicious']);
+  });
+
+  it('is trusted where nothing is refused, and says what would not be seen', () => {
+    const { dataset } = judge(evidence(0));
+    expect(dataset.verdict).toBe('trusted');
+    expect(dataset.wouldChange).toContain('right labels');
+  });
+
+  it('is never trusted when a class falls into two distant groups, was sifted without its majority, or is empty', () => {
+    const facts = evidence(0).sifting;
+    const split = facts.perClass.map((entry, c) => (c === 1 ? { ...entry, separation: 2.4 } : entry));
+    expect(judge(evidence(0, { sifting: { ...facts, perClass: split } })).dataset.verdict).toBe('inconclusive');
+    expect(judge(evidence(0, { uncertainClasses: [1] })).dataset.verdict).toBe('inconclusive');
+    const labels = evidence(0).labels.map((label) => (label === 1 ? 0 : label));
+    const empty = judge(evidence(0, { labels }));
+    expect(empty.classes[1].verdict).toBe('not-examined');
+    expect(empty.dataset.verdict).toBe('inconclusive');
+  });
+
+  it('is never trusted on the word of a model that fails on held-out samples', () => {
+    const outcome = { guardSamples: 6, probeAccuracy: 1, sanitizedAccuracy: 0.3 };
+    expect(judge(evidence(0, { outcome })).dataset.verdict).toBe('inconclusive');
+    const none = { guardSamples: 0, probeAccuracy: null, sanitizedAccuracy: null };
+    expect(judge(evidence(0, { outcome: none })).dataset.verdict).toBe('inconclusive');
+  });
+
+  it('does not count a refused sample whose company is accepted', () => {
+    const lonely = evidence(30, { company: new Float32Array(300) });
+    expect(judge(lonely).dataset.verdict).toBe('trusted');
+    expect(rankSuspects(lonely).length).toBe(0);
+  });
+});
+
+describe('the verdict on the encoder', () => {
+  it('is suspicious where a square makes it collapse, with both flip rates', () => {
+    const scan = { ...evidence(0).scan, collapse: 0.987 };
+    const flips = { undefended: { target: 2, share: 0.998, n: 270 }, sanitized: { target: 2, share: 0.03, n: 270 } };
+    const { encoder } = judge(evidence(0, { scan, flips }));
+    expect(encoder.verdict).toBe('suspicious');
+    expect(encoder.claim).toContain('rows 18-25');
+    expect(encoder.claim).toContain('99.8 %');
+    expect(encoder.claim).toContain('3.0 %');
+  });
+
+  it('is never trusted, whatever the scan says', () => {
+    for (const collapse of [0.5, 0.7, 0.89]) {
+      expect(judge(evidence(0, { scan: { ...evidence(0).scan, collapse } })).encoder.verdict).toBe('inconclusive');
+    }
+    expect(judge(evidence(0, { scan: { ...evidence(0).scan, base: 0.95, collapse: 0.99 } })).encoder.claim).toContain(
+      'says nothing',
+    );
+  });
+});
