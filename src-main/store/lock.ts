@@ -11,7 +11,9 @@ import SqliteDatabase from 'better-sqlite3';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { codeOf, storeErrors } from './database.ts';
 
-const fileName = 'project.lock';
+export function lockFile(dir: string): string {
+  return join(dir, 'project.lock');
+}
 
 export interface ProjectLock {
   release(): void;
@@ -21,7 +23,7 @@ export interface ProjectLock {
 export function lockProject(dir: string): ProjectLock {
   return storeErrors(dir, () => {
     // A reader that asks whether a writer is alive holds the file for a moment.
-    const db = new SqliteDatabase(join(dir, fileName), { timeout: 300 });
+    const db = new SqliteDatabase(lockFile(dir), { timeout: 300 });
     try {
       db.pragma('journal_mode = MEMORY');
       db.exec('BEGIN EXCLUSIVE');
@@ -36,7 +38,7 @@ export function lockProject(dir: string): ProjectLock {
 
 /** Whether some process is writing to the project at this moment. */
 export function isLocked(dir: string): boolean {
-  const file = join(dir, fileName);
+  const file = lockFile(dir);
   if (!existsSync(file)) return false;
   let db;
   try {

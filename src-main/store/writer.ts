@@ -1,5 +1,5 @@
 /** The one writer of a project: every call is one transaction, and every chained row comes with its journal entry. */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { ChannelFacts, DatasetFacts, EncoderFacts } from '../../src-shared/domain/result.ts';
@@ -12,7 +12,7 @@ import { verifyDatabase } from './chain.ts';
 import { openForReading, openForWriting, storeErrors } from './database.ts';
 import { appendEntry, chainHead, sealRun, stepDigest, type ChainedTable } from './entries.ts';
 import { uuidv7 } from './ids.ts';
-import { lockProject } from './lock.ts';
+import { lockFile, lockProject } from './lock.ts';
 import { migrate, migrations, requireKnown, schemaDifferences } from './migrate.ts';
 import { projectFile } from './paths.ts';
 import { readerOn, type ProjectReader } from './reader.ts';
@@ -75,7 +75,11 @@ export interface WriterOptions {
 export function openWriter(dir: string, options: WriterOptions): ProjectWriter {
   const folder = resolve(dir);
   const file = projectFile(folder);
-  storeErrors(folder, () => mkdirSync(folder, { recursive: true }));
+  storeErrors(folder, () => {
+    mkdirSync(folder, { recursive: true });
+    // SQLite would open what it may only read, and lock nothing.
+    for (const path of [folder, file, lockFile(folder)]) if (existsSync(path)) accessSync(path, constants.W_OK);
+  });
   const lock = lockProject(folder);
   let db: Database | null = null;
   try {
@@ -155,6 +159,21 @@ function writerOn(db: Database, dir: string, options: WriterOptions, onClose: ()
       requireRunning(run);
       setState(run, state, { ...more(), seal: canonicalJson(sealRun(db, run)) });
     });
+  const sweep = (): void => {
+    const present = db.prepare('SELECT digest FROM blob WHERE dropped_at IS NULL').pluck().all() as string[];
+    sweepBlobs(dir, new Set(present));
+  };
+  /** Files first, rows in one transaction after; a commit that fails gives its files' space back. */
+  const withBlobs = <Stored, T>(store: () => Stored, commit: (stored: Stored) => T): T => {
+    try {
+      const stored = store();
+      return atomic(() => commit(stored));
+    } catch (error) {
+      sweep();
+      throw error;
+    }
+  };
+
   const writer: ProjectWriter = {
     dir,
     reader,
@@ -239,9 +258,11 @@ function writerOn(db: Database, dir: string, options: WriterOptions, onClose: ()
       const params = toJson(step.params, 'params');
       const data = toJson(step.data, 'data');
       const inputs = step.inputs.map((input) => input.toWellFormed());
-      const blob = step.tensors === null ? null : putBlob(dir, step.tensors);
-      const columns = step.siftedSet === undefined ? [] : storeColumns(dir, step.siftedSet);
-      return atomic(() => {
+      const store = () => ({
+        blob: step.tensors === null ? null : putBlob(dir, step.tensors),
+        columns: step.siftedSet === undefined ? [] : storeColumns(dir, step.siftedSet),
+      });
+      return withBlobs(store, ({ blob, columns }) => {
         requireRunning(run);
         if (reader.step(run, step.name) !== null) throw new Error(`run ${run} has a step ${step.name} already`);
         if (blob !== null) noteBlob(db, blob);
@@ -302,11 +323,24 @@ function writerOn(db: Database, dir: string, options: WriterOptions, onClose: ()
           }
         }
       }),
-    savePoolRound: (run, round) => atomic(() => (requireRunning(run), insertPoolRound(db, entry, run, round))),
-    saveChannelMasks: (run, layers) => atomic(() => (requireRunning(run), insertMasks(db, entry, run, layers))),
+    savePoolRound: (run, round) =>
+      atomic(() => {
+        requireRunning(run);
+        insertPoolRound(db, entry, run, round);
+      }),
+    saveChannelMasks: (run, layers) =>
+      atomic(() => {
+        requireRunning(run);
+        insertMasks(db, entry, run, layers);
+      }),
     saveSiftedSet(run, set) {
-      const columns = storeColumns(dir, set);
-      atomic(() => (requireRunning(run), insertSiftedSet(db, entry, run, set, columns)));
+      withBlobs(
+        () => storeColumns(dir, set),
+        (columns) => {
+          requireRunning(run);
+          insertSiftedSet(db, entry, run, set, columns);
+        },
+      );
     },
     recordExport: (run, file) =>
       atomic(() => {
@@ -372,8 +406,7 @@ function writerOn(db: Database, dir: string, options: WriterOptions, onClose: ()
     );
     for (const run of left.pluck().all() as string[]) setState(run, 'interrupted');
   });
-  const present = db.prepare('SELECT digest FROM blob WHERE dropped_at IS NULL').pluck().all() as string[];
-  guarded(() => sweepBlobs(dir, new Set(present)));
+  guarded(sweep);
   return writer;
 }
 
