@@ -8,7 +8,15 @@ export type EngineSpawner = () => EngineProcess;
 export interface ForkOptions {
   readonly args?: readonly string[];
   readonly execArgv?: readonly string[];
-  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** What the engine needs of the environment: it decodes strangers' files and is told none of the user's secrets. */
+const passedOn = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG', 'OMP_NUM_THREADS', 'LD_LIBRARY_PATH'];
+
+export function engineEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 /** Lines of stderr kept for a death notice, and characters of each. */
@@ -21,7 +29,7 @@ export function forkEngine(entry: string, options: ForkOptions = {}): EngineProc
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
-    ...(options.env === undefined ? {} : { env: options.env }),
+    env: engineEnvironment(),
   });
   // A host that exits in the middle of a run takes the engine with it, even one stuck in a long computation.
   const killWithHost = (): void => void child.kill('SIGKILL');

@@ -7,7 +7,8 @@ import { root, runCommand } from '../support/command-line.ts';
 import { smallAudit } from '../support/small-audit.ts';
 
 const audit = smallAudit();
-const trap = pathToFileURL(join(root, 'test', 'support', 'no-network.mjs')).href;
+const trap = (log: string): string =>
+  `${pathToFileURL(join(root, 'test', 'support', 'no-network.mjs')).href}?log=${encodeURIComponent(log)}`;
 
 function canUnshare(): boolean {
   try {
@@ -35,9 +36,9 @@ describe('the trap itself', () => {
   for (const code of attempts) {
     it(`catches ${code}`, () => {
       const log = join(audit.folder, `trap-${attempts.indexOf(code)}.log`);
-      const env = { ...process.env, NODE_OPTIONS: '', NETWORK_LOG: log };
+      const env = { ...process.env, NODE_OPTIONS: '' };
       expect(() =>
-        execFileSync(process.execPath, ['--import', trap, '--input-type=module', '-e', `await (${code})`], {
+        execFileSync(process.execPath, ['--import', trap(log), '--input-type=module', '-e', `await (${code})`], {
           env,
           stdio: 'pipe',
         }),
@@ -51,8 +52,7 @@ describe('an audit', () => {
   it('attempts no connection, look-up or listening socket, in the host as in the engine process', async () => {
     const log = join(audit.folder, 'network.log');
     const outcome = await runCommand(audit.args(join(audit.folder, 'trapped')), {
-      node: ['--import', trap],
-      env: { NETWORK_LOG: log },
+      node: ['--import', trap(log)],
     });
     expect([0, 1, 3], outcome.stderr).toContain(outcome.code);
     const lines = readFileSync(log, 'utf8').trimEnd().split('\n');

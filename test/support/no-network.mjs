@@ -12,7 +12,8 @@ const http = require('node:http');
 const https = require('node:https');
 const http2 = require('node:http2');
 
-const log = process.env.NETWORK_LOG;
+// `--import file:///…/no-network.mjs?log=FILE`: the query reaches the engine process too, whose environment is a short list.
+const log = new URL(import.meta.url).searchParams.get('log');
 const note = (what) => log && appendFileSync(log, `${process.pid} ${what}\n`);
 note('watching');
 
@@ -36,7 +37,8 @@ dgram.Socket.prototype.bind = trap('dgram bind');
 dgram.Socket.prototype.send = trap('dgram send');
 for (const module of [dns, dns.promises]) {
   for (const name of Object.keys(module)) {
-    if (typeof module[name] === 'function' && /^(lookup|resolve|reverse)/.test(name)) module[name] = trap(`dns.${name}`);
+    if (typeof module[name] === 'function' && /^(lookup|resolve|reverse)/.test(name))
+      module[name] = trap(`dns.${name}`);
   }
 }
 tls.connect = trap('tls.connect');

@@ -16,6 +16,7 @@ export interface FixtureProtocol {
     readonly crash: { readonly request: null; readonly result: null };
     readonly garbage: { readonly request: unknown; readonly result: null };
     readonly unsendable: { readonly request: null; readonly result: unknown };
+    readonly environment: { readonly request: null; readonly result: readonly string[] };
     readonly pid: { readonly request: null; readonly result: number };
   };
   readonly asks: {
@@ -90,6 +91,7 @@ serveJobs<FixtureProtocol>(
       return new Promise(() => {});
     },
     unsendable: () => Promise.resolve({ method: () => 1 }),
+    environment: () => Promise.resolve(Object.keys(process.env)),
     pid: () => Promise.resolve(process.pid),
   },
   { onExit: () => process.exit(0), aliveEvery: 50 },

@@ -341,3 +341,17 @@ describe('close', () => {
 function bytes(view: ArrayBufferView): Buffer {
   return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
 }
+
+describe('the environment of the engine process', () => {
+  it('holds none of the secrets of the user', async () => {
+    process.env['CORESIFT_TEST_SECRET'] = 'hush';
+    try {
+      const { client } = startEngine();
+      const names = await client.run('environment', null);
+      expect(names).toContain('PATH');
+      expect(names).not.toContain('CORESIFT_TEST_SECRET');
+    } finally {
+      delete process.env['CORESIFT_TEST_SECRET'];
+    }
+  });
+});
