@@ -83,7 +83,11 @@ export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStor
         );
         break;
       case 'progress':
-        change(event.stage, (old) => ({ ...old, progress: event }));
+        change(event.stage, (old) => ({
+          ...old,
+          progress: event,
+          state: old.state === 'waiting' ? 'active' : old.state,
+        }));
         break;
       case 'metric': {
         const key = `${event.stage} ${event.name}`;

@@ -6,7 +6,7 @@
  * drops, the round is taken back and growth ends.
  */
 import type { Json } from '../../../src-shared/json.ts';
-import type { PoolRound } from '../../../src-shared/domain/run.ts';
+import type { PoolRound, Stage } from '../../../src-shared/domain/run.ts';
 import type { Tensor } from '../graph/ir.ts';
 import type { CommittedStep } from '../journal.ts';
 import { randomStream } from '../math/random.ts';
@@ -58,6 +58,8 @@ interface RoundState {
   readonly reduction: Float32Array | null;
   readonly state: Record<string, Tensor>;
   readonly digest: string;
+  /** Read back from the journal. */
+  readonly resumed: boolean;
 }
 
 export async function bootstrap(input: BootstrapInput): Promise<Bootstrapped> {
@@ -70,9 +72,19 @@ export async function bootstrap(input: BootstrapInput): Promise<Bootstrapped> {
   let reduction: Float32Array | null = null;
   let stopped: string | null = null;
 
+  let stage: Stage | null = null;
+  let resumed = true;
+
   for (const plan of planRounds(parameters)) {
     if (stopped !== null && plan.guidance !== 'final') continue;
+    if (stage !== stageOf(plan)) {
+      endStage(context, stage, resumed);
+      stage = stageOf(plan);
+      resumed = true;
+      context.emit({ type: 'stage', stage, state: 'started' });
+    }
     const current = await runRound(input, plan, rounds.length, { base, guard, previous });
+    resumed &&= current.resumed;
     rounds.push(current.round);
     context.emit({ type: 'pool', round: current.round });
     stopped ??= current.round.stopped;
@@ -82,9 +94,14 @@ export async function bootstrap(input: BootstrapInput): Promise<Bootstrapped> {
     reduction = current.reduction ?? reduction;
     previous = current;
   }
+  endStage(context, stage, resumed);
   if (previous === null) throw new Error('no round was planned');
   trainer.load(previous.state);
   return { rounds, admittedRound, finalPool: previous.pool, guard, lossReduction: reduction, digest: previous.digest };
+}
+
+function endStage(context: PipelineContext, stage: Stage | null, resumed: boolean): void {
+  if (stage !== null) context.emit({ type: 'stage', stage, state: resumed ? 'resumed' : 'finished' });
 }
 
 /** Warm-up, loss-guided rounds, meta-guided rounds up to the cap, final fit. */
@@ -150,6 +167,7 @@ function readRound(step: CommittedStep): RoundState {
     reduction: (step.tensors.reduction?.data as Float32Array | undefined) ?? null,
     state,
     digest: step.digest,
+    resumed: step.resumed,
   };
 }
 
@@ -165,7 +183,7 @@ async function computeRound(
   plan: RoundPlan,
   number: number,
   known: { base: Int32Array; guard: Int32Array; previous: RoundState | null },
-): Promise<Omit<RoundState, 'digest'>> {
+): Promise<Omit<RoundState, 'digest' | 'resumed'>> {
   const { context, trainer } = input;
   const { samples, parameters } = context;
   const before = known.previous;
