@@ -4,7 +4,7 @@
  * Up to `sift.reference` samples the whole dataset is its own reference. Beyond that a stratified reference is kept in
  * memory and the rest streams past it, so memory grows with the reference, not with the dataset.
  */
-import { neighbourSearch, type NeighbourSearch } from '../math/knn.ts';
+import { createNeighbourIndex, type NeighbourIndex } from '../math/knn.ts';
 import { mean } from '../math/statistics.ts';
 import { principalComponents, projectRow } from '../math/pca.ts';
 import type { Encoder } from '../encoder/encoder.ts';
@@ -153,7 +153,7 @@ async function createTapScorer(
   const { labels } = samples;
   const groups = fitGroups(rows, d, reference, labels, samples.classes.length, options);
   const company = await createCompany(provider, rows, d, reference, samples, options.company);
-  const search = await neighbourSearch(provider, { data: rows, width: d }, { k, queryBlock });
+  const index: NeighbourIndex = await createNeighbourIndex(provider, rows, d, { k });
   const projection = principalComponents(rows, reference.length, d, 2);
   const point = new Float64Array(projection.components);
   const consistency = new Float32Array(samples.count);
@@ -170,11 +170,10 @@ async function createTapScorer(
     plane,
     splits: groups.map((group) => ({ share: group?.share ?? 1, separation: group?.separation ?? 0 })),
     async score(queries, at, count, referencePosition) {
-      const self = referencePosition.subarray(at, at + count);
-      const { indices } = await search.find({ data: queries.subarray(0, count * d), width: d }, self);
+      const { neighbours } = await index.query(queries, count, referencePosition.subarray(at, at + count));
       for (let i = 0; i < count; i++) {
         const sample = at + i;
-        for (let j = 0; j < k; j++) neighbourLabels[j] = labels[reference[indices[i * k + j]]];
+        for (let j = 0; j < k; j++) neighbourLabels[j] = labels[reference[neighbours[i * k + j]]];
         consistency[sample] = ownClassShare(neighbourLabels, labels[sample], classSizes);
         ownRank[sample] = Math.min(255, nearestOwnRank(neighbourLabels, labels[sample]));
         majority[sample] = groups[labels[sample]]?.contains(queries, i * d) ? 1 : 0;
@@ -185,7 +184,7 @@ async function createTapScorer(
       await company.find(queries, at, count, peers);
     },
     async dispose() {
-      await search.dispose();
+      await index.dispose();
       await company.dispose();
     },
   };
@@ -207,34 +206,32 @@ async function createCompany(
   wanted: number,
 ): Promise<Company> {
   const positions = positionsByClass(reference, samples.labels, samples.classes.length);
-  const searches: (NeighbourSearch | null)[] = [];
+  const indices: (NeighbourIndex | null)[] = [];
   const within = new Map<number, number>();
   for (const list of positions) {
     list.forEach((position, at) => within.set(reference[position], at));
     const k = Math.min(wanted, list.length - 1);
-    const own = { data: rowsOf(rows, list, d), width: d };
-    searches.push(
-      k > 0 ? await neighbourSearch(provider, own, { k, queryBlock: Math.min(queryBlock, list.length) }) : null,
-    );
+    indices.push(k > 0 ? await createNeighbourIndex(provider, rowsOf(rows, list, d), d, { k }) : null);
   }
   return {
     async find(queries, at, count, peers) {
-      for (const [label, search] of searches.entries()) {
-        if (search === null) continue;
+      for (const [label, index] of indices.entries()) {
+        if (index === null) continue;
         const own = Array.from({ length: count }, (_, i) => i).filter((i) => samples.labels[at + i] === label);
         if (own.length === 0) continue;
         const self = Int32Array.from(own, (i) => within.get(at + i) ?? -1);
-        const { indices, k } = await search.find({ data: rowsOf(queries, own, d), width: d }, self);
+        const { neighbours } = await index.query(rowsOf(queries, own, d), own.length, self);
+        const k = neighbours.length / own.length;
         own.forEach((i, row) => {
           for (let j = 0; j < k; j++) {
-            const position = indices[row * k + j];
+            const position = neighbours[row * k + j];
             if (position >= 0) peers[(at + i) * wanted + j] = reference[positions[label][position]];
           }
         });
       }
     },
     async dispose() {
-      for (const search of searches) await search?.dispose();
+      for (const index of indices) await index?.dispose();
     },
   };
 }
