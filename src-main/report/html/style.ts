@@ -47,7 +47,9 @@ table{border-collapse:collapse;width:100%;font-size:12.5px;font-variant-numeric:
 caption{text-align:left;padding:0 0 6px;font-size:12.5px}
 th,td{padding:5px 12px 5px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 th{font-weight:600;color:var(--muted);white-space:nowrap}
-tbody th{font-weight:400;color:var(--text);white-space:normal}
+thead th{overflow-wrap:normal}
+tbody th{font-weight:400;color:var(--text);white-space:normal;min-width:6em}
+tbody th.n{min-width:0}
 th.n,td.n{text-align:right;white-space:nowrap}
 td.w{white-space:nowrap}
 th:last-child,td:last-child{padding-right:0}
@@ -88,8 +90,9 @@ footer{border-top:1px solid var(--line);padding-top:16px;color:var(--muted);font
 @media print{@page{size:A4;margin:16mm 14mm}
 :root{color-scheme:light;--surface:#fff;--raised:#fff;--line:#ccc;--text:#000;--muted:#444;--accent:#0b6263;
 --trusted:#006b50;--suspicious:#b23f00;--inconclusive:#7d5a00;--not-examined:#5d6664;--dot:#8b9a96;--part:#c9d1ce;--second:#6f55a3}
-body{max-width:none;padding:0}nav{display:none}.scroll{overflow:visible}
-figure,tr,.suspects figure,.verdicts>div{break-inside:avoid}h2,h3{break-after:avoid}
+html{font-size:11px}table,figcaption,caption{font-size:10px}th{white-space:normal}h1{font-size:18px}h2{font-size:14px;break-inside:avoid}code,.digest,pre{font-size:9.5px}
+body{max-width:none;padding:0}nav{display:none}.scroll{overflow:visible}section{padding:16px 0 6px}
+thead{break-after:avoid}figure,tr,.suspects figure,.verdicts>div{break-inside:avoid}h2,h3{break-after:avoid}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 @media (forced-colors:active){.verdicts>div{border-color:CanvasText}}
 `;
