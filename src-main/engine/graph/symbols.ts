@@ -1,4 +1,5 @@
 /** Shapes with their symbols kept: what depends on the batch size and what does not. */
+import { ExpectedError } from '../../../src-shared/failure.ts';
 import type { DType, Dim, Graph, Tensor } from './ir.ts';
 import { inferValues, type Shaped } from './shapes.ts';
 
@@ -19,8 +20,20 @@ export interface Probes {
   readonly sizes: readonly (readonly [number, number])[];
 }
 
-const FIRST = [7, 11, 13, 17, 19, 23];
-const SECOND = [29, 31, 37, 41, 43, 47];
+/** Two choices for sizes at axis 0 (batch): unlike anything that stands in a file. */
+const BATCHES: readonly (readonly [number, number])[] = [
+  [7, 29],
+  [11, 31],
+  [13, 37],
+  [17, 41],
+];
+/** Two choices for other sizes (height, width): images that nets with stride 32 and patches of 16 or 32 take. */
+const SIDES: readonly (readonly [number, number])[] = [
+  [224, 256],
+  [288, 384],
+  [320, 416],
+  [352, 448],
+];
 
 /** Symbols in the input shapes that `dims` does not bind. */
 export function freeSymbols(graph: Graph, dims: Readonly<Record<string, number>>): string[] {
@@ -30,18 +43,29 @@ export function freeSymbols(graph: Graph, dims: Readonly<Record<string, number>>
 
 /**
  * Infers shapes under two choices of sizes for the free symbols; what agrees does not depend on them.
- * @throws as `inferShapes`; RangeError for more than six free symbols
+ * @throws as `inferShapes`; unsupported-encoder when more than a few sizes are open
  */
 export function probe(graph: Graph, dims: Readonly<Record<string, number>> = {}): Probes {
   const symbols = freeSymbols(graph, dims);
-  if (symbols.length > FIRST.length) throw new RangeError(`${symbols.length} free sizes: ${symbols.join(', ')}`);
-  const bind = (sizes: readonly number[]): Record<string, number> => ({
-    ...dims,
-    ...Object.fromEntries(symbols.map((symbol, index) => [symbol, sizes[index]])),
+  const batches = new Set(graph.inputs.map((input) => input.shape[0]));
+  const free = { batch: [...BATCHES], side: [...SIDES] };
+  const sizes = symbols.map((symbol) => {
+    const pair = (batches.has(symbol) ? free.batch : free.side).shift();
+    if (pair === undefined) {
+      throw new ExpectedError(
+        'unsupported-encoder',
+        `Too many sizes are left open: ${symbols.slice(0, 20).join(', ')}.`,
+      );
+    }
+    return pair;
   });
-  const first = inferValues(graph, bind(FIRST));
-  const second = symbols.length === 0 ? first : inferValues(graph, bind(SECOND));
-  return { symbols, first, second, sizes: symbols.map((_, index) => [FIRST[index], SECOND[index]]) };
+  const bind = (choice: 0 | 1): Record<string, number> => ({
+    ...dims,
+    ...Object.fromEntries(symbols.map((symbol, index) => [symbol, sizes[index][choice]])),
+  });
+  const first = inferValues(graph, bind(0));
+  const second = symbols.length === 0 ? first : inferValues(graph, bind(1));
+  return { symbols, first, second, sizes };
 }
 
 /** A size under both choices, as a number, a symbol or "?". */

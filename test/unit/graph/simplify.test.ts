@@ -9,6 +9,7 @@ import { symbolicShapes } from '../../../src-main/engine/graph/symbols.ts';
 import { filled, numbersOf, tensorOf } from '../../../src-main/engine/graph/tensors.ts';
 import { gradientCases, modelBytes } from '../../fixtures/graph/cases.ts';
 
+const zerosOf = () => filled('float32', [1], 0);
 const ops = (graph: { nodes: readonly { op: string }[] }): string[] => graph.nodes.map((node) => node.op);
 
 describe('simplifying', () => {
@@ -85,6 +86,20 @@ describe('simplifying', () => {
     expect(ops(graph)).not.toContain('Transpose');
     expect(numbersOf(graph.initializers.get(weight) ?? filled('float32', [0], 0))).toEqual([1, 3, 5, 2, 4, 6]);
     expect(ops(graph)).toContain('Expand');
+  });
+});
+
+describe('assignments to slices', () => {
+  it('are worked out when everything is constant, as in window masks', () => {
+    const b = graphBuilder();
+    const x = b.input('x', 'float32', ['N', 3, 2]);
+    const zeros = b.constant(filled('float32', [3, 2], 0));
+    const where = b.constant(tensorOf('int64', [2, 1], [2, -3]));
+    const mask = b.node('ScatterND', [zeros, where, b.constant(tensorOf('float32', [2, 2], [1, 2, 3, 4]))]);
+    b.output(b.add(x, mask), 'float32', ['N', 3, 2]);
+    const graph = simplify(b.build());
+    expect(ops(graph)).toEqual(['Add']);
+    expect(numbersOf(graph.initializers.get(mask) ?? zerosOf())).toEqual([3, 4, 0, 0, 1, 2]);
   });
 });
 

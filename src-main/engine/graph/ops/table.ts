@@ -10,6 +10,7 @@ import type { Operator, OperatorTable } from './operator.ts';
 import { pooling } from './pooling.ts';
 import { products } from './products.ts';
 import { reductions } from './reductions.ts';
+import { scatter } from './scatter.ts';
 import { sources } from './sources.ts';
 
 const standard: OperatorTable = {
@@ -20,6 +21,7 @@ const standard: OperatorTable = {
   ...products,
   ...reductions,
   ...layoutOps,
+  ...scatter,
   ...sources,
 };
 
