@@ -13,7 +13,10 @@ export function weights(dims: readonly number[], spread: number, seed: number): 
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 32 - 0.5;
   };
-  const data = Float32Array.from({ length: sizeOf(dims) }, () => (uniform() + uniform() + uniform() + uniform()) * spread);
+  const data = Float32Array.from(
+    { length: sizeOf(dims) },
+    () => (uniform() + uniform() + uniform() + uniform()) * spread,
+  );
   return { dtype: 'float32', dims, data };
 }
 
@@ -45,7 +48,10 @@ function layers(): Layers {
     trained,
     conv(x, from, to, kernel, stride = 1, group = 1) {
       const dims = [to, from / group, kernel, kernel];
-      const weight = parameter('conv', weights(dims, 1.7 * Math.sqrt(2 / (kernel * kernel * (from / group))), count + 1));
+      const weight = parameter(
+        'conv',
+        weights(dims, 1.7 * Math.sqrt(2 / (kernel * kernel * (from / group))), count + 1),
+      );
       const pad = Math.floor(kernel / 2);
       return b.conv(x, weight, undefined, { strides: [stride, stride], pads: [pad, pad, pad, pad], group });
     },
@@ -168,7 +174,10 @@ export function vitBlock(batch: number): { readonly graph: Graph; readonly train
     return b.constant(tensor, name);
   };
   const linear = (x: string, name: string, from: number, to: number): string =>
-    b.add(b.matmul(x, parameter(`${name}.weight`, [from, to], 1 / Math.sqrt(from))), parameter(`${name}.bias`, [to], 0));
+    b.add(
+      b.matmul(x, parameter(`${name}.weight`, [from, to], 1 / Math.sqrt(from))),
+      parameter(`${name}.bias`, [to], 0),
+    );
   const norm = (x: string, name: string): string =>
     b.layerNorm(x, parameter(`${name}.scale`, [width], 0, 1), parameter(`${name}.bias`, [width], 0));
   b.input('x', 'float32', [batch, tokens, width]);

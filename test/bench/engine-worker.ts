@@ -1,0 +1,104 @@
+/** One task of the engine benchmark in a process of its own; see `engine.ts` for the protocol. */
+import { createInterface } from 'node:readline';
+import { differentiate } from '../../src-main/engine/graph/autodiff.ts';
+import type { Tensor } from '../../src-main/engine/graph/ir.ts';
+import { withBatchStatistics } from '../../src-main/engine/graph/modes.ts';
+import { trainingStep } from '../../src-main/engine/graph/training.ts';
+import { createNeighbourIndex } from '../../src-main/engine/math/knn.ts';
+import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
+import type { Provider } from '../../src-main/engine/providers/provider.ts';
+import { mobilenetV2, resnet18, resnet50, resnet8, vitBlock, weights, withLoss, type Net } from './nets.ts';
+
+type Step = () => Promise<unknown>;
+
+const nets: Readonly<Record<string, () => Net>> = { resnet8, resnet18, resnet50, mobilenetv2: mobilenetV2 };
+
+async function forward(provider: Provider, net: Net, batch: number): Promise<Step> {
+  const compiled = await provider.compile(net.graph, { dims: { N: batch } });
+  const x = weights([batch, ...net.image], 1, 1);
+  return () => compiled.run({ x });
+}
+
+/** Half of every layer's output channels frozen, spread over the layer as a mask would spread them. */
+const everyOther = (channels: number): Int32Array =>
+  Int32Array.from({ length: channels / 2 }, (_, at) => 2 * at + ((at * 7) % 2));
+
+async function train(provider: Provider, net: Net, batch: number, half: boolean): Promise<Step> {
+  const dims = { N: batch };
+  const statistics = withBatchStatistics(withLoss(net), { dims, updateRunning: true });
+  const parameters = net.trained.map((name) => {
+    const shape = statistics.graph.initializers.get(name)?.dims ?? [];
+    const whole = !half || name.startsWith('linear') || name.startsWith('offset');
+    return whole ? { name } : { name, rows: { axis: 0, trainable: everyOther(shape[0]) } };
+  });
+  const step = trainingStep({
+    graph: statistics.graph,
+    dims,
+    loss: 'loss',
+    parameters,
+    optimiser: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-4 },
+    carried: statistics,
+  });
+  const compiled = await provider.compile(step.graph, { dims, state: step.state });
+  compiled.setState(step.initialState);
+  const x = weights([batch, ...net.image], 1, 1);
+  const labels = BigInt64Array.from({ length: batch }, (_, at) => BigInt(at % 10));
+  const y: Tensor = { dtype: 'int64', dims: [batch], data: labels };
+  const learningRate: Tensor = { dtype: 'float32', dims: [], data: Float32Array.of(0.01) };
+  return () => compiled.run({ x, y, learningRate });
+}
+
+async function vit(provider: Provider, batch: number): Promise<Step> {
+  const block = vitBlock(batch);
+  const { graph } = differentiate(block.graph, { loss: 'loss', wrt: [...block.trained, 'x'], dims: {} });
+  const compiled = await provider.compile(graph);
+  const x = weights([batch, 197, 192], 1, 1);
+  return () => compiled.run({ x });
+}
+
+async function neighbours(provider: Provider, count: number): Promise<Step> {
+  const data = weights([count, 512], 1, 1).data as Float32Array;
+  const self = Int32Array.from({ length: count }, (_, at) => at);
+  const index = await createNeighbourIndex(provider, data, 512, { k: 50 });
+  return () => index.query(data, count, self);
+}
+
+async function prepare(provider: Provider, task: string): Promise<Step> {
+  const [what, subject, size] = task.split(':');
+  switch (what) {
+    case 'forward':
+      return forward(provider, nets[subject](), Number(size));
+    case 'train':
+    case 'train-half':
+      return train(provider, nets[subject](), Number(size), what === 'train-half');
+    case 'vit':
+      return vit(provider, Number(size));
+    case 'knn':
+      return neighbours(provider, Number(size));
+    default:
+      throw new RangeError(`unknown task ${task}`);
+  }
+}
+
+const [task, threads] = process.argv.slice(2);
+const provider = await createOrtProvider({ threads: Number(threads) });
+const step = await prepare(provider, task);
+console.log(JSON.stringify({ ready: true, what: `coresift, onnxruntime ${provider.describe().details.onnxruntime}` }));
+for await (const line of createInterface({ input: process.stdin })) {
+  if (line === 'end') break;
+  const [least, seconds] = line.split(' ').map(Number);
+  const wall: number[] = [];
+  const cpu: number[] = [];
+  const start = performance.now();
+  while (wall.length < least || performance.now() - start < seconds * 1e3) {
+    const used = process.cpuUsage();
+    const from = performance.now();
+    await step();
+    wall.push(performance.now() - from);
+    const { user, system } = process.cpuUsage(used);
+    cpu.push((user + system) / 1e3);
+  }
+  console.log(JSON.stringify({ wall, cpu, peak: process.resourceUsage().maxRSS / 1024 }));
+}
+await provider.dispose();
+process.exit(0);
