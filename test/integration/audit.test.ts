@@ -150,7 +150,10 @@ describe('coresift verify', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as { type: string; what?: string; ok: boolean })
       .filter((line) => line.type === 'check' && !line.ok);
-    expect(failed.map((check) => check.what).sort()).toEqual(['extra.txt', 'sanitized.onnx', 'sifted-set.csv']);
+    for (const name of ['extra.txt', 'sanitized.onnx', 'sifted-set.csv']) {
+      expect(failed.filter((check) => check.what?.includes(name)).length, name).toBeGreaterThan(0);
+    }
+    expect(failed.some((check) => check.what?.includes('channel-masks.json'))).toBe(false);
   });
 
   it('does not follow a manifest out of the folder', async () => {
@@ -158,7 +161,7 @@ describe('coresift verify', () => {
     appendFileSync(join(folder, 'MANIFEST.sha256'), `${'0'.repeat(64)} *../../etc/passwd\n`);
     const verified = await runCommand(['verify', folder]);
     expect(verified.code).toBe(1);
-    expect(verified.stdout).toContain('is not looked at');
+    expect(verified.stdout).toContain('leaves the folder; it was not opened');
   });
 
   it('finds a report that belongs to another journal', async () => {
