@@ -1,0 +1,81 @@
+/**
+ * The desktop application with the real Electron. Where its binary is missing (a machine without network), these are
+ * skipped and said to be; REQUIRE_ELECTRON=1 makes that a failure.
+ */
+import { _electron as electron, test as base, expect, type ElectronApplication, type Page } from '@playwright/test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findElectron } from '../../src-main/hosts/find-electron.mjs';
+import { root } from './page.ts';
+
+const executablePath = findElectron();
+const required = process.env.REQUIRE_ELECTRON === '1';
+
+const test = base.extend<{ readonly app: ElectronApplication; readonly window: Page }>({
+  // eslint-disable-next-line no-empty-pattern -- the pattern is how Playwright learns what a fixture needs
+  app: async ({}, use) => {
+    const folder = mkdtempSync(join(tmpdir(), 'coresift-desktop-'));
+    const app = await electron.launch({
+      ...(executablePath === null ? {} : { executablePath }),
+      args: [
+        join(root, 'out/main/electron.js'),
+        `--user-data-dir=${folder}`,
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      ],
+    });
+    await use(app);
+    await app.close();
+    rmSync(folder, { recursive: true, force: true });
+  },
+  window: async ({ app }, use) => use(await app.firstWindow()),
+});
+
+const missing =
+  'no Electron runtime on this machine, so the desktop window was not tested (npx install-electron fetches one)';
+if (executablePath === null && !required) console.warn(`SKIPPED: ${missing}.`);
+test.beforeAll(() => {
+  if (executablePath === null) throw new Error(missing);
+});
+test.skip(executablePath === null && !required, missing);
+
+test('the window shows the start page over app://', async ({ window }) => {
+  await expect(window.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();
+  expect(window.url()).toMatch(/^app:\/\/coresift\//);
+});
+
+test('the page has no Node, no Electron, and one frozen bridge', async ({ window }) => {
+  const seen = await window.evaluate(() => ({
+    process: typeof (globalThis as { process?: unknown }).process,
+    require: typeof (globalThis as { require?: unknown }).require,
+    bridge: Object.keys(window.coresiftDesktop ?? {}),
+    frozen: Object.isFrozen(window.coresiftDesktop),
+  }));
+  expect(seen).toEqual({ process: 'undefined', require: 'undefined', bridge: ['requestPort'], frozen: true });
+});
+
+test('the page cannot fetch, navigate, open windows or evaluate text', async ({ window }) => {
+  const tried = await window.evaluate(async () => {
+    const fetched = await fetch('https://example.org/').then(
+      () => 'answered',
+      () => 'refused',
+    );
+    let evaluated = 'refused';
+    try {
+      evaluated = String((0, eval)('1 + 1'));
+    } catch {
+      // What the policy is for.
+    }
+    return { fetched, evaluated, opened: window.open('https://example.org/') === null };
+  });
+  expect(tried).toEqual({ fetched: 'refused', evaluated: 'refused', opened: true });
+  await window.evaluate(() => (location.href = 'https://example.org/'));
+  expect(window.url()).toMatch(/^app:\/\/coresift\//);
+});
+
+test('the sample audit can be started and cancelled', async ({ window }) => {
+  await window.getByRole('button', { name: 'Run the sample audit' }).click();
+  await expect(window.getByRole('list', { name: 'Stages of the audit' })).toContainText('at work');
+  await window.getByRole('button', { name: 'Cancel run' }).click();
+  await expect(window.getByText('This run was cancelled.')).toBeVisible();
+});

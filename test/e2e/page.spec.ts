@@ -1,0 +1,176 @@
+/** States of the page that a real audit cannot be brought into at will; the host plays a recorded one. */
+import { recordedEvents } from '../support/recorded-app.ts';
+import { expect, expectAccessible, test } from './page.ts';
+
+test('without the key of the address nobody is let in', async ({ page, recorded }) => {
+  const { url } = await recorded();
+  await page.goto(new URL('/', url).href);
+  await expect(page.getByRole('heading')).toContainText('needs the address that was printed');
+  await expectAccessible(page);
+});
+
+test('with a wrong key the page says that it has no connection', async ({ page, recorded }) => {
+  const { url } = await recorded();
+  // Chromium logs the refused handshake; everything else still counts.
+  page.removeAllListeners('console');
+  await page.goto(`${new URL('/', url).href}#token=${'A'.repeat(43)}`);
+  await expect(page.getByRole('alert')).toContainText('lost its connection');
+});
+
+test('a form that is not complete says what is missing and takes the reader there', async ({ page, recorded }) => {
+  const { url } = await recorded();
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Start audit' }).click();
+  await expect(page.getByLabel('Encoder', { exact: true })).toBeFocused();
+  await expect(page.getByText('Name the encoder file.')).toBeVisible();
+  await page.getByText('Input size, normalisation, output folder').click();
+  await page.getByLabel('Seed').fill('-1');
+  await page.getByLabel('Input size').fill('big');
+  await page.getByRole('button', { name: 'Start audit' }).click();
+  await expect(page.getByText('A whole number from 0')).toBeVisible();
+  await expect(page.getByText('Height x width in pixels')).toBeVisible();
+  await expectAccessible(page);
+});
+
+test('a file that is not there is said in three parts: what, what it means, what to do', async ({ page, recorded }) => {
+  const { url } = await recorded();
+  await page.goto(url);
+  await page.getByLabel('Encoder', { exact: true }).fill('/data/missing.onnx');
+  await page.getByLabel('Dataset', { exact: true }).fill('/data/images');
+  await page.getByLabel('Dataset', { exact: true }).press('Enter');
+  const note = page.getByRole('alert');
+  await expect(note).toContainText('does not exist');
+  await expect(note).toContainText('/data/missing.onnx');
+  await expect(note).toContainText('Check the path');
+  await expectAccessible(page);
+});
+
+test('an audit is started, watched and read by keyboard alone', async ({ page, recorded }) => {
+  const { url } = await recorded();
+  await page.goto(url);
+  await page.getByLabel('Encoder', { exact: true }).focus();
+  await page.keyboard.type('/data/encoder.onnx');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('/data/images');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { name: 'Run #1' })).toBeVisible();
+  await expect(page.locator('main')).toBeFocused();
+  for (let presses = 0; presses < 4; presses++) {
+    if (await page.getByRole('link', { name: 'See the result' }).evaluate((link) => link === document.activeElement))
+      break;
+    await page.keyboard.press('Tab');
+  }
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('both suspicious');
+  await expect(page.getByText('thorough')).not.toHaveCount(0);
+});
+
+test('a running audit shows its stage, its count and its time left', async ({ page, recorded }) => {
+  const { url } = await recorded({ pace: 250 });
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Run the sample audit' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText(/Sift · run #1/);
+  await expect(page.locator('[aria-current="step"]')).toContainText(/\d of 5\s+epochs · 4 a second · 0:0\d left/);
+  await expect(page.getByRole('banner')).toContainText('running');
+  await expect(page.getByRole('contentinfo')).toContainText(/\d\/5/);
+  await expectAccessible(page);
+});
+
+test('a run that failed says why and can be resumed', async ({ page, recorded }) => {
+  const tape = recordedEvents().slice(0, 30);
+  const { url } = await recorded({
+    tape: () => [...tape, { type: 'failed', code: 'engine-died', message: 'The engine process ended: signal 9.' }],
+  });
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Run the sample audit' }).click();
+  const note = page.getByRole('alert');
+  await expect(note).toContainText('ended without a word');
+  await expect(note).toContainText('signal 9');
+  await expect(note).toContainText('--resume');
+  await expect(page.getByRole('button', { name: 'Resume run' })).toBeVisible();
+  await expect(page.getByRole('list', { name: 'Stages of the audit' })).toContainText('not finished');
+  await expectAccessible(page);
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Overview' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('No verdict yet');
+  await expectAccessible(page);
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Report' }).click();
+  await expect(page.getByRole('alert')).toContainText('no report yet');
+  await expectAccessible(page);
+});
+
+test('a server that goes away is noticed, and the page says what that means', async ({ page, recorded }) => {
+  const { url, close } = await recorded();
+  await page.goto(url);
+  await expect(page.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();
+  await close();
+  await expect(page.getByRole('alert')).toContainText('lost its connection');
+  await expectAccessible(page);
+});
+
+test('an address of a run that is not there says so', async ({ page, recorded }) => {
+  const { url } = await recorded();
+  await page.goto(url);
+  await page.goto(`${new URL('/', url).href}#/runs/run-77/run`);
+  await expect(page.getByRole('alert')).toContainText('no such run');
+  await expectAccessible(page);
+});
+
+test('names of strangers are shown as text, invisible characters included', async ({ page, recorded }) => {
+  const { url } = await recorded();
+  await page.goto(url);
+  const hostile = '/data/<img src=x onerror=alert(1)>\u202etxt.onnx';
+  await page.getByLabel('Encoder', { exact: true }).fill(hostile);
+  await page.getByLabel('Dataset', { exact: true }).fill('/data/{{7*7}}');
+  await page.getByRole('button', { name: 'Start audit' }).click();
+  await expect(page.getByRole('heading', { name: 'Run #1' })).toBeVisible();
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Start' }).click();
+  await expect(page.getByRole('table')).toContainText('<img src=x onerror=alert(1)>\\u{202E}txt.onnx');
+  await expect(page.getByRole('table')).toContainText('{{7*7}}');
+});
+
+test('the theme is chosen by hand and kept', async ({ page, recorded }) => {
+  const { url } = await recorded();
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.goto(url);
+  const surface = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await surface();
+  const button = page.getByRole('button', { name: /^Theme/ });
+  await button.click();
+  await button.click();
+  const dark = await surface();
+  expect(dark).not.toBe(light);
+  await page.reload();
+  await expect(page.getByRole('button', { name: /^Theme: dark/ })).toBeVisible();
+  expect(await surface()).toBe(dark);
+});
+
+test('on a narrow window everything stays reachable and nothing scrolls sideways', async ({ page, recorded }) => {
+  await page.setViewportSize({ width: 600, height: 800 });
+  const { url } = await recorded();
+  await page.goto(url);
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Run the sample audit' }).click();
+  await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole('link', { name: 'See the result' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('suspicious');
+  await expectAccessible(page);
+});
+
+test('classes can be brought forward in the scatter, and its table has every sample', async ({ page, recorded }) => {
+  const { url } = await recorded();
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Run the sample audit' }).click();
+  await page.getByLabel('Colour').selectOption('class');
+  const boot = page.getByRole('button', { name: /^ankle boot/ });
+  await boot.click();
+  await expect(boot).toHaveAttribute('aria-pressed', 'true');
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Table' }).first().click();
+  await expect(page.getByText('rows 1–25 of 2000')).toBeVisible();
+  await expect(page.getByRole('table').first().getByRole('row').nth(1)).toContainText('suspect');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByText('rows 26–50 of 2000')).toBeVisible();
+});

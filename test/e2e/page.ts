@@ -1,0 +1,108 @@
+/** What the page tests share: the real server as a process of its own, the recorded one, and the accessibility check. */
+import AxeBuilder from '@axe-core/playwright';
+import { test as base, expect, type Page } from '@playwright/test';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLoopback } from '../../src-main/hosts/loopback/server.ts';
+import { recordedApp, type RecordedOptions } from '../support/recorded-app.ts';
+
+export const root = new URL('../..', import.meta.url).pathname;
+
+export interface Served {
+  readonly url: string;
+  readonly project: string;
+}
+
+interface Fixtures {
+  /** Serves a recorded audit; for states of the page that a real audit cannot be brought into at will. */
+  readonly recorded: (options?: RecordedOptions) => Promise<{ readonly url: string; close(): Promise<void> }>;
+  /** Fails the test when the page logs an error, breaks its own policy, or asks for anything outside its server. */
+  readonly clean: void;
+}
+
+interface WorkerFixtures {
+  /** `coresift serve` as it ships, with an empty project. */
+  readonly served: Served;
+}
+
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  served: [
+    // eslint-disable-next-line no-empty-pattern -- the pattern is how Playwright learns what a fixture needs
+    async ({}, use) => {
+      const folder = mkdtempSync(join(tmpdir(), 'coresift-e2e-'));
+      const project = join(folder, 'project');
+      const server = spawn(process.execPath, [join(root, 'out/main/cli.js'), 'serve', '--project', project, '--json'], {
+        cwd: folder,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let errors = '';
+      server.stderr.on('data', (data) => (errors += String(data)));
+      const url = await new Promise<string>((resolve, reject) => {
+        server.stdout.on('data', (data) => {
+          const found = /"url":"([^"]+)"/.exec(String(data))?.[1];
+          if (found !== undefined) resolve(found);
+        });
+        server.once('exit', (code) => reject(new Error(`coresift serve ended with ${code}: ${errors}`)));
+      });
+      await use({ url, project });
+      const ended = new Promise((resolve) => server.once('exit', resolve));
+      server.kill('SIGINT');
+      expect(await ended, errors).toBe(0);
+      rmSync(folder, { recursive: true });
+    },
+    { scope: 'worker' },
+  ],
+  // eslint-disable-next-line no-empty-pattern -- as above
+  recorded: async ({}, use) => {
+    const closers: (() => Promise<void>)[] = [];
+    await use(async (options) => {
+      const app = recordedApp(options);
+      const server = await createLoopback(app, { rendererDir: join(root, 'out/renderer') });
+      const close = async (): Promise<void> => {
+        await server.close();
+        await app.close();
+      };
+      closers.push(close);
+      return { url: server.url, close };
+    });
+    for (const close of closers) await close();
+  },
+  clean: [
+    async ({ page }, use) => {
+      const problems: string[] = [];
+      page.on('pageerror', (error) => problems.push(error.message));
+      page.on('console', (message) => {
+        if (message.type() === 'error') problems.push(message.text());
+      });
+      page.on('request', (request) => {
+        const { protocol, hostname } = new URL(request.url());
+        const own = ['127.0.0.1', 'localhost'].includes(hostname) || protocol === 'blob:' || protocol === 'data:';
+        if (!own) problems.push(`asked for ${request.url()}`);
+      });
+      await use();
+      expect(problems).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+const bar = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+
+/** No violation of WCAG 2.2 AA in either theme, and nothing that scrolls sideways. */
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await new AxeBuilder({ page }).withTags(bar).analyze();
+    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`);
+    expect(told, colorScheme).toEqual([]);
+  }
+  const wide = await page.evaluate(() => {
+    const main = document.querySelector('main');
+    return main === null ? 0 : main.scrollWidth - main.clientWidth;
+  });
+  expect(wide, 'pixels the view is wider than its place').toBe(0);
+}
+
+export { expect };
