@@ -77,7 +77,7 @@ const defaults = {
   'grow.company': 10,
   /** Share of the first clean pool that is never trained on, and the accuracy drop that stops growth. */
   'guard.share': 0.2,
-  'guard.drop': 0.03,
+  'guard.drop': 0.1,
   'final.epochs': 15,
 
   /** Images that the patch scan of the encoder stamps. */

@@ -212,7 +212,10 @@ function inspectClass(
       `Class "${className}" has ${list.length} samples, the median class ${facts.medianSize}: all-to-one poison inflates its target.`,
     );
   }
-  const balanced = options.splits.filter((tap) => tap[classIndex].separation >= 2 && tap[classIndex].share < 0.65);
+  // Every class can be cut in two halves; the cut is a symptom where the halves lie far apart or the class is too big.
+  const balanced = options.splits.filter(
+    (tap) => tap[classIndex].share < 0.65 && (oversized || tap[classIndex].separation >= 2),
+  );
   const evenly = options.splits.length > 0 && balanced.length * 2 > options.splits.length;
   if (evenly) {
     warn(
