@@ -18,7 +18,7 @@ export function channelMasksJson(channels: ChannelFacts, subject: MaskSubject): 
     createdAt: subject.createdAt,
     run: subject.runId,
     encoder: { file: subject.encoder.file, sha256: subject.encoder.sha256 },
-    saturatedAtOne: channels.saturatedAtOne,
+    saturatedAtOne: finite(channels.saturatedAtOne),
     unlearnedAccuracy: finite(channels.unlearnedAccuracy),
     recoveredAccuracy: finite(channels.recoveredAccuracy),
     layers: channels.layers.map((layer) => ({

@@ -57,8 +57,9 @@ export function reportHtml(record: ReportRecord, assets: HtmlAssets = { thumbnai
         <header>
           <h1>${title}</h1>
           <p class="quiet">
-            Run ${record.run.number}, ${record.run.preset}, seed ${record.run.seed}. Written ${time(record.createdAt)}
-            by ${record.tool.name} ${record.tool.version}. Report ${record.reportId}.
+            Run ${record.run.number}, ${record.run.preset}, seed ${record.run.seed}. Started
+            ${time(record.run.startedAt)}${record.createdAt === record.run.startedAt ? '' : `, written ${time(record.createdAt)}`},
+            ${record.tool.name} ${record.tool.version}. Report ${record.reportId}.
           </p>
         </header>
         <main>
@@ -127,7 +128,7 @@ function subjectSection(record: ReportRecord): SectionContent {
               'Representation',
               `${representation.tensor}, ${counted(representation.dim, 'value')}; ${representation.how}`,
             ],
-            ['Taps', encoder.taps.map((tap) => `${tap.label} (${tap.channels})`).join(', ')],
+            ['Taps', encoder.taps.map((tap) => tap.label).join('; ')],
             ['Restored normalisations', encoder.restoredNorms === 0 ? null : count(encoder.restoredNorms)],
           ])}
         </div>

@@ -77,6 +77,7 @@ export interface ChannelFacts {
     readonly mask: readonly number[];
     readonly trusted: readonly boolean[];
   }[];
+  /** Share of all channels, 0..1, whose mask came back to one (0.99 or more). */
   readonly saturatedAtOne: number;
   readonly unlearnedAccuracy: number;
   readonly recoveredAccuracy: number;

@@ -102,8 +102,8 @@ export function channelSection(record: ReportRecord): SectionContent {
             </figure>
             <p>
               After unlearning the encoder was right on ${percent(channels.unlearnedAccuracy)} of the clean pool, after
-              recovering the filters on ${percent(channels.recoveredAccuracy)};
-              ${counted(channels.saturatedAtOne, 'mask value')} came back to one.
+              recovering the filters on ${percent(channels.recoveredAccuracy)}; ${percent(channels.saturatedAtOne)} of
+              the mask values came back to one (0.99 or more).
             </p>
             ${table(
               'Channel masks by layer: 0 = the channel gave way, 1 = it was needed',
@@ -181,7 +181,7 @@ export function bootstrapSection(record: ReportRecord): SectionContent {
               rounds.map((round) => [
                 round.round,
                 round.guidance,
-                percent(round.share, 0),
+                round.guidance === 'final' ? '–' : percent(round.share, 0),
                 count(round.size),
                 count(round.admitted),
                 count(round.removed),
@@ -277,7 +277,8 @@ export function outcomeSection(record: ReportRecord): SectionContent {
       <div>
         ${numbers}
         <p class="quiet">
-          These are the only labels that were examined. No trigger is known, so no attack success rate can be stated.
+          These are the only labels that were examined. No trigger was given, so no attack success rate is stated; how
+          often a pattern that was found flips an answer stands with the verdict on the encoder.
         </p>
       </div>
       ${

@@ -201,7 +201,7 @@ export function barsPicture(rows: readonly BarRow[], label: string, normalise: b
         `<rect x="${c(part.x)}" y="0" width="${c(part.width)}" height="10" class="${k === 0 ? 'f-accent' : 'f-part'}"/>`,
     );
     const drawing = `<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">${parts.join('')}</svg>`;
-    return html`<span>${shortened(bar.label, 28)}</span>${trusted(drawing)}<span class="note">${rows[i].note}</span>`;
+    return html`<span>${shortened(bar.label, 44)}</span>${trusted(drawing)}<span class="note">${rows[i].note}</span>`;
   });
   return html`<div class="bars" role="group" aria-label="${label}">${drawn}</div>`;
 }

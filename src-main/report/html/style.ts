@@ -72,7 +72,7 @@ svg .s-accent{stroke:var(--accent);fill:none}
 svg .s-second{stroke:var(--second);fill:none}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:0 0 8px;padding:0;list-style:none;font-size:12.5px;color:var(--muted)}
 .legend li{display:inline-flex;align-items:center;gap:6px}
-.bars{display:grid;grid-template-columns:minmax(80px,max-content) minmax(60px,1fr) max-content;gap:6px 12px;align-items:center;font-size:12.5px}
+.bars{display:grid;grid-template-columns:minmax(80px,auto) minmax(80px,3fr) max-content;gap:6px 12px;align-items:center;font-size:12.5px}
 .bars svg{display:block;width:100%;height:12px}
 .bars .note{color:var(--muted);font-variant-numeric:tabular-nums;white-space:nowrap}
 .suspects{display:grid;grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:16px 12px;margin:0 0 20px}

@@ -53,8 +53,13 @@ export function digest(sha256: string): Markup {
 
 /** The numbers a claim rests on; long lists are cut, which the text says. */
 export function evidenceText(evidence: Finding['evidence']): string {
-  const entries = Object.entries(evidence).map(([name, value]) => `${name} ${evidenceValue(value)}`);
+  const entries = Object.entries(evidence).map(([name, value]) => `${spacedName(name)} ${evidenceValue(value)}`);
   return entries.length === 0 ? '–' : entries.join('; ');
+}
+
+/** "refusedShare" as a person writes it. */
+function spacedName(name: string): string {
+  return name.replace(/([a-z0-9])([A-Z])/g, (_, before: string, after: string) => `${before} ${after.toLowerCase()}`);
 }
 
 function evidenceValue(value: number | string | readonly number[]): string {

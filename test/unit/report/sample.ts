@@ -163,7 +163,7 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
           },
         ],
       },
-      channels: { layers, saturatedAtOne: 41, unlearnedAccuracy: 0.19, recoveredAccuracy: 0.62 },
+      channels: { layers, saturatedAtOne: 0.42, unlearnedAccuracy: 0.19, recoveredAccuracy: 0.62 },
       rounds,
       outcome: { guardSamples: 120, probeAccuracy: 0.9583, sanitizedAccuracy: 0.8917 },
       verdict: {
