@@ -185,7 +185,7 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
     return {
       ...common,
       verdict: 'suspicious',
-      confidence: marginOver(scan.collapse - scan.base, collapseLimit - scan.base),
+      confidence: (scan.collapse - collapseLimit) / (1 - collapseLimit),
       claim: `A ${shade} square at ${place} makes the encoder see different images as one (${cosines}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
       wouldChange:
         'An encoder of the same task that also collapses under this square would make it a property of the architecture.',

@@ -21,7 +21,11 @@ function newest(folder) {
 const built = existsSync(cli) ? statSync(cli).mtimeMs : 0;
 if (built < Math.max(newest(join(root, 'src-main')), newest(join(root, 'src-shared')))) {
   console.error('Building …');
-  const build = spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
+  const build = spawnSync('npm', ['run', '--silent', 'build'], {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
   if (build.status !== 0) process.exit(build.status ?? 2);
 }
 
@@ -30,7 +34,19 @@ rmSync(out, { recursive: true, force: true });
 const sample = join(root, 'resources', 'samples', 'fashion');
 const audit = spawnSync(
   process.execPath,
-  [cli, 'audit', '--encoder', join(sample, 'encoder.onnx'), '--dataset', join(sample, 'dataset'), '--out', out, ...process.argv.slice(2)],
+  [
+    cli,
+    'audit',
+    '--encoder',
+    join(sample, 'encoder.onnx'),
+    '--dataset',
+    join(sample, 'dataset'),
+    '--classes',
+    join(sample, 'classes.txt'),
+    '--out',
+    out,
+    ...process.argv.slice(2),
+  ],
   { cwd: root, stdio: 'inherit' },
 );
 process.exit(audit.status ?? 2);
