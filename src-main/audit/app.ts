@@ -121,8 +121,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       answer(() => drawThumbnail(writer.reader, summaryOf(runId).id, index, size)),
     'sample.open': () =>
       answer(() => {
-        const { encoder, dataset } = sampleInputs(options.sample);
-        return start({ kind: 'new', request: auditRequest(encoder, dataset) }, nextFolder());
+        const { encoder, dataset, classes } = sampleInputs(options.sample);
+        return start({ kind: 'new', request: auditRequest(encoder, dataset, { classes }) }, nextFolder());
       }),
     'report.html': ({ runId }) => answer(() => readReport(outOf(runId))),
     doctor: () => examineMachine(options.spawn, 'auto'),

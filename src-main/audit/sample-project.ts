@@ -20,9 +20,13 @@ export function readSample(folder: string): AppInfo['sample'] {
 }
 
 /** @throws ExpectedError file-missing when the sample project is not installed */
-export function sampleInputs(folder: string): { readonly encoder: string; readonly dataset: string } {
+export function sampleInputs(folder: string): {
+  readonly encoder: string;
+  readonly dataset: string;
+  readonly classes: string;
+} {
   const encoder = join(folder, 'encoder.onnx');
   if (!existsSync(encoder))
     throw new ExpectedError('file-missing', `The sample project is not installed (${encoder}).`);
-  return { encoder, dataset: join(folder, 'dataset') };
+  return { encoder, dataset: join(folder, 'dataset'), classes: join(folder, 'classes.txt') };
 }
