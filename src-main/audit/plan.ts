@@ -19,8 +19,12 @@ export interface Plan {
   readonly peakBytes: number;
 }
 
-/** A training step costs five to eleven forward passes of the same images (engine.md's table); the middle. */
-const trainingCost = 7;
+/** A training step against a forward pass of the same images, as the sample audit has it on two cores. */
+const trainingCost = 5;
+/** Unlearning nearly always reaches its goal after a few epochs, whatever it is allowed. */
+const unlearnEpochs = 5;
+/** Images that the search for triggers passes through the encoder. */
+const searchedImages = 16_000;
 /** Node, onnxruntime and its arena before any data, bytes; measured on Linux. */
 const baseBytes = 220e6;
 
@@ -39,11 +43,12 @@ export function planAudit(input: PlanInput): Plan {
   const stages = [
     { stage: 'probe', seconds: forward(samples) + (p['probe.epochs'] * samples) / 20_000 },
     { stage: 'sift', seconds: forward(samples) + (samples * samples) / 4e8 },
-    { stage: 'unlearn', seconds: training(p['unlearn.epochs'] * pool) },
+    { stage: 'unlearn', seconds: training(Math.min(unlearnEpochs, p['unlearn.epochs']) * pool) },
     { stage: 'recover', seconds: training(p['recover.epochs'] * pool) },
     { stage: 'warm-up', seconds: training(p['warmup.epochs'] * pool) },
     { stage: 'grow', seconds: training(p['grow.epochs'] * grown) + forward(samples * shares.length) },
     { stage: 'final', seconds: training(p['final.epochs'] * largest) },
+    { stage: 'evidence', seconds: forward(samples + searchedImages) },
     { stage: 'export', seconds: 2 + forward(samples) },
   ];
   const batch = Math.max(p['train.batch'], p['probe.batch']);
