@@ -60,6 +60,21 @@ export function unflattenSoftmax(graph: Graph, shapes: Shapes): Graph {
   return prune(changed, changed.outputs);
 }
 
+/** Some exporters guard a softmax against rows of nothing: Where(IsNaN(p), 0, p) becomes p. */
+export function unguardSoftmax(graph: Graph): Graph {
+  const { producer } = wire(graph);
+  const replace = new Map<GraphNode, readonly GraphNode[]>();
+  for (const node of graph.nodes) {
+    const [condition, , value] = node.inputs;
+    const test = node.op === 'Where' ? producer.get(condition) : undefined;
+    if (test?.op !== 'IsNaN' || test.inputs[0] !== value || producer.get(value)?.op !== 'Softmax') continue;
+    replace.set(node, [makeNode('Identity', node.name, [value], [node.outputs[0]])]);
+  }
+  if (replace.size === 0) return graph;
+  const changed = rewrite(graph, { replace });
+  return prune(changed, changed.outputs);
+}
+
 interface LayerNorm {
   readonly input: string;
   readonly width: number;

@@ -1,6 +1,6 @@
 /** Which constants of an encoder's graph are weights that training may change. */
 import type { Graph, GraphNode } from '../graph/ir.ts';
-import { dependents, wire, type Wiring } from './wiring.ts';
+import { dependents, namer, wire, type Wiring } from './wiring.ts';
 
 /**
  * Names of learnable initializers, in graph order: weights and biases of convolutions and fully connected layers, scale
@@ -23,6 +23,32 @@ export function learnableParameters(graph: Graph): string[] {
     }
   }
   return [...found];
+}
+
+/** Exporters store equal tensors once. Every reader of a learnable one gets its own, since each is trained alone. */
+export function withOwnParameters(graph: Graph): Graph {
+  const shared = new Set(learnableParameters(graph));
+  for (const node of graph.nodes) {
+    if (node.op === 'BatchNormalization') for (const name of node.inputs.slice(3, 5)) shared.add(name);
+  }
+  const fresh = namer(graph);
+  const initializers = new Map(graph.initializers);
+  const taken = new Set<string>();
+  const nodes = graph.nodes.map((node) => {
+    const inputs = node.inputs.map((name) => {
+      const tensor = shared.has(name) ? graph.initializers.get(name) : undefined;
+      if (!tensor) return name;
+      if (!taken.has(name)) {
+        taken.add(name);
+        return name;
+      }
+      const copy = fresh(`${node.name}/${name}`);
+      initializers.set(copy, tensor);
+      return copy;
+    });
+    return inputs.every((name, i) => name === node.inputs[i]) ? node : { ...node, inputs };
+  });
+  return { ...graph, nodes, initializers };
 }
 
 function parametersOf(

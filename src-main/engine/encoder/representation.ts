@@ -57,7 +57,7 @@ const passing = new Set(['Flatten', 'Reshape', 'Squeeze', 'Identity', 'Dropout',
 
 function automatic(wiring: Wiring, shapes: Shapes, trunk: readonly string[]): Choice {
   const pooledAt = trunk.findIndex(
-    (name, i) => i > 0 && isPooled(shapes.get(name)) && !isPooled(shapes.get(trunk[i - 1])),
+    (name, i) => i > 0 && isPooling(wiring.producer.get(name), name, trunk[i - 1], shapes),
   );
   if (pooledAt < 0) {
     const last = trunk.findLast((name) => isPoolable(shapes.get(name)));
@@ -71,7 +71,9 @@ function automatic(wiring: Wiring, shapes: Shapes, trunk: readonly string[]): Ch
     return { value: before, how: `${poolingOf(before, shapes, trunk)} of the last ${kind}, before it is flattened` };
   }
   let end = pooledAt;
-  while (end + 1 < trunk.length && passing.has(wiring.producer.get(trunk[end + 1])?.op ?? '')) end++;
+  const passes = (name: string | undefined): boolean =>
+    name !== undefined && passing.has(wiring.producer.get(name)?.op ?? '') && isPooled(shapes.get(name));
+  while (passes(trunk[end + 1])) end++;
   const what = pooledWords(pooling, shapes.get(before));
   const rest = end + 1 < trunk.length ? `, before ${headWords(trunk.slice(end + 1), wiring)}` : ", the file's output";
   return { value: trunk[end], how: what + rest };
@@ -86,6 +88,25 @@ function byName(graph: Graph, shapes: Shapes, trunk: readonly string[], named: s
   }
   const how = isPooled(dims) ? 'as named by the user' : `${poolingOf(named, shapes, trunk)}, as named by the user`;
   return { value: named, how };
+}
+
+const globalPooling = new Set([
+  'GlobalAveragePool',
+  'GlobalMaxPool',
+  'ReduceMean',
+  'ReduceMax',
+  'AveragePool',
+  'MaxPool',
+]);
+
+/**
+ * Whether a node makes the one vector per sample. A map that strides have shrunk to one position is still a map: only
+ * an operator that pools, or leaves the map's shape behind, ends the body of the network.
+ */
+function isPooling(node: GraphNode | undefined, name: string, before: string, shapes: Shapes): boolean {
+  if (!node || !isPooled(shapes.get(name))) return false;
+  if (shapes.get(name)?.length === 4) return globalPooling.has(node.op);
+  return shapes.get(before)?.length !== 2;
 }
 
 /** One vector per sample: [N,d], [N,1,d] or [N,d,1,1]. */

@@ -7,8 +7,8 @@ import { channelLayers } from './channels.ts';
 import type { Encoder } from './encoder.ts';
 import { normBehind, restoreNorms, type ConvStatistics } from './normalisation.ts';
 import { learnableParameters } from './parameters.ts';
-import { shapesAt } from './shapes.ts';
-import { makeNode, namer, wire } from './wiring.ts';
+import { shapesAt, type Shapes } from './shapes.ts';
+import { makeNode, namer, wire, type Wiring } from './wiring.ts';
 
 /**
  * Node names of the convolutions that need a normalisation for training: those without one directly behind, save in
@@ -20,9 +20,28 @@ export function convolutionsWithoutNorm(encoder: Encoder): string[] {
   const wiring = wire(graph);
   const shapes = shapesAt(graph, 2);
   return graph.nodes
-    .filter((node) => node.op === 'Conv' && normBehind(graph, wiring, node) === null)
-    .filter((node) => (shapes.get(node.inputs[0])?.slice(2) ?? []).some((side) => side > 1))
+    .filter((node) => node.op === 'Conv' && graph.initializers.has(node.inputs[1]))
+    .filter((node) => normBehind(graph, wiring, node) === null)
+    .filter((node) => !isGate(graph, wiring, shapes, node))
     .map((node) => node.name);
+}
+
+const pooling = new Set(['GlobalAveragePool', 'GlobalMaxPool', 'AveragePool', 'ReduceMean', 'ReduceMax']);
+
+/** Whether a convolution reads a pooled map, directly or through other such convolutions and activations. */
+function isGate(graph: Graph, wiring: Wiring, shapes: Shapes, conv: GraphNode): boolean {
+  let value = conv.inputs[0];
+  while (
+    shapes
+      .get(value)
+      ?.slice(2)
+      .every((side) => side === 1)
+  ) {
+    const node = wiring.producer.get(value);
+    if (!node || pooling.has(node.op)) return node !== undefined;
+    value = node.inputs.find((name) => name !== '' && !graph.initializers.has(name)) ?? '';
+  }
+  return false;
 }
 
 /** Outputs of a statistics graph for one convolution: mean and variance [C] over the batch and all positions. */

@@ -41,7 +41,8 @@ function paddedTokens(
 }
 
 /**
- * Concat([constant of each sample, x]) along a later axis = Pad(x) + (the constant, then zeros); behind x alike.
+ * Concat([constant of each sample, x]) along a later axis = Pad(x) + (the constant, then zeros); constants behind x and
+ * several of them alike.
  * @param parts one sample's part `[1, ...]` of each operand that is constant, null for x
  */
 export function repeatedInFront(
@@ -51,25 +52,35 @@ export function repeatedInFront(
   parts: readonly (Tensor | null)[],
   fresh: (wanted: string) => string,
 ): { readonly nodes: readonly GraphNode[]; readonly initializers: ReadonlyMap<string, Tensor> } | null {
-  const at = parts.findIndex((tensor) => tensor !== null);
-  const constant = parts[at];
   const rank = dims.length;
-  if (parts.length !== 2 || axis === 0 || !constant || parts[1 - at] !== null || constant.dims.length !== rank)
-    return null;
-  const size = constant.dims[axis];
-  const pads = new Array<number>(2 * rank).fill(0);
-  pads[at === 0 ? axis : rank + axis] = size;
+  const at = parts.indexOf(null);
+  const constants = parts.filter((tensor) => tensor !== null);
+  if (axis === 0 || at < 0 || constants.length === 0 || constants.length !== parts.length - 1) return null;
+  if (constants.some((tensor) => tensor.dims.length !== rank)) return null;
   const wide = [1, ...dims.slice(1)];
+  const tokens = filled('float32', wide, 0);
+  const pads = new Array<number>(2 * rank).fill(0);
+  let [front, back] = [0, wide[axis]];
+  for (const tensor of parts.slice(0, at) as Tensor[]) {
+    place(tensor, tokens, axis, front);
+    front += tensor.dims[axis];
+  }
+  for (const tensor of (parts.slice(at + 1) as Tensor[]).reverse()) {
+    back -= tensor.dims[axis];
+    place(tensor, tokens, axis, back);
+  }
+  pads[axis] = front;
+  pads[rank + axis] = wide[axis] - back;
   const padded = fresh(`${node.outputs[0]}/padded`);
-  const [padsName, tokens] = [fresh(`${node.outputs[0]}/pads`), fresh(`${node.outputs[0]}/tokens`)];
+  const [padsName, tokensName] = [fresh(`${node.outputs[0]}/pads`), fresh(`${node.outputs[0]}/tokens`)];
   return {
     nodes: [
-      makeNode('Pad', fresh(`${node.name}/pad`), [node.inputs[1 - at], padsName], [padded]),
-      makeNode('Add', fresh(`${node.name}/set`), [padded, tokens], [node.outputs[0]]),
+      makeNode('Pad', fresh(`${node.name}/pad`), [node.inputs[at], padsName], [padded]),
+      makeNode('Add', fresh(`${node.name}/set`), [padded, tokensName], [node.outputs[0]]),
     ],
     initializers: new Map([
       [padsName, intsTensor(pads)],
-      [tokens, placed(constant, wide, axis, at === 0 ? 0 : wide[axis] - size)],
+      [tokensName, tokens],
     ]),
   };
 }
@@ -99,14 +110,13 @@ function repeatedConstant(
   return first(a.value);
 }
 
-function placed(part: Tensor, dims: readonly number[], axis: number, start: number): Tensor {
-  const whole = filled('float32', dims, 0);
+/** Writes `part` into `whole`, from `start` along `axis`. */
+function place(part: Tensor, whole: Tensor, axis: number, start: number): void {
+  const { dims } = whole;
   const inner = sizeOf(dims.slice(axis + 1));
-  const outer = sizeOf(dims.slice(0, axis));
-  const data = whole.data as Float32Array;
   const run = part.dims[axis] * inner;
-  for (let o = 0; o < outer; o++) {
-    data.set((part.data as Float32Array).subarray(o * run, (o + 1) * run), (o * dims[axis] + start) * inner);
+  const [from, to] = [part.data as Float32Array, whole.data as Float32Array];
+  for (let o = 0; o < sizeOf(dims.slice(0, axis)); o++) {
+    to.set(from.subarray(o * run, (o + 1) * run), (o * dims[axis] + start) * inner);
   }
-  return whole;
 }

@@ -6,14 +6,14 @@ import { settleTokens } from './tokens.ts';
 import { channelLayers } from './channels.ts';
 import type { Encoder } from './encoder.ts';
 import { freeBatch } from './fixed-batch.ts';
-import { fuseLayerNorms, unflattenSoftmax } from './fuse.ts';
+import { fuseLayerNorms, unflattenSoftmax, unguardSoftmax } from './fuse.ts';
 import { pixelInput, reservedNames } from './input.ts';
 import { normBehind } from './normalisation.ts';
-import { learnableParameters } from './parameters.ts';
+import { learnableParameters, withOwnParameters } from './parameters.ts';
 import { findRepresentation } from './representation.ts';
 import { shapesAt } from './shapes.ts';
 import { findTaps } from './taps.ts';
-import { wire } from './wiring.ts';
+import { dependents, wire } from './wiring.ts';
 
 export interface EncoderOptions {
   /** Height and width; needed when the file leaves them open. */
@@ -32,7 +32,7 @@ export interface EncoderOptions {
  * @throws unsupported-encoder, wrong-input-size, unknown-operator, onnx-malformed, usage
  */
 export function understandEncoder(file: Graph, options: EncoderOptions = {}): Encoder {
-  const input = pixelInput(file, {
+  const input = pixelInput(unguardSoftmax(file), {
     inputSize: options.inputSize ?? null,
     mean: options.mean ?? null,
     std: options.std ?? null,
@@ -45,8 +45,9 @@ export function understandEncoder(file: Graph, options: EncoderOptions = {}): En
   const named = wanted === null ? null : (reservedNames(file, file.inputs[0]?.name ?? '').get(wanted) ?? wanted);
   const represented = findRepresentation(plain, shapesAt(plain, 2), named);
   const tapped = findTaps(represented, shapesAt(represented.graph, 2), shapesAt(represented.graph, 3));
-  const { graph, layers } = channelLayers(tapped.graph, shapesAt(tapped.graph, 2));
+  const { graph, layers } = channelLayers(withOwnParameters(tapped.graph), shapesAt(tapped.graph, 2));
   checkBatch(graph, represented.representation.dim);
+  checkWeights(graph);
   const family = familyOf(graph);
   if (!layers.some((layer) => layer.kind === 'conv' || layer.kind === 'head')) {
     throw new ExpectedError('unsupported-encoder', 'It has neither convolutions nor attention layers to filter.');
@@ -76,6 +77,21 @@ function checkBatch(graph: Graph, dim: number): void {
           'Export it with a dynamic batch axis and no sizes written into the code.',
       );
     }
+  }
+}
+
+/** Weights that the graph computes cannot be split into channels; simple cases were worked out before. */
+function checkWeights(graph: Graph): void {
+  const live = dependents(graph, 'pixels');
+  for (const node of graph.nodes) {
+    const weight = node.inputs[1];
+    const isLayer = node.op === 'Conv' || ((node.op === 'Gemm' || node.op === 'MatMul') && !live.has(weight));
+    if (!isLayer || !live.has(node.inputs[0]) || graph.initializers.has(weight)) continue;
+    throw new ExpectedError(
+      'unsupported-encoder',
+      `Node "${node.name}" (${node.op}) computes its weights while it runs. Export the encoder with its weights ` +
+        'worked out (constant folding on, weight standardisation and reparametrisation removed).',
+    );
   }
 }
 

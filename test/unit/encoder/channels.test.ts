@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { ChannelLayer, Encoder } from '../../../src-main/engine/encoder/encoder.ts';
 import { insertMasks } from '../../../src-main/engine/graph/masks.ts';
 import { evaluate } from '../../../src-main/engine/graph/evaluate.ts';
-import type { Tensor } from '../../../src-main/engine/graph/ir.ts';
+import { collectStatistics, restoreEncoderNorms } from '../../../src-main/engine/encoder/restore.ts';
+import type { Graph, Tensor } from '../../../src-main/engine/graph/ir.ts';
 import { numbersOf, tensorOf } from '../../../src-main/engine/graph/tensors.ts';
 import {
   encoder,
@@ -73,6 +74,48 @@ describe.each(names)('%s: channel layers', (name) => {
       expect(list, param).toHaveLength(1);
       const [{ axis, slices }] = list;
       expect([...slices].sort((a, b) => a - b)).toEqual(Array.from({ length: dims[axis] }, (_, i) => i));
+    }
+  });
+});
+
+describe.each(names.filter((name) => expected[name].family === 'vit'))('%s: attention heads', (name) => {
+  it('own the rows of queries and keys that make their scores, and no others', () => {
+    const found = encoder(name);
+    const { graph } = found;
+    const pixels = images(2, expected[name].size);
+    const scores = graph.nodes.filter((node) => node.op === 'Softmax').map((node) => node.inputs[0]);
+    const heads = found.layers.filter((layer) => layer.kind === 'head');
+    expect(heads).toHaveLength(scores.length);
+    heads.forEach((layer, at) => {
+      const k = 1;
+      const value = (of: Graph): Tensor => evaluate(of, { pixels }, { fetch: [scores[at]] })[scores[at]];
+      const [before, after] = [value(graph), value(withValues(graph, zeroedChannel(graph, layer, k)))];
+      const each = before.dims.slice(-2).reduce((a, b) => a * b, 1);
+      for (let i = 0; i < before.data.length; i++) {
+        const head = Math.floor(i / each) % layer.channels;
+        // Layers in front are whole, so the scores of all other heads are the same bits.
+        expect(after.data[i], `score ${i}`).toBe(head === k ? 0 : before.data[i]);
+      }
+    });
+  });
+});
+
+describe('layers whose normalisations were put back', () => {
+  it.each(['mobilenet-folded-opset11', 'resnet-dynamo'])('of %s are masked behind them', async (name) => {
+    const { size } = expected[name];
+    const pixels = images(3, size);
+    const bare = encoder(name);
+    const found = restoreEncoderNorms(
+      bare,
+      await collectStatistics(bare, (graph) => Promise.resolve([evaluate(graph, { pixels })])),
+    );
+    expect(found.layers.map((layer) => layer.channels)).toEqual(bare.layers.map((layer) => layer.channels));
+    for (const layer of found.layers) {
+      const mask = ones(layer);
+      mask[0] = 0;
+      const without = masked(found, pixels, new Map([[layer, mask]]));
+      const emptied = represent(withValues(found.graph, zeroedChannel(found.graph, layer, 0)), pixels);
+      expect(largestDifference(without, emptied), layer.label).toBeLessThan(1e-5);
     }
   });
 });

@@ -23,7 +23,9 @@ export interface Expected {
 
 const folder = new URL('../../fixtures/encoders/', import.meta.url);
 
-export const expected = JSON.parse(readFileSync(new URL('expected.json', folder), 'utf8')) as Record<string, Expected>;
+const listed = (file: string) => JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Record<string, Expected>;
+
+export const expected = { ...listed('expected.json'), ...listed('expected-dynamo.json') };
 
 export const names = Object.keys(expected);
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
 import { shapesAt } from '../../../src-main/engine/encoder/shapes.ts';
+import { graphBuilder } from '../../../src-main/engine/graph/builder.ts';
 import { encoder, expected, fileGraph, images, largestDifference, names, represent } from './fixtures.ts';
 
 describe.each(names)('%s, as the exporter wrote it', (name) => {
@@ -98,5 +99,37 @@ describe('what is said of the representation', () => {
     expect(() => understandEncoder(fileGraph('resnet-bn'), { representation: 'pool' })).toThrow(
       /"pool" is not in the file.*Candidates: .*"y" \(Nx24\)/,
     );
+  });
+});
+
+describe('what exporters do', () => {
+  it('stores equal tensors once: every layer gets parameters of its own', () => {
+    const { graph, parameters } = encoder('vit-shared-dynamo');
+    expect(fileGraph('vit-shared-dynamo').initializers.size).toBeLessThan(graph.initializers.size);
+    for (const parameter of parameters) {
+      expect(graph.nodes.filter((node) => node.inputs.includes(parameter))).toHaveLength(1);
+    }
+  });
+
+  it('repeats tokens for every image: they become one learnable constant', () => {
+    for (const name of ['vit-packed', 'vit-torchvision', 'vit-registers-dynamo']) {
+      const { graph, parameters } = encoder(name);
+      expect(parameters.some((parameter) => parameter.endsWith('/tokens'))).toBe(true);
+      expect(graph.nodes.some((node) => ['Expand', 'Shape', 'Where'].includes(node.op))).toBe(false);
+    }
+  });
+
+  it('guards softmax against rows of nothing: the heads are found behind the guard', () => {
+    const file = fileGraph('vit-packed');
+    const builder = graphBuilder(file);
+    for (const node of file.nodes.filter((each) => each.op === 'Softmax')) {
+      const value = node.outputs[0];
+      const raw = builder.interpose(value);
+      builder.node('Where', [builder.node('IsNaN', [raw]), builder.scalar(0), raw], {}, value);
+    }
+    const found = understandEncoder(builder.build());
+    expect(found.layers.map((layer) => layer.kind)).toEqual(encoder('vit-packed').layers.map((layer) => layer.kind));
+    const pixels = images(2, [3, 16, 16]);
+    expect(represent(found.graph, pixels)).toEqual(represent(encoder('vit-packed').graph, pixels));
   });
 });
