@@ -12,7 +12,7 @@ import { root } from './page.ts';
 const executablePath = findElectron();
 const required = process.env.REQUIRE_ELECTRON === '1';
 
-const test = base.extend<{ readonly app: ElectronApplication; readonly window: Page }>({
+const test = base.extend<{ readonly app: ElectronApplication; readonly desktop: Page }>({
   // eslint-disable-next-line no-empty-pattern -- the pattern is how Playwright learns what a fixture needs
   app: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 'coresift-desktop-'));
@@ -28,7 +28,7 @@ const test = base.extend<{ readonly app: ElectronApplication; readonly window: P
     await app.close();
     rmSync(folder, { recursive: true, force: true });
   },
-  window: async ({ app }, use) => use(await app.firstWindow()),
+  desktop: async ({ app }, use) => use(await app.firstWindow()),
 });
 
 const missing =
@@ -39,13 +39,13 @@ test.beforeAll(() => {
 });
 test.skip(executablePath === null && !required, missing);
 
-test('the window shows the start page over app://', async ({ window }) => {
-  await expect(window.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();
-  expect(window.url()).toMatch(/^app:\/\/coresift\//);
+test('the window shows the start page over app://', async ({ desktop }) => {
+  await expect(desktop.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();
+  expect(desktop.url()).toMatch(/^app:\/\/coresift\//);
 });
 
-test('the page has no Node, no Electron, and one frozen bridge', async ({ window }) => {
-  const seen = await window.evaluate(() => ({
+test('the page has no Node, no Electron, and one frozen bridge', async ({ desktop }) => {
+  const seen = await desktop.evaluate(() => ({
     process: typeof (globalThis as { process?: unknown }).process,
     require: typeof (globalThis as { require?: unknown }).require,
     bridge: Object.keys(window.coresiftDesktop ?? {}),
@@ -54,8 +54,8 @@ test('the page has no Node, no Electron, and one frozen bridge', async ({ window
   expect(seen).toEqual({ process: 'undefined', require: 'undefined', bridge: ['requestPort'], frozen: true });
 });
 
-test('the page cannot fetch, navigate, open windows or evaluate text', async ({ window }) => {
-  const tried = await window.evaluate(async () => {
+test('the page cannot fetch, navigate, open windows or evaluate text', async ({ desktop }) => {
+  const tried = await desktop.evaluate(async () => {
     const fetched = await fetch('https://example.org/').then(
       () => 'answered',
       () => 'refused',
@@ -69,13 +69,13 @@ test('the page cannot fetch, navigate, open windows or evaluate text', async ({ 
     return { fetched, evaluated, opened: window.open('https://example.org/') === null };
   });
   expect(tried).toEqual({ fetched: 'refused', evaluated: 'refused', opened: true });
-  await window.evaluate(() => (location.href = 'https://example.org/'));
-  expect(window.url()).toMatch(/^app:\/\/coresift\//);
+  await desktop.evaluate(() => (location.href = 'https://example.org/'));
+  expect(desktop.url()).toMatch(/^app:\/\/coresift\//);
 });
 
-test('the sample audit can be started and cancelled', async ({ window }) => {
-  await window.getByRole('button', { name: 'Run the sample audit' }).click();
-  await expect(window.getByRole('list', { name: 'Stages of the audit' })).toContainText('at work');
-  await window.getByRole('button', { name: 'Cancel run' }).click();
-  await expect(window.getByText('This run was cancelled.')).toBeVisible();
+test('the sample audit can be started and cancelled', async ({ desktop }) => {
+  await desktop.getByRole('button', { name: 'Run the sample audit' }).click();
+  await expect(desktop.getByRole('list', { name: 'Stages of the audit' })).toContainText('at work');
+  await desktop.getByRole('button', { name: 'Cancel run' }).click();
+  await expect(desktop.getByText('This run was cancelled.')).toBeVisible();
 });

@@ -19,7 +19,7 @@ interface Fixtures {
   /** Serves a recorded audit; for states of the page that a real audit cannot be brought into at will. */
   readonly recorded: (options?: RecordedOptions) => Promise<{ readonly url: string; close(): Promise<void> }>;
   /** Fails the test when the page logs an error, breaks its own policy, or asks for anything outside its server. */
-  readonly clean: void;
+  readonly clean: undefined;
 }
 
 interface WorkerFixtures {
@@ -81,7 +81,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
         const own = ['127.0.0.1', 'localhost'].includes(hostname) || protocol === 'blob:' || protocol === 'data:';
         if (!own) problems.push(`asked for ${request.url()}`);
       });
-      await use();
+      await use(undefined);
       expect(problems).toEqual([]);
     },
     { auto: true },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, expectAccessible, test } from './page.ts';
 
 test('the sample audit runs from the page to its report', async ({ page, served }) => {
-  test.setTimeout(9 * 60_000);
+  test.setTimeout(20 * 60_000);
 
   await page.goto(served.url);
   expect(new URL(page.url()).hash, 'the token is taken out of the address').toBe('#/');
@@ -41,7 +41,7 @@ test('the sample audit runs from the page to its report', async ({ page, served 
   await page.reload();
   await expect(stages.getByRole('listitem').filter({ hasText: 'Sift' }).first()).toContainText(/done|taken over/);
 
-  await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible({ timeout: 6 * 60_000 });
+  await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible({ timeout: 15 * 60_000 });
   await expect(page.getByRole('heading', { name: /After round \d+ the clean pool holds/ })).toBeVisible();
   await expect(page.getByRole('heading', { name: /training loss is/ })).toBeVisible();
   await expectAccessible(page);

@@ -46,8 +46,6 @@ http.request = http.get = trap('http.request');
 https.request = https.get = trap('https.request');
 http2.connect = trap('http2.connect');
 globalThis.fetch = trap('fetch');
-globalThis.WebSocket = class {
-  constructor() {
-    trap('WebSocket')();
-  }
+globalThis.WebSocket = function WebSocket() {
+  trap('WebSocket')();
 };

@@ -405,6 +405,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
     },
     'run.resume': async ({ runId }) => {
       const run = find(runId);
+      if (run.summary.state === 'finished') return run.summary;
       run.summary = { ...run.summary, state: 'running', finishedAt: null, error: null };
       play(run);
       return run.summary;

@@ -64,8 +64,9 @@ export function decided(out: string): Decided {
   const json = (name: string): Record<string, unknown> =>
     JSON.parse(readFileSync(join(out, name), 'utf8')) as Record<string, unknown>;
   const { createdAt: _created, run: _run, ...channelMasks } = json('channel-masks.json');
-  const { journal, ...record } = json('report.json');
-  for (const name of ['reportId', 'createdAt', 'run', 'log', 'outputs']) delete record[name];
+  const { journal, ...whole } = json('report.json');
+  const ofThisRun = new Set(['reportId', 'createdAt', 'run', 'log', 'outputs']);
+  const record = Object.fromEntries(Object.entries(whole).filter(([name]) => !ofThisRun.has(name)));
   return {
     onnx: read('sanitized.onnx'),
     safetensors: read('sanitized.safetensors'),

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { emptyForm, readForm, type FormTexts } from '../../../src-renderer/views/start/form.ts';
+import { checkRequest } from '../../../src-main/hosts/requests.ts';
+
+const filled: FormTexts = { ...emptyForm, encoder: ' /data/a.onnx ', dataset: '/data/images' };
+const errorsOf = (texts: Partial<FormTexts>): readonly string[] => {
+  const read = readForm({ ...filled, ...texts });
+  return read.ok ? [] : Object.keys(read.errors);
+};
+
+describe('the form of a new audit', () => {
+  it('gives a request that the host accepts', () => {
+    const read = readForm({
+      ...filled,
+      preset: 'quick',
+      seed: '42',
+      inputSize: '32 × 28',
+      mean: '0.1, 0.2,0.3',
+      std: '1,1,1',
+      out: ' /out ',
+    });
+    if (!read.ok) throw new Error(JSON.stringify(read.errors));
+    expect(read.out).toBe('/out');
+    expect(read.request).toMatchObject({
+      encoder: '/data/a.onnx',
+      preset: 'quick',
+      seed: 42,
+      inputSize: [32, 28],
+      mean: [0.1, 0.2, 0.3],
+      std: [1, 1, 1],
+    });
+    expect(checkRequest('run.start', { request: read.request, out: read.out })).toEqual({
+      request: read.request,
+      out: '/out',
+    });
+  });
+
+  it('leaves everything at its default that was left empty', () => {
+    const read = readForm(filled);
+    expect(read).toMatchObject({ ok: true, out: null, request: { seed: 7, inputSize: null, mean: null, std: null } });
+  });
+
+  it.each<[string, Partial<FormTexts>, string[]]>([
+    ['no encoder', { encoder: ' ' }, ['encoder']],
+    ['nothing at all', { encoder: '', dataset: '' }, ['encoder', 'dataset']],
+    ['no seed', { seed: '' }, ['seed']],
+    ['half a seed', { seed: '0.5' }, ['seed']],
+    ['a seed beyond 32 bits', { seed: '4294967296' }, ['seed']],
+    ['one side of a size', { inputSize: '32' }, ['inputSize']],
+    ['a size of nothing', { inputSize: '0x32' }, ['inputSize']],
+    ['words for a mean', { mean: 'a,b', std: '1,1' }, ['mean']],
+    ['an empty place in a mean', { mean: '0.5,,0.5', std: '1,1,1' }, ['mean']],
+    ['a mean without a deviation', { mean: '0.5' }, ['std']],
+    ['a deviation of zero', { mean: '0.5', std: '0' }, ['std']],
+    ['unequal lengths', { mean: '0.5,0.5', std: '1' }, ['std']],
+  ])('names the field for %s', (_case, texts, fields) => expect(errorsOf(texts)).toEqual(fields));
+});
