@@ -105,7 +105,7 @@ export function foldNorms(graph: Graph, names?: readonly string[]): Graph {
     }
     // A weight that a second node reads keeps its values under its name.
     const own = (name: string): string =>
-      graph.nodes.filter((node) => node.inputs.includes(name)).length > 1 ? fresh(`${name}/folded`) : name;
+      (wiring.consumers.get(name) ?? []).length > 1 ? fresh(`${name}/folded`) : name;
     const weightName = own(conv.inputs[1]);
     const biasName = conv.inputs[2] ? own(conv.inputs[2]) : fresh(`${conv.name}.bias`);
     initializers.set(weightName, tensorOf('float32', weight.dims, folded));

@@ -9,14 +9,14 @@ import { dependents, namer, wire, type Wiring } from './wiring.ts';
  */
 export function learnableParameters(graph: Graph): string[] {
   const live = dependents(graph, 'pixels');
-  const wiring = wire(graph);
+  const scores = scoreNodes(graph, wire(graph));
   const found = new Set<string>();
   // Values that a weight has had a part in.
   const learnt = new Set<string>();
   const isFloat = (name: string): boolean => graph.initializers.get(name)?.dtype === 'float32';
   for (const node of graph.nodes) {
     const behind = node.inputs.some((name) => learnt.has(name));
-    const own = parametersOf(graph, wiring, node, live, behind).filter(isFloat);
+    const own = parametersOf(graph, scores, node, live, behind).filter(isFloat);
     for (const name of own) found.add(name);
     if ((behind || own.length > 0) && node.outputs.some((name) => live.has(name))) {
       for (const output of node.outputs) learnt.add(output);
@@ -53,7 +53,7 @@ export function withOwnParameters(graph: Graph): Graph {
 
 function parametersOf(
   graph: Graph,
-  wiring: Wiring,
+  scores: ReadonlySet<GraphNode>,
   node: GraphNode,
   live: ReadonlySet<string>,
   behind: boolean,
@@ -76,7 +76,7 @@ function parametersOf(
     case 'Sub':
     case 'Mul':
     case 'Div':
-      if (!behind || feedsSoftmax(wiring, node)) return [];
+      if (!behind || scores.has(node)) return [];
       return node.inputs.filter((name) => (graph.initializers.get(name)?.data.length ?? 0) > 1);
     case 'Concat':
       return behind ? node.inputs.filter((name) => graph.initializers.has(name)) : [];
@@ -85,16 +85,15 @@ function parametersOf(
   }
 }
 
-function feedsSoftmax(wiring: Wiring, node: GraphNode): boolean {
-  const open = [node];
-  const seen = new Set<GraphNode>();
-  for (let at = open.pop(); at !== undefined; at = open.pop()) {
-    if (seen.has(at)) continue;
-    seen.add(at);
-    for (const reader of wiring.consumers.get(at.outputs[0]) ?? []) {
-      if (reader.op === 'Softmax') return true;
-      if (['Add', 'Reshape', 'Mul', 'Div'].includes(reader.op)) open.push(reader);
-    }
+/** Nodes that scale, shift or shape attention scores on their way into a softmax. */
+function scoreNodes(graph: Graph, wiring: Wiring): ReadonlySet<GraphNode> {
+  const found = new Set<GraphNode>();
+  const open = graph.nodes.filter((node) => node.op === 'Softmax').map((node) => node.inputs[0]);
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    const node = wiring.producer.get(value);
+    if (!node || found.has(node) || !['Add', 'Reshape', 'Mul', 'Div'].includes(node.op)) continue;
+    found.add(node);
+    open.push(...node.inputs);
   }
-  return false;
+  return found;
 }

@@ -73,57 +73,56 @@ function mapPlaces(graph: Graph, wiring: Wiring, trunk: readonly string[], shape
   if (maps.length === 0) return [];
   const area = (name: string): number => (shapes.get(name)?.[2] ?? 1) * (shapes.get(name)?.[3] ?? 1);
   // Values that end a part: the next one on the trunk is another join or begins with a heavy operator.
-  const ends = maps.filter((_, i) => {
-    const next = i + 1 < maps.length ? wiring.producer.get(maps[i + 1]) : undefined;
-    return next === undefined || heavy.has(next.op) || isJoin(next, live);
+  const parts: Part[] = [];
+  let isBlock = false;
+  maps.forEach((value, i) => {
+    const next = i + 1 < maps.length ? maps[i + 1] : undefined;
+    const reader = next === undefined ? undefined : wiring.producer.get(next);
+    if (isJoin(wiring.producer.get(value), live)) isBlock = true;
+    if (reader !== undefined && !heavy.has(reader.op) && !isJoin(reader, live)) return;
+    const endsStage = next === undefined || area(next) < area(value);
+    parts.push({ value, isBlock, endsStage, onlyPools: pooling.has(wiring.producer.get(value)?.op ?? '') });
+    isBlock = false;
   });
-  const startsPart = (name: string): number => {
-    const at = maps.indexOf(name);
-    let from = at;
-    while (from > 0 && !ends.includes(maps[from - 1])) from--;
-    return from;
-  };
-  const isBlock = (name: string): boolean => {
-    const from = startsPart(name);
-    return maps.slice(from, maps.indexOf(name) + 1).some((value) => isJoin(wiring.producer.get(value), live));
-  };
-  const isStageEnd = (name: string): boolean => {
-    const next = maps[maps.indexOf(name) + 1];
-    return next === undefined || area(next) < area(name);
-  };
-  const stem = ends[0];
-  let chosen = ends.filter((name) => name === stem || isBlock(name) || isStageEnd(name));
-  if (chosen.length > MOST_TAPS) chosen = chosen.filter((name) => name === stem || isStageEnd(name));
+  const stem = parts[0];
+  let chosen = parts.filter((part) => part === stem || part.isBlock || part.endsStage);
+  if (chosen.length > MOST_TAPS) chosen = chosen.filter((part) => part === stem || part.endsStage);
   // A network of one scale and no blocks: its parts, evenly.
-  if (chosen.length < 3) chosen = ends;
-  // A part that only pools adds nothing to the one in front of it.
-  chosen = thinned(chosen.filter((name) => !pooling.has(wiring.producer.get(name)?.op ?? '')));
-  return labelled(new Set(chosen), ends, shapes, isBlock);
+  if (chosen.length < 3) chosen = parts;
+  chosen = thinned(chosen.filter((part) => !part.onlyPools));
+  return labelled(new Set(chosen), parts, shapes);
+}
+
+/** A stretch of the trunk from one convolution, pooling or join to the next. */
+interface Part {
+  /** Its last value. */
+  readonly value: string;
+  /** Whether branches meet in it. */
+  readonly isBlock: boolean;
+  readonly endsStage: boolean;
+  /** Pools what the part in front of it made: nothing new to read. */
+  readonly onlyPools: boolean;
 }
 
 /** "stage 2, block 3 (128 channels, 28x28)": stages are counted by size, blocks within them. */
-function labelled(
-  chosen: ReadonlySet<string>,
-  ends: readonly string[],
-  shapes: Shapes,
-  isBlock: (name: string) => boolean,
-): Place[] {
+function labelled(chosen: ReadonlySet<Part>, parts: readonly Part[], shapes: Shapes): Place[] {
   const places: Place[] = [];
   let stage = 0;
   let block = 0;
   let last = '';
-  ends.forEach((value, i) => {
+  parts.forEach((part, i) => {
+    const { value, isBlock } = part;
     const [, channels, height, width] = shapes.get(value) as readonly number[];
     const size = `${height}x${width}`;
-    const isStem = i === 0 && !isBlock(value);
+    const isStem = i === 0 && !isBlock;
     if (!isStem && size !== last) {
       stage++;
       block = 0;
       last = size;
     }
-    if (isBlock(value)) block++;
-    const what = isStem ? 'stem' : `stage ${stage}, ${isBlock(value) ? `block ${block}` : 'end'}`;
-    if (chosen.has(value)) places.push({ value, label: `${what} (${channels} channels, ${size})` });
+    if (isBlock) block++;
+    const what = isStem ? 'stem' : `stage ${stage}, ${isBlock ? `block ${block}` : 'end'}`;
+    if (chosen.has(part)) places.push({ value, label: `${what} (${channels} channels, ${size})` });
   });
   return places;
 }

@@ -4,7 +4,7 @@ import type { Graph, GraphNode, Tensor } from '../graph/ir.ts';
 import { axisOf } from '../graph/ops/operator.ts';
 import { inferValues, type Shaped } from '../graph/shapes.ts';
 import { filled, intsTensor, sizeOf } from '../graph/tensors.ts';
-import { makeNode, namer, prune, rewrite, wire } from './wiring.ts';
+import { makeNode, namer, prune, rewrite, wire, type Wiring } from './wiring.ts';
 
 /**
  * A constant that is repeated N times and set in front of (or behind) the patch tokens becomes a padding of the tokens
@@ -13,11 +13,12 @@ import { makeNode, namer, prune, rewrite, wire } from './wiring.ts';
 export function settleTokens(graph: Graph): Graph {
   const two = inferValues(graph, { N: 2 });
   const three = inferValues(graph, { N: 3 });
+  const { producer } = wire(graph);
   const fresh = namer(graph);
   const replace = new Map<GraphNode, readonly GraphNode[]>();
   const initializers = new Map<string, Tensor>();
   for (const node of graph.nodes) {
-    const changed = node.op === 'Concat' ? paddedTokens(graph, node, two, three, fresh) : null;
+    const changed = node.op === 'Concat' ? paddedTokens(graph, producer, node, two, three, fresh) : null;
     if (changed === null) continue;
     replace.set(node, changed.nodes);
     for (const [name, tensor] of changed.initializers) initializers.set(name, tensor);
@@ -28,6 +29,7 @@ export function settleTokens(graph: Graph): Graph {
 
 function paddedTokens(
   graph: Graph,
+  producer: Wiring['producer'],
   node: GraphNode,
   two: ReadonlyMap<string, Shaped>,
   three: ReadonlyMap<string, Shaped>,
@@ -36,7 +38,7 @@ function paddedTokens(
   const output = two.get(node.outputs[0]);
   if (!output) return null;
   const axis = axisOf(node, intAttribute(node, 'axis', 0), output.dims.length);
-  const parts = node.inputs.map((name) => repeatedConstant(graph, name, two, three));
+  const parts = node.inputs.map((name) => repeatedConstant(graph, producer, name, two, three));
   return repeatedInFront(node, output.dims, axis, parts, fresh);
 }
 
@@ -88,6 +90,7 @@ export function repeatedInFront(
 /** One sample's part of a value that is the same constant for every sample, or null. */
 function repeatedConstant(
   graph: Graph,
+  producer: Wiring['producer'],
   name: string,
   two: ReadonlyMap<string, Shaped>,
   three: ReadonlyMap<string, Shaped>,
@@ -98,7 +101,7 @@ function repeatedConstant(
     const dims = [1, ...a.dims.slice(1)];
     return { dtype: value.dtype, dims, data: value.data.slice(0, sizeOf(dims)) as Tensor['data'] };
   };
-  const maker = wire(graph).producer.get(name);
+  const maker = producer.get(name);
   const source = maker?.op === 'Expand' ? graph.initializers.get(maker.inputs[0]) : undefined;
   if (source && source.dtype === 'float32' && source.data.length === sizeOf(a.dims.slice(1))) {
     return { ...source, dims: [1, ...a.dims.slice(1)] };
