@@ -25,7 +25,9 @@ export interface VerdictEvidence extends RefusalEvidence {
 
 /** Refused share of a class, above the typical class's, from which it is suspicious; and the fewest refused samples. */
 const refusedLimit = 0.05;
-const fewestRefused = 8;
+const fewestRefused = 15;
+/** Refused share, above the typical class's, from which a class is no longer called trusted. */
+const doubtfulShare = 0.035;
 /** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
 const splitLimit = 2;
 /** Accuracy of the sanitized model on the guard below which its refusals mean nothing. */
@@ -78,7 +80,10 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
         'A look at the refused samples: if their labels are right, override them with a reason and run again.',
     };
   }
-  const doubt = doubtAbout(evidence, c);
+  const doubt =
+    excess >= doubtfulShare
+      ? `Of ${samples} samples labelled "${name}", ${refused} are refused with their neighbours: more than usual, too few for a cluster.`
+      : doubtAbout(evidence, c);
   if (doubt !== null) {
     return {
       ...common,

@@ -2,14 +2,13 @@
  * Bootstrapping (T-Core): psi and the head are trained on the clean pool, which grows round by round, first by loss
  * guidance, then by meta guidance. chi stays as it came.
  *
- * Each round is one journalled step. A part of the first pool is never trained on (the guard): when its accuracy
+ * Each round is one journalled step. Samples sifted next to the first pool are never trained on (the guard): when their accuracy
  * drops, the round is taken back and growth ends.
  */
 import type { Json } from '../../../src-shared/json.ts';
 import type { PoolRound, Stage } from '../../../src-shared/domain/run.ts';
 import type { Tensor } from '../graph/ir.ts';
 import type { CommittedStep } from '../journal.ts';
-import { randomStream } from '../math/random.ts';
 import { admit, neighbourRefusal } from './admission.ts';
 import type { PipelineContext } from './context.ts';
 import { progressOf } from './context.ts';
@@ -25,6 +24,8 @@ export interface BootstrapInput {
   readonly context: PipelineContext;
   /** First clean pool, ascending. */
   readonly pool: Int32Array;
+  /** Samples next to it in the TIS ranking, never trained on, ascending. */
+  readonly guard: Int32Array;
   /** Neighbours of the same given label in the untrusted encoder, `[deciding taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
   /** Digest of the filtering step. */
@@ -36,7 +37,6 @@ export interface Bootstrapped {
   /** Round that first admitted a sample; -1 = never. */
   readonly admittedRound: Int32Array;
   readonly finalPool: Int32Array;
-  readonly guard: Int32Array;
   /** Loss before and after the virtual epoch of the last meta round; null without one. */
   readonly lossReduction: Float32Array | null;
   readonly digest: string;
@@ -65,7 +65,7 @@ interface RoundState {
 export async function bootstrap(input: BootstrapInput): Promise<Bootstrapped> {
   const { context, trainer } = input;
   const { parameters, samples } = context;
-  const { base, guard } = splitGuard(input.pool, samples.labels, samples.classes.length, parameters, context.seed);
+  const { pool: base, guard } = input;
   const rounds: PoolRound[] = [];
   const admittedRound = new Int32Array(samples.count).fill(-1);
   let previous: RoundState | null = null;
@@ -97,7 +97,7 @@ export async function bootstrap(input: BootstrapInput): Promise<Bootstrapped> {
   endStage(context, stage, resumed);
   if (previous === null) throw new Error('no round was planned');
   trainer.load(previous.state);
-  return { rounds, admittedRound, finalPool: previous.pool, guard, lossReduction: reduction, digest: previous.digest };
+  return { rounds, admittedRound, finalPool: previous.pool, lossReduction: reduction, digest: previous.digest };
 }
 
 function endStage(context: PipelineContext, stage: Stage | null, resumed: boolean): void {
@@ -346,27 +346,6 @@ function evaluate(input: BootstrapInput, indices: Int32Array | null): Promise<Ev
     batch: context.parameters['train.batch'],
     signal: context.signal,
   });
-}
-
-/** Splits the first pool per class into what is trained on and the guard that is not; a class of one stays whole. */
-export function splitGuard(
-  pool: Int32Array,
-  labels: Int32Array,
-  classes: number,
-  parameters: Pick<MethodParameters, 'guard.share'>,
-  seed: number,
-): { base: Int32Array; guard: Int32Array } {
-  const members: number[][] = Array.from({ length: classes }, () => []);
-  for (const i of pool) members[labels[i]].push(i);
-  const random = randomStream(seed, 'guard');
-  const guard: number[] = [];
-  for (const list of members) {
-    const order = random.permutation(list.length);
-    const count = Math.floor(parameters['guard.share'] * list.length);
-    for (let at = 0; at < count; at++) guard.push(list[order[at]]);
-  }
-  const held = new Set(guard);
-  return { base: pool.filter((i) => !held.has(i)), guard: Int32Array.from(guard).sort() };
 }
 
 function countPerClass(pool: Int32Array, labels: Int32Array, classes: number): number[] {

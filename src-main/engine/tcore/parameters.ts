@@ -75,7 +75,7 @@ const defaults = {
   'grow.quotaCap': 1,
   /** Neighbours of the same given label whose refusal counts against a sample. */
   'grow.company': 10,
-  /** Share of the first clean pool that is never trained on, and the accuracy drop that stops growth. */
+  /** Size of the held-out guard as a share of the first clean pool's, and the accuracy drop that stops growth. */
   'guard.share': 0.2,
   'guard.drop': 0.1,
   'final.epochs': 15,

@@ -32,6 +32,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
       warmUpTrainer: () => start.train(context.parameters['warmup.batch']),
       context,
       pool: expanded.pool,
+      guard: sifted.guard,
       peers: sifted.peers,
       input: channels.digest,
     });
@@ -45,7 +46,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
       company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
     };
     const suspects = rankSuspects(refusals);
-    const outcome = compareOnGuard(grown.guard, samples.labels, probe.evaluation, final.evaluation);
+    const outcome = compareOnGuard(sifted.guard, samples.labels, probe.evaluation, final.evaluation);
     const verdict = judge({
       ...refusals,
       classes: samples.classes,

@@ -111,6 +111,8 @@ export interface Selection {
   /** Sample indices, ascending. */
   readonly seeds: Int32Array;
   readonly pool: Int32Array;
+  /** The next best after the pool: held out of training for good, to measure on. */
+  readonly guard: Int32Array;
   readonly warnings: readonly ClassWarning[];
   /** Classes whose majority cannot be trusted and that were ranked by their worst-tap consistency instead. */
   readonly uncertainClasses: readonly number[];
@@ -119,6 +121,8 @@ export interface Selection {
 export interface SelectionOptions {
   readonly alpha: number;
   readonly poolShare: number;
+  /** Size of the guard, as a share of the pool's. */
+  readonly guardShare: number;
   readonly minimum: number;
   /** Share and separation of the 2-means groups, `[deciding taps][classes]`. */
   readonly splits: readonly (readonly { share: number; separation: number }[])[];
@@ -151,6 +155,7 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
   const uncertainClasses: number[] = [];
   const seeds: number[] = [];
   const pool: number[] = [];
+  const guard: number[] = [];
 
   members.forEach((list, classIndex) => {
     const className = options.classNames[classIndex];
@@ -182,13 +187,24 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
     const take = (share: number): number[] =>
       best.slice(0, Math.min(limit, Math.max(options.minimum, Math.ceil(share * counted))));
     seeds.push(...take(options.alpha));
-    pool.push(...take(options.poolShare));
+    const taken = take(options.poolShare);
+    pool.push(...taken);
+    guard.push(...best.slice(taken.length, taken.length + Math.ceil(options.guardShare * taken.length)));
     if (list.length < 2 * options.minimum) {
       warn('tiny', `Class "${className}" has only ${list.length} samples: its seeds are half of it at most.`);
     }
   });
   const ascending = (list: number[]): Int32Array => Int32Array.from(list).sort();
-  return { majority, consistency, score, seeds: ascending(seeds), pool: ascending(pool), warnings, uncertainClasses };
+  return {
+    majority,
+    consistency,
+    score,
+    seeds: ascending(seeds),
+    pool: ascending(pool),
+    guard: ascending(guard),
+    warnings,
+    uncertainClasses,
+  };
 }
 
 /** Warns of what makes the majority rule fail; true when the class must not be ranked by it. */

@@ -17,6 +17,8 @@ export interface SiftStage {
   readonly score: Float32Array;
   readonly seeds: Int32Array;
   readonly pool: Int32Array;
+  /** Next best after the pool, never trained on. */
+  readonly guard: Int32Array;
   readonly plane: Float32Array;
   /** `[deciding taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
@@ -26,7 +28,7 @@ export interface SiftStage {
 
 export async function runSift(context: PipelineContext, encoder: Encoder, input: string): Promise<SiftStage> {
   const { provider, samples, parameters } = context;
-  const step = await stage(context, 'sift', select(context, 'sift', 'expand', 'grow'), [input], async () => {
+  const step = await stage(context, 'sift', select(context, 'sift', 'expand', 'grow', 'guard'), [input], async () => {
     const scores = await scoreTaps(provider, encoder, samples, {
       k: parameters['sift.k'],
       company: parameters['grow.company'],
@@ -48,6 +50,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
       {
         alpha: parameters['sift.alpha'],
         poolShare: parameters['expand.share'],
+        guardShare: parameters['guard.share'],
         minimum: parameters['sift.minimum'],
         splits: deciding(scores.splits),
         duplicates: new Set(context.duplicates),
@@ -86,6 +89,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         score: vector(selection.score),
         seeds: vector(selection.seeds),
         pool: vector(selection.pool),
+        guard: vector(selection.guard),
         plane: { dtype: 'float32', dims: [samples.count, 2], data: scores.plane[shown] },
         ...Object.fromEntries(scores.consistency.map((row, t) => [`consistency/${encoder.taps[t].id}`, vector(row)])),
         ...Object.fromEntries(deciding(scores.peers).map((list, t) => [`peers/${t}`, vector(list)])),
@@ -106,6 +110,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
     score: floats('score'),
     seeds: ints('seeds'),
     pool: ints('pool'),
+    guard: ints('guard'),
     plane: floats('plane'),
     peers: facts.taps.filter((tap) => tap.used).map((_, t) => ints(`peers/${t}`)),
     digest: step.digest,
@@ -130,9 +135,10 @@ export async function runExpand(context: PipelineContext, encoder: Encoder, sift
       signal,
       onStep: progressOf(context, 'expand', 'steps'),
     });
+    const held = new Set(sifted.guard);
     const pool = expandByConfusion(
       sifted.seeds,
-      sifted.score,
+      sifted.score.map((value, i) => (held.has(i) ? 0 : value)),
       suspicion,
       samples.labels,
       samples.classes.length,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { admit, neighbourRefusal, type AdmissionEvidence } from '../../../src-main/engine/tcore/admission.ts';
-import { hasDropped, planRounds, splitGuard } from '../../../src-main/engine/tcore/bootstrap.ts';
+import { hasDropped, planRounds } from '../../../src-main/engine/tcore/bootstrap.ts';
 import { parameterValues, resolveParameters } from '../../../src-main/engine/tcore/parameters.ts';
 
 /** Two classes of 100, base = the first 10 of each; the guide ranks by index, company is the same for all. */
@@ -72,15 +72,6 @@ describe('the plan of rounds', () => {
   it('never goes beyond the cap', () => {
     const values = parameterValues(resolveParameters('standard', { 'grow.meta': '0.7,0.9', 'grow.cap': 0.7 }));
     expect(planRounds(values).map((round) => round.share)).not.toContain(0.9);
-  });
-
-  it('holds a fifth of the pool back as guard, of every class, never in the base', () => {
-    const pool = Int32Array.from({ length: 40 }, (_, i) => i);
-    const labels = Int32Array.from({ length: 40 }, (_, i) => (i < 30 ? 0 : 1));
-    const { base, guard } = splitGuard(pool, labels, 2, { 'guard.share': 0.2 }, 7);
-    expect(guard.length).toBe(8);
-    expect([...guard].filter((i) => labels[i] === 1).length).toBe(2);
-    expect([...base, ...guard].sort((a, b) => a - b)).toEqual([...pool]);
   });
 });
 

@@ -31,6 +31,7 @@ function select(taps: ToyTap[], labels: Int32Array, options: Partial<SelectionOp
   return selectSeeds(scores, labels, {
     alpha: 0.05,
     poolShare: 0.3,
+    guardShare: 0.2,
     minimum: 5,
     splits,
     duplicates: new Set(),
@@ -58,6 +59,7 @@ describe('topological invariance sifting', () => {
     const options = {
       alpha: 0.05,
       poolShare: 0.1,
+      guardShare: 0.2,
       minimum: 5,
       splits,
       duplicates: new Set<number>(),
@@ -117,6 +119,13 @@ describe('topological invariance sifting', () => {
     const counts = [0, 1, 2].map((c) => [...seeds].filter((i) => small[keep[i]] === c).length);
     expect(counts).toEqual([5, 5, 2]);
     expect(warnings.filter((warning) => warning.code === 'tiny').map((warning) => warning.classIndex)).toEqual([2]);
+  });
+
+  it('holds the next best fifth back as guard, of every class and never from the pool', () => {
+    const { taps, labels } = poisonedToy(0);
+    const { pool, guard } = select(taps, labels);
+    expect([...guard].filter((i) => pool.includes(i))).toEqual([]);
+    expect([0, 1, 2].map((c) => [...guard].filter((i) => labels[i] === c).length)).toEqual([6, 6, 6]);
   });
 
   it('never picks an exact duplicate', () => {
