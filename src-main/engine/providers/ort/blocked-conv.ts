@@ -21,7 +21,7 @@ export interface Filter {
 }
 
 /** Images up to this width are convolved in the wide order. */
-const WIDE_UP_TO = 8;
+export const WIDE_UP_TO = 8;
 
 /** Whether images of this width are best kept in the wide order. */
 export function prefersWide(context: BlockedContext, batch: number, width: number): boolean {

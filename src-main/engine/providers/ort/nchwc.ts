@@ -4,6 +4,8 @@
  */
 import { INTERNAL_DOMAIN } from '../../graph/internal-ops.ts';
 import type { Graph } from '../../graph/ir.ts';
+import { inferShapes } from '../../graph/shapes.ts';
+import { WIDE_UP_TO } from './blocked-conv.ts';
 import { pointwiseRule } from './blocked-pointwise.ts';
 import { createLayouts } from './layouts.ts';
 import { lowerNode } from './nchw.ts';
@@ -26,11 +28,22 @@ export function lowerToNchwc(graph: Graph, block: number, threads: number): Grap
   return { ...graph, nodes, initializers };
 }
 
-/** Whether blocked channels are worth it: some convolution has a weight that is not constant. */
-export function trainsConvolutions(graph: Graph): boolean {
-  return graph.nodes.some(
-    (node) =>
-      (node.domain === '' && node.op === 'Conv' && !graph.initializers.has(node.inputs[1])) ||
-      (node.domain === INTERNAL_DOMAIN && (node.op === 'ConvGradInput' || node.op === 'ConvGradWeight')),
+/**
+ * Whether a graph is faster in our blocked form than in the one that the runtime makes itself: when some convolution has
+ * a weight that is not constant (the runtime blocks only constant ones), or works on images so small that the order
+ * "wide" pays.
+ */
+export function gainsFromBlocks(graph: Graph, block: number): boolean {
+  const convolutions = graph.nodes.filter((node) => node.domain === '' && node.op === 'Conv');
+  const gradient = graph.nodes.some(
+    (node) => node.domain === INTERNAL_DOMAIN && (node.op === 'ConvGradInput' || node.op === 'ConvGradWeight'),
   );
+  if (gradient || convolutions.some((node) => !graph.initializers.has(node.inputs[1]))) return true;
+  if (convolutions.length === 0) return false;
+  const shapes = inferShapes(graph, {});
+  return convolutions.some((node) => {
+    const [batch, channels, , width] = shapes.get(node.outputs[0])?.dims ?? [];
+    const [, perGroup, , taps] = graph.initializers.get(node.inputs[1])?.dims ?? [];
+    return width <= WIDE_UP_TO && batch % block === 0 && channels >= 2 * block && perGroup >= block && taps > 1;
+  });
 }

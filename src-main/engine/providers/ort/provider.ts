@@ -2,13 +2,14 @@
 import { availableParallelism } from 'node:os';
 import { ExpectedError } from '../../../../src-shared/failure.ts';
 import type { Graph, Tensor, ValueInfo } from '../../graph/ir.ts';
+import { foldNorms } from '../../encoder/normalisation.ts';
 import { INTERNAL_DOMAIN } from '../../graph/internal-ops.ts';
 import { writeOnnx } from '../../graph/onnx/write.ts';
 import { boundDims, inferShapes } from '../../graph/shapes.ts';
 import { allocate, sameDims, sizeOf } from '../../graph/tensors.ts';
 import type { CompiledGraph, CompileOptions, Provider, StatePair } from '../provider.ts';
 import { lowerToNchw } from './nchw.ts';
-import { lowerToNchwc, trainsConvolutions } from './nchwc.ts';
+import { lowerToNchwc, gainsFromBlocks } from './nchwc.ts';
 import { probeBlockSize } from './probe.ts';
 import { runSelfTest, type CompileIn } from './self-test.ts';
 import { createSession, fromOrt, loadOrt, toOrt, type Ort, type OrtTensor, type Session } from './session.ts';
@@ -114,8 +115,8 @@ interface Target {
 
 /** The graph in operators that the runtime has. */
 function lower(graph: Graph, target: Target): { graph: Graph; optimisation: 'extended' | 'all' } {
-  if (target.block !== null && (target.always || trainsConvolutions(graph))) {
-    return { graph: lowerToNchwc(graph, target.block, target.threads), optimisation: 'extended' };
+  if (target.block !== null && (target.always || gainsFromBlocks(graph, target.block))) {
+    return { graph: lowerToNchwc(foldNorms(graph), target.block, target.threads), optimisation: 'extended' };
   }
   if (graph.nodes.every((node) => node.domain !== INTERNAL_DOMAIN)) return { graph, optimisation: 'all' };
   const shapes = inferShapes(graph, {});
