@@ -55,12 +55,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     const feed = eventFeed(recordedEvents(writer.reader, run));
     feeds.set(run, feed);
     const abort = new AbortController();
-    const onEvent = (event: RunEvent): void => feed.add(event);
+    let end: RunEvent | null = null;
+    const onEvent = (event: RunEvent): void => {
+      if (event.type === 'finished' || event.type === 'failed' || event.type === 'cancelled') end = event;
+      else feed.add(event);
+    };
     const ended = carryOut(writer, run, options.spawn, { onEvent, signal: abort.signal })
       // The failure was recorded with the run and told as its last event; nobody else waits for it here.
       .catch((error: unknown) => reportBug(error))
       .then(() => {
+        // The end is told when the next run may be started.
         active = null;
+        if (end !== null) feed.add(end);
         feed.end();
       });
     active = { id: run, abort, ended };

@@ -1,14 +1,14 @@
 /** One audit from its start, or from where it was interrupted, to its outputs: the host's side. */
 import type { AuditResult } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain/run.ts';
-import { CancelledError, ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
+import { CancelledError, ExpectedError, serializeFailure, type SerializedFailure } from '../../src-shared/failure.ts';
 import { connectEngine, type EngineClient } from '../engine/jobs/client.ts';
 import { parameterValues, resolveParameters, type ResolvedParameters } from '../engine/tcore/parameters.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
 import { auditResult } from './audit-result.ts';
 import type { EngineProtocol, Preflight } from './engine-protocol.ts';
-import { eventSink } from './event-sink.ts';
+import { eventSink, type EventSink } from './event-sink.ts';
 import { exitCodeOfVerdict } from './exit-code.ts';
 import { writeOutputs, type WrittenFile } from './outputs.ts';
 import { planText } from './plan.ts';
@@ -141,16 +141,18 @@ export async function carryOut(
   try {
     const finished = await compute(writer, run, engine, { ...watch, onEvent: sink.add, signal: abort.signal });
     const { verdict } = finished.result;
-    sink.add({ type: 'finished', verdict, exitCode: finished.exitCode });
+    const end = { type: 'finished', verdict, exitCode: finished.exitCode } as const;
     sink.flush();
-    const stored = { ...finished.result, suspects: finished.suspects };
-    writer.finishRun(run, { verdict, result: stored });
+    writer.appendEvents(run, [end]);
+    writer.finishRun(run, { verdict, result: { ...finished.result, suspects: finished.suspects } });
+    // Told once it is so: whoever hears of the end may ask for the run at once.
+    watch.onEvent(end);
     const seconds = (performance.now() - started) / 1000;
     return { ...finished, summary: writer.reader.run(run).summary, seconds, peakBytes: engine.peakBytes() };
   } catch (error) {
     // A store that is full has also ended the job; what ended it is the news.
     const reason = broken ?? error;
-    recordEnd(writer, run, reason, sink);
+    recordEnd(writer, run, serializeFailure(reason), sink, watch.onEvent);
     throw reason;
   } finally {
     watch.signal.removeEventListener('abort', cancel);
@@ -158,27 +160,24 @@ export async function carryOut(
   }
 }
 
-/** Where the store cannot take even this, the run stays "running" in it and counts as interrupted from then on. */
 function recordEnd(
   writer: ProjectWriter,
   run: string,
-  reason: unknown,
-  sink: { add(event: RunEvent): void; flush(): void },
+  failure: SerializedFailure,
+  sink: EventSink,
+  watch: (event: RunEvent) => void,
 ): void {
-  const failure = serializeFailure(reason);
+  const { kind, code, message } = failure;
+  const end: RunEvent = kind === 'cancelled' ? { type: 'cancelled' } : { type: 'failed', code, message };
   try {
-    if (failure.kind === 'cancelled') {
-      sink.add({ type: 'cancelled' });
-      sink.flush();
-      writer.cancelRun(run);
-    } else {
-      sink.add({ type: 'failed', code: failure.code, message: failure.message });
-      sink.flush();
-      writer.failRun(run, { code: failure.code, message: failure.message });
-    }
+    sink.flush();
+    writer.appendEvents(run, [end]);
+    if (kind === 'cancelled') writer.cancelRun(run);
+    else writer.failRun(run, { code, message });
   } catch {
-    return;
+    // A store that cannot take even this still says "running", which counts as interrupted once the writer has gone.
   }
+  watch(end);
 }
 
 type Computed = Omit<FinishedAudit, 'seconds' | 'peakBytes' | 'summary'>;

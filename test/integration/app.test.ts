@@ -144,7 +144,7 @@ describe('the use cases of a host with a page', () => {
     const started = await call('run.start', { request: { ...request, encoder: '/nowhere.onnx' }, out: null });
     const end = (await events(started.id)).at(-1)?.event;
     expect(end).toMatchObject({ type: 'failed', code: 'file-missing' });
-    await expect.poll(async () => (await call('run.get', { runId: started.id })).summary.state).toBe('failed');
+    expect((await call('run.get', { runId: started.id })).summary.state).toBe('failed');
   });
 
   it('tell a finished run again after the application was closed and opened', async () => {
