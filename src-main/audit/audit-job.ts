@@ -14,7 +14,7 @@ import { writeWhole } from './files.ts';
 import { stepJournal } from './journal.ts';
 import { measureForward } from './measure.ts';
 import { planAudit } from './plan.ts';
-import { openProvider, requireDevice } from './providers.ts';
+import { openTestedProvider, requireDevice } from './providers.ts';
 import { readInputs, type Inputs } from './read-inputs.ts';
 import { version } from './version.ts';
 
@@ -34,7 +34,7 @@ export async function auditJob(job: AuditJob, context: JobContext<EngineProtocol
 async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<EngineProtocol>): Promise<AuditOutcome> {
   const { request, parameters } = job;
   const { emit, signal, ask } = context;
-  const provider = await openProvider(request.device);
+  const provider = await openTestedProvider(request.device);
   try {
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
     const forwardRate = await measureForward(provider, encoder, pixels);
