@@ -213,15 +213,12 @@ function reshaped(
     const outer = slower / before;
     if (Number.isInteger(outer) && size % (outer * batch) === 0) fits.push({ axis, outer });
   });
-  const behind = from.slice(place.axis + 1);
-  const sameBehind = (axis: number): boolean => behind.join() === to.slice(axis + 1).join();
-  // With a batch of 1 several axes may hold it: features come last, an axis of its own is likeliest, then one that
-  // leaves what lies behind as it was.
+  // With a batch of 1 several axes may hold it: features come last, an axis of its own is likeliest, then the slow part
+  // of one.
   const notLast = fits.filter(({ axis }) => axis < to.length - 1);
   const choices = notLast.length > 0 ? notLast : fits;
   const chosen =
     choices.find(({ axis, outer }) => to[axis] === batch && outer === 1) ??
-    choices.find(({ axis }) => sameBehind(axis)) ??
     choices.find(({ outer }) => outer === 1) ??
     choices.at(0);
   if (!chosen) throw lost(node, batch, 'images are mixed');
