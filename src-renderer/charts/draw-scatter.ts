@@ -1,4 +1,4 @@
-/** Draws the sifting scatter on a canvas: circles for samples, rings for the pool, triangles for suspects. */
+/** Draws the sifting scatter on a canvas: circles for samples, rings for the pool, squares for what was refused, triangles for suspects. */
 import type { SampleTable } from '../../src-shared/contract.ts';
 import { standingOf, type ScatterLayout, type Standing } from './scatter.ts';
 
@@ -108,7 +108,11 @@ function mark(context: CanvasRenderingContext2D, standing: Standing, x: number, 
     context.closePath();
     return;
   }
-  const size = standing === 'seed' ? radius * 1.3 : radius;
+  if (standing === 'refused') {
+    context.rect(x - radius * 0.8, y - radius * 0.8, radius * 1.6, radius * 1.6);
+    return;
+  }
+  const size = standing === 'seed' ? radius * 1.3 : standing === 'pool' ? radius : radius * 0.8;
   context.moveTo(x + size, y);
   context.arc(x, y, size, 0, 2 * Math.PI);
 }
