@@ -15,7 +15,7 @@ export interface NeighbourIndex {
    * The k nearest reference rows of each query, nearest first, ties to the lower row. Where the reference has no k rows
    * to give, the list ends with -1 at distance Infinity. Queries stream: call it for one part after the other.
    * @param queries `[count, d]`, row-major; what follows is not read @param exclude `[count]` reference row to leave out per query, -1 = none
-   * @throws RangeError when sizes do not fit
+   * @throws RangeError when sizes do not fit or a number is not finite
    */
   query(
     queries: Float32Array,
@@ -45,7 +45,7 @@ const DOUBT = 8 * 2 ** -24;
  * Prepares the search for queries among `reference`, which must not change while the index lives. Besides it, memory
  * holds one copy around the mean and one block of scores.
  * @param reference `[R, d]`, row-major
- * @throws RangeError when the data is no whole number of rows, there is none, or k is below 1
+ * @throws RangeError when the data is no whole number of rows, there is none, a number is not finite, or k is below 1
  */
 export async function createNeighbourIndex(
   provider: Provider,
@@ -59,6 +59,8 @@ export async function createNeighbourIndex(
   if (!Number.isInteger(k) || k < 1) throw new RangeError(`k must be a whole number above 0, met ${k}`);
   if (count === 0) throw new RangeError('the reference has no rows');
   const groups = groupEqualRows(rows, count);
+  const mean = columnMeans(rows, count);
+  if (!mean.every(Number.isFinite)) throw new RangeError('the reference holds a number that is not finite');
   const unique = groups.first.length;
   const referenceBlock = Math.min(options.referenceBlock ?? 65_536, unique);
   // One more than k: a query may be among its own candidates.
@@ -69,7 +71,7 @@ export async function createNeighbourIndex(
     compiled: await provider.compile(rankGraph(queryBlock, referenceBlock, d, perRun)),
     reference: rows,
     groups,
-    centred: centre(rows, groups, columnMeans(rows, count), referenceBlock),
+    centred: centre(rows, groups, mean, referenceBlock),
     referenceBlock,
     queryBlock,
     kept,
@@ -247,6 +249,7 @@ async function rank(search: Search, queries: Rows, total: number): Promise<Candi
   const block = new Float32Array(queryBlock * width);
   for (let query = 0; query < total; query += 1) {
     norms[query] = writeCentred(queries, query, centred.mean, block, query * width);
+    if (!Number.isFinite(norms[query])) throw new RangeError(`query ${query} holds a number that is not finite`);
   }
   const merged = { scores: new Float32Array(kept), ids: new Int32Array(kept) };
   for (let from = 0; from < groups.first.length; from += referenceBlock) {
@@ -323,8 +326,9 @@ function settle(
   const { width } = reference;
   const norm = candidates.norms[query];
   const doubt = DOUBT * Math.sqrt(width) * (norm + search.centred.largest);
-  const ranked: Ranked[] = [];
   const base = query * kept;
+  if (settlePlain(search, candidates, base, norm, doubt, excluded, neighbours, squaredDistances)) return;
+  const ranked: Ranked[] = [];
   for (let place = 0; place < kept; place += 1) {
     const group = candidates.groups[base + place];
     if (group < 0) break;
@@ -361,6 +365,37 @@ function settle(
     }
     place = end;
   }
+}
+
+/** The usual case: scores clearly apart and no equal rows. False, with nothing of worth written, when it is another. */
+function settlePlain(
+  search: Search,
+  candidates: Candidates,
+  base: number,
+  norm: number,
+  doubt: number,
+  excluded: number,
+  neighbours: Int32Array,
+  squaredDistances: Float32Array,
+): boolean {
+  const { first, next } = search.groups;
+  const { scores, groups } = candidates;
+  // A small distance has few correct digits left in the score.
+  if (norm + scores[base] < 1e4 * doubt) return false;
+  let to = 0;
+  for (let place = 0; place < search.kept; place += 1) {
+    const group = groups[base + place];
+    if (group < 0) break;
+    if (place + 1 < search.kept && !(scores[base + place + 1] - scores[base + place] > 2 * doubt)) return false;
+    const row = first[group];
+    if (next[row] >= 0) return false;
+    if (row === excluded) continue;
+    neighbours[to] = row;
+    squaredDistances[to] = norm + scores[base + place];
+    to += 1;
+    if (to === neighbours.length) break;
+  }
+  return true;
 }
 
 function squaredDistance(a: Float32Array, aAt: number, b: Float32Array, bAt: number, width: number): number {

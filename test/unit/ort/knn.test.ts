@@ -135,6 +135,10 @@ describe('nearest neighbours', () => {
     await expect(createNeighbourIndex(provider, rows, 4, { k: 1 })).rejects.toThrow('6 numbers, no multiple of d = 4');
     const index = await createNeighbourIndex(provider, rows, 3, { k: 1 });
     await expect(index.query(new Float32Array(4), 2, null)).rejects.toThrow('4 numbers are not 2 queries of 3');
+    await expect(index.query(Float32Array.of(1, NaN, 1), 1, null)).rejects.toThrow('not finite');
+    await expect(createNeighbourIndex(provider, Float32Array.of(1, Infinity), 2, { k: 1 })).rejects.toThrow(
+      'not finite',
+    );
     await expect(index.query(rows, 2, new Int32Array(1))).rejects.toThrow('1 exclusions for 2 queries');
     await index.dispose();
   });
