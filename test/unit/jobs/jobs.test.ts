@@ -30,7 +30,7 @@ async function failureOf(promise: Promise<unknown>): Promise<Error> {
     await promise;
   } catch (error) {
     if (error instanceof Error) return error;
-    throw new Error(`rejected with ${String(error)}, which is no Error`);
+    throw new Error(`rejected with ${String(error)}, which is no Error`, { cause: error });
   }
   throw new Error('the promise was fulfilled');
 }
