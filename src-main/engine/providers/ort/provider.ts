@@ -30,9 +30,10 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
   const threads = options.threads ?? availableParallelism();
   if (!Number.isInteger(threads) || threads < 1) throw new RangeError(`threads must be 1 or more, met ${threads}`);
   const layout = options.layout ?? 'auto';
-  const block = layout === 'nchw' ? null : await trustedBlock(ort, threads);
+  const { block, detail } =
+    layout === 'nchw' ? { block: null, detail: 'not asked for' } : await blockedLayout(ort, threads);
   if (layout === 'nchwc' && block === null) {
-    throw new ExpectedError('provider-failed', 'ONNX Runtime has no blocked channel layout on this machine.');
+    throw new ExpectedError('provider-failed', `Blocked channels of ONNX Runtime on this machine: ${detail}.`);
   }
   const target: Target = { threads, block, always: layout === 'nchwc' };
   const open = new Set<CompiledGraph>();
@@ -58,9 +59,8 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
       };
     },
     async selfTest() {
-      const blocked = block === null ? 'none; plain NCHW is used' : `${block} channels per block`;
       const rows = await runSelfTest(compileIn(ort, threads, block), block === null ? ['nchw'] : ['nchw', 'nchwc']);
-      return [{ name: 'blocked layout', passed: true, error: null, detail: blocked }, ...rows];
+      return [{ name: 'blocked layout', passed: true, error: null, detail }, ...rows];
     },
     async dispose() {
       for (const compiled of open) await compiled.dispose();
@@ -97,12 +97,28 @@ function compileIn(ort: Ort, threads: number, block: number | null): CompileIn {
     compile(ort, graph, {}, { threads, block: layout === 'nchw' ? null : block, always: layout === 'nchwc' });
 }
 
+interface BlockedLayout {
+  /** Channels per block; null when plain NCHW is to be used. */
+  readonly block: number | null;
+  readonly detail: string;
+}
+
+/** A process runs on one machine: what was found there is asked for once per number of threads. */
+const found = new Map<number, Promise<BlockedLayout>>();
+
 /** The probed block size if the blocked layout also gives the known answers with it. */
-async function trustedBlock(ort: Ort, threads: number): Promise<number | null> {
-  const block = await probeBlockSize();
-  if (block === null) return null;
-  const rows = await runSelfTest(compileIn(ort, threads, block), ['nchwc']);
-  return rows.every((row) => row.passed) ? block : null;
+function blockedLayout(ort: Ort, threads: number): Promise<BlockedLayout> {
+  const known = found.get(threads);
+  if (known !== undefined) return known;
+  const probing = probeBlockSize().then(async (block) => {
+    if (block === null) return { block, detail: 'none here; plain NCHW is used' };
+    const rows = await runSelfTest(compileIn(ort, threads, block), ['nchwc']);
+    const wrong = rows.filter((row) => !row.passed).map((row) => row.name);
+    if (wrong.length === 0) return { block, detail: `${block} channels per block` };
+    return { block: null, detail: `wrong answers (${wrong.join(', ')}); plain NCHW is used` };
+  });
+  found.set(threads, probing);
+  return probing;
 }
 
 interface Target {
@@ -144,6 +160,9 @@ function bindSession(ort: Ort, session: Session, graph: Graph, state: readonly S
     if (info === undefined) throw new TypeError(`the state "${pair.input}" is no input of the graph`);
     if (!graph.outputs.some((output) => output.name === pair.output)) {
       throw new TypeError(`the state "${pair.output}" is no output of the graph`);
+    }
+    if ([...slots.values()].some((slot) => slot.pair.output === pair.output)) {
+      throw new TypeError(`the output "${pair.output}" is the next value of two states`);
     }
     const dims = info.shape as readonly number[];
     const make = (): Tensor => ({ dtype: info.dtype, dims, data: allocate(info.dtype, sizeOf(dims)) });
