@@ -1,8 +1,9 @@
 /** Builds everything into out/: main (three entries, ESM), preload (one CommonJS file, as the sandbox wants it), renderer. */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'electron-vite';
+import { fileURLToPath } from 'node:url';
 
-const at = (path: string): string => new URL(`../${path}`, import.meta.url).pathname;
+const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 export default defineConfig({
   main: {
