@@ -132,6 +132,11 @@ export const errorCatalogue = {
     means: "The run stopped; everything committed so far is safe.",
     todo: "Continue with --resume, on another device if it happens again.",
   },
+  "training-diverged": {
+    text: "Training left the range of numbers.",
+    means: "The run stopped; there is no sanitized model, and nothing is said of the inputs.",
+    todo: "Lower the learning rate that the message names (--set), or check the pixel normalisation (--mean, --std).",
+  },
   "engine-died": {
     text: "The engine process ended without a word.",
     means: "The run stopped; everything committed so far is safe.",

@@ -106,11 +106,11 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
 function doubtAbout({ classes, sifting, uncertainClasses, outcome }: VerdictEvidence, c: number): string | null {
   const name = classes[c];
   const facts = sifting.perClass[c];
+  if (sifting.taps.every((tap) => !tap.used)) return 'No tap of the encoder tells the classes apart.';
   if (outcome.sanitizedAccuracy === null || outcome.sanitizedAccuracy < leastAccuracy) {
     const met = outcome.sanitizedAccuracy === null ? 'has no held-out sample' : 'is too inaccurate on held-out samples';
     return `The sanitized model ${met} for its refusals to mean anything.`;
   }
-  if (sifting.taps.every((tap) => !tap.used)) return 'No tap of the encoder tells the classes apart.';
   if (uncertainClasses.includes(c)) {
     return `Class "${name}" is far bigger than the others and its majority may be the poison; it was sifted without the majority rule.`;
   }

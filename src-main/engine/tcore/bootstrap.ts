@@ -12,7 +12,7 @@ import type { CommittedStep } from '../journal.ts';
 import { admit, neighbourRefusal } from './admission.ts';
 import type { PipelineContext } from './context.ts';
 import { progressOf } from './context.ts';
-import { cosineRate } from './epochs.ts';
+import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
 import { parseShares, type MethodParameters } from './parameters.ts';
 import type { Trainer } from './trainer.ts';
@@ -263,6 +263,7 @@ async function trainRound(
       rate: rateOf(plan, parameters, epoch),
       signal: context.signal,
     });
+    requireFiniteLoss(outcome.loss, plan.name, 'train.learningRate');
     loss = outcome.loss;
     context.emit({ type: 'metric', stage, name: 'training loss', at: number + (epoch + 1) / plan.epochs, value: loss });
     progress(epoch + 1, plan.epochs);

@@ -1,5 +1,5 @@
 /** Epochs over an index set: shuffling, batching, augmentation and feeding of a compiled training step. */
-import { CancelledError } from '../../../src-shared/failure.ts';
+import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import type { Tensor } from '../graph/ir.ts';
 import { randomStream } from '../math/random.ts';
 import type { CompiledGraph } from '../providers/provider.ts';
@@ -21,6 +21,8 @@ export interface EpochOptions {
   /** Learning rate at a step of this epoch. */
   readonly rate: (step: number, steps: number) => number;
   readonly signal: AbortSignal;
+  /** Looked at after every step: true ends the epoch there. `accuracy` is that of the step's batch before the step. */
+  readonly enough?: (accuracy: number) => boolean;
 }
 
 export interface EpochOutcome {
@@ -46,6 +48,7 @@ export async function trainEpoch(step: CompiledGraph, options: EpochOptions): Pr
   const taught = new Int32Array(batch);
   let lossSum = 0;
   let correct = 0;
+  let done = 0;
   for (let at = 0; at < steps; at++) {
     if (options.signal.aborted) throw new CancelledError();
     for (let i = 0; i < batch; i++) chosen[i] = indices[order[(at * batch + i) % order.length]];
@@ -62,9 +65,18 @@ export async function trainEpoch(step: CompiledGraph, options: EpochOptions): Pr
       learningRate: scalar(options.rate(at, steps)),
     });
     lossSum += (outputs.loss.data as Float32Array)[0];
-    correct += countCorrect(outputs.logits.data as Float32Array, taught, classes);
+    const hits = countCorrect(outputs.logits.data as Float32Array, taught, classes);
+    correct += hits;
+    done++;
+    if (options.enough?.(hits / batch) === true) break;
   }
-  return { loss: lossSum / steps, accuracy: correct / (steps * batch), steps };
+  return { loss: lossSum / done, accuracy: correct / (done * batch), steps: done };
+}
+
+/** @throws ExpectedError training-diverged when the loss is not finite; `rate` names the parameter to lower */
+export function requireFiniteLoss(loss: number, stream: string, rate: string): void {
+  if (!Number.isFinite(loss))
+    throw new ExpectedError('training-diverged', `The loss of ${stream} is ${loss}; lower ${rate}.`);
 }
 
 export function scalar(value: number): Tensor {

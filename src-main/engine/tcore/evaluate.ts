@@ -1,4 +1,5 @@
 /** What a classifier makes of every sample: loss against the given label, predicted class and its probability. */
+import { ExpectedError } from '../../../src-shared/failure.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
@@ -15,7 +16,10 @@ export interface Evaluation {
   readonly accuracy: number;
 }
 
-/** @param classifier evaluation graph: input `pixels`, output `logits` @param indices samples in the order of the result; null = all */
+/**
+ * @param classifier evaluation graph: input `pixels`, output `logits` @param indices samples in the order of the result; null = all
+ * @throws ExpectedError training-diverged when a logit is not finite
+ */
 export async function evaluateClassifier(
   provider: Provider,
   classifier: Graph,
@@ -43,6 +47,11 @@ export async function evaluateClassifier(
     });
   } finally {
     await compiled.dispose();
+  }
+  const bad = result.loss.findIndex((loss) => !Number.isFinite(loss));
+  if (bad >= 0) {
+    const sample = indices === null ? bad : indices[bad];
+    throw new ExpectedError('training-diverged', `Logits of sample ${sample} are not finite; lower its learning rate.`);
   }
   return { ...result, accuracy: n > 0 ? correct / n : NaN };
 }

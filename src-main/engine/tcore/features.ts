@@ -3,7 +3,7 @@ import type { CompiledGraph, Provider } from '../providers/provider.ts';
 import type { Encoder, Tap } from '../encoder/encoder.ts';
 import type { Graph, GraphNode } from '../graph/ir.ts';
 import type { SampleSource } from '../samples.ts';
-import { CancelledError } from '../../../src-shared/failure.ts';
+import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 
 export interface Sweep {
   readonly samples: SampleSource;
@@ -80,6 +80,27 @@ function poolNode(tap: Tap): GraphNode {
   }
 }
 
+/**
+ * @param rows `[count, d]` of the samples `indices[at ..]` (null = of `at` itself) @param what names the value for people
+ * @throws ExpectedError unsupported-encoder naming the first sample whose row is not finite
+ */
+export function requireFinite(
+  rows: Float32Array,
+  d: number,
+  what: string,
+  indices: ArrayLike<number> | null,
+  at: number,
+): void {
+  const bad = rows.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  const position = at + Math.floor(bad / d);
+  throw new ExpectedError(
+    'unsupported-encoder',
+    `Its ${what} of sample ${indices === null ? position : indices[position]} (counted from 0) is not finite. ` +
+      'Check the pixel normalisation (mean and std), or ask the supplier for a fresh export.',
+  );
+}
+
 /** Representation `[N, dim]` of the samples (all in memory: N x dim floats). */
 export async function representations(
   provider: Provider,
@@ -97,7 +118,10 @@ export async function representations(
       samples,
       indices,
       ...options,
-      onBatch: (outputs, at) => result.set(outputs.representation, at * dim),
+      onBatch: ({ representation }, at) => {
+        requireFinite(representation, dim, 'representation', indices, at);
+        result.set(representation, at * dim);
+      },
     });
   } finally {
     await compiled.dispose();

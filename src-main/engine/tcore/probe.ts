@@ -8,7 +8,7 @@ import { graphBuilder } from '../graph/builder.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
-import { cosineRate } from './epochs.ts';
+import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { createTrainer } from './trainer.ts';
 import { withInitializers } from '../graph/training.ts';
 
@@ -59,6 +59,7 @@ export async function fitHead(
         rate: cosineRate(options.learningRate, epoch, options.epochs),
         signal: options.signal,
       });
+      requireFiniteLoss(outcome.loss, options.stream, 'probe.learningRate');
       options.onEpoch(epoch + 1, options.epochs, outcome.loss);
     }
     return headParameters(trainer.classifier());
@@ -76,6 +77,46 @@ export function normaliseRows(rows: Float32Array, dim: number): Float32Array {
     for (let j = 0; j < dim; j++) rows[at + j] *= scale;
   }
   return rows;
+}
+
+/** What `spreadOut` did to rows: (row - centre) * scale. */
+export interface Spread {
+  readonly centre: Float64Array;
+  readonly scale: number;
+}
+
+/**
+ * Rows `[n, dim]` that hardly differ are moved to mean 0 and spread out, in place, until their root mean square distance
+ * from it is `least`: a head trained for a fixed number of steps cannot tell them apart otherwise. Null = they differ
+ * enough, or not at all, and were left alone.
+ */
+export function spreadOut(rows: Float32Array, dim: number, least: number): Spread | null {
+  const n = rows.length / dim;
+  const centre = new Float64Array(dim);
+  for (let at = 0; at < rows.length; at++) centre[at % dim] += rows[at] / n;
+  let squares = 0;
+  for (let at = 0; at < rows.length; at++) squares += (rows[at] - centre[at % dim]) ** 2 / n;
+  const spread = Math.sqrt(squares);
+  if (!(spread > 0) || spread >= least) return null;
+  const scale = least / spread;
+  for (let at = 0; at < rows.length; at++) rows[at] = (rows[at] - centre[at % dim]) * scale;
+  return { centre, scale };
+}
+
+/** A head fitted on rows after `spreadOut` as one for the rows before it. */
+export function undoSpread(head: Readonly<Record<string, Tensor>>, spread: Spread | null): Record<string, Tensor> {
+  if (spread === null) return { ...head };
+  const { centre, scale } = spread;
+  const { 'head.0.weight': weight, 'head.0.bias': bias } = head;
+  const width = bias.data.length;
+  const weights = Float32Array.from(weight.data as Float32Array, (value) => value * scale);
+  const biases = Float64Array.from(bias.data as Float32Array);
+  weights.forEach((value, at) => (biases[at % width] -= centre[Math.floor(at / width)] * value));
+  return {
+    ...head,
+    'head.0.weight': { ...weight, data: weights },
+    'head.0.bias': { ...bias, data: Float32Array.from(biases) },
+  };
 }
 
 /** Representations as a sample source of "images" of `dim` channels and one pixel, so that heads train like models. */

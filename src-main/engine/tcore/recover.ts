@@ -7,11 +7,12 @@ import type { Graph, Tensor } from '../graph/ir.ts';
 import { insertMasks } from '../graph/masks.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
+import { requireFiniteLoss } from './epochs.ts';
 import { createTrainer } from './trainer.ts';
 import type { MethodParameters } from './parameters.ts';
 
 export interface Recovered {
-  /** One mask per layer of the encoder, values in 0..1. */
+  /** One mask per layer of the encoder, values in 0..1; 0 for a channel that nothing in the pool excites. */
   readonly masks: readonly Float32Array[];
   /** Accuracy on the pool in the last epoch, 0..1. */
   readonly accuracy: number;
@@ -44,10 +45,10 @@ export async function recoverFilters(
     classifier: masked,
     classes: samples.classes.length,
     batch: options.batch,
-    parameters: names.map((name, index) => ({ name, initial: onesTensor(encoder.layers[index].channels) })),
+    parameters: names.map((name, index) => ({ name, initial: startTensor(encoder.layers[index].channels) })),
     optimiser: { kind: 'sgd', momentum: parameters['recover.momentum'], weightDecay: 0 },
     lossWeight: parameters['recover.lossWeight'],
-    clamp: [0, 1],
+    clamp: [least, 1],
     statistics: 'batch',
   });
   const losses: number[] = [];
@@ -63,6 +64,7 @@ export async function recoverFilters(
         rate: () => rate,
         signal: options.signal,
       });
+      requireFiniteLoss(outcome.loss, 'recover', 'recover.learningRate');
       losses.push(outcome.loss / parameters['recover.lossWeight']);
       accuracy = outcome.accuracy;
       options.onEpoch(epoch + 1, parameters['recover.epochs'], outcome.loss / parameters['recover.lossWeight']);
@@ -71,7 +73,7 @@ export async function recoverFilters(
     const masks = names.map((name) => {
       const mask = learnt[name].data as Float32Array;
       if (!mask.every((value) => value >= 0 && value <= 1)) throw new Error(`${name} left 0..1`);
-      return mask;
+      return mask.map((value) => (value === start ? 0 : value));
     });
     return { masks, accuracy, losses };
   } finally {
@@ -79,6 +81,16 @@ export async function recoverFilters(
   }
 }
 
-function onesTensor(length: number): Tensor {
-  return { dtype: 'float32', dims: [length], data: new Float32Array(length).fill(1) };
+/**
+ * Where masks start: so near 1 that it makes no difference, and yet not 1, where masks that are needed end. A mask that
+ * is here after all epochs never had a gradient: nothing in the clean pool excites its channel, as if it were waiting
+ * for a trigger, so it counts as not needed at all.
+ */
+const start = 1 - 2 ** -10;
+
+/** Lower bound of a mask in training: behind a ReLU one of exactly 0 would have no gradient to come back by. */
+const least = 2 ** -10;
+
+function startTensor(length: number): Tensor {
+  return { dtype: 'float32', dims: [length], data: new Float32Array(length).fill(start) };
 }

@@ -5,12 +5,12 @@
  * memory and the rest streams past it, so memory grows with the reference, not with the dataset.
  */
 import { createNeighbourIndex, type NeighbourIndex } from '../math/knn.ts';
-import { mean } from '../math/statistics.ts';
+import { mean, median } from '../math/statistics.ts';
 import { principalComponents, projectRow } from '../math/pca.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
-import { sweep, tapGraph } from './features.ts';
+import { requireFinite, sweep, tapGraph } from './features.ts';
 import {
   fitMajority,
   nearestOwnRank,
@@ -60,8 +60,7 @@ export async function scoreTaps(
   reference.forEach((sample, position) => (referencePosition[sample] = position));
   const classSizes = new Float64Array(classes);
   for (const sample of reference) classSizes[samples.labels[sample]]++;
-  const smallest = Math.min(...classSizes.filter((size) => size > 0));
-  const k = Math.max(1, Math.min(options.k, Math.ceil(0.05 * smallest), reference.length - 1));
+  const k = neighboursFor(classSizes, options.k, reference.length);
 
   const compiled = await provider.compile(tapGraph(encoder), { dims: { N: options.batch } });
   const whole = reference.length === samples.count;
@@ -74,7 +73,11 @@ export async function scoreTaps(
       batch: options.batch,
       signal: options.signal,
       onProgress: (done) => options.onProgress(done, total),
-      onBatch: (outputs, at) => encoder.taps.forEach((tap, t) => held[t].set(outputs[tap.id], at * tap.channels)),
+      onBatch: (outputs, at) =>
+        encoder.taps.forEach((tap, t) => {
+          requireFinite(outputs[tap.id], tap.channels, `activation at "${tap.label}"`, reference, at);
+          held[t].set(outputs[tap.id], at * tap.channels);
+        }),
     });
     const scorers: TapScorer[] = [];
     for (const [t, tap] of encoder.taps.entries()) {
@@ -100,6 +103,7 @@ export async function scoreTaps(
           onProgress: (done) => options.onProgress(reference.length + done, total),
           onBatch: async (outputs, at, count) => {
             for (const [t, tap] of encoder.taps.entries()) {
+              requireFinite(outputs[tap.id], tap.channels, `activation at "${tap.label}"`, null, at);
               await scorers[t].score(outputs[tap.id], at, count, referencePosition);
             }
           },
@@ -121,6 +125,17 @@ export async function scoreTaps(
   } finally {
     await compiled.dispose();
   }
+}
+
+/**
+ * Neighbours to ask for: at most 5 % of the smallest class of the reference. Classes below a tenth of the median size do
+ * not count for it: one stray label would leave every class with a single neighbour.
+ */
+export function neighboursFor(classSizes: ArrayLike<number>, wanted: number, reference: number): number {
+  const present = Array.from(classSizes).filter((size) => size > 0);
+  const typical = median(present);
+  const smallest = Math.min(...present.filter((size) => size >= typical / 10));
+  return Math.max(1, Math.min(wanted, Math.ceil(0.05 * smallest), reference - 1));
 }
 
 const queryBlock = 1000;

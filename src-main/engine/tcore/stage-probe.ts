@@ -4,12 +4,15 @@ import type { Graph } from '../graph/ir.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
 import { representations } from './features.ts';
-import { featureSource, fitHead, joinHead, normaliseRows } from './probe.ts';
+import { featureSource, fitHead, joinHead, normaliseRows, spreadOut, undoSpread } from './probe.ts';
 import { stratifiedReference } from './sift.ts';
 import { evaluationBatch, evaluationTensors, readEvaluation, select, stage } from './steps.ts';
 
 /** Representations kept in memory for the probe's head; larger datasets train it on a stratified part. */
 const probeLimit = 50_000;
+
+/** Root mean square distance from their mean that heads need: for rows of length 1, and per square root of the width. */
+const leastSpread = 0.5;
 
 export interface ProbeStage {
   readonly evaluation: Evaluation;
@@ -31,8 +34,9 @@ export async function runProbe(
     const features = await representations(provider, encoder, samples, part, { batch, signal, onProgress: progress });
     const partLabels = Int32Array.from(part, (i) => samples.labels[i]);
     const { dim } = encoder.representation;
-    const source = featureSource(normaliseRows(features, dim), dim, { ...samples, labels: partLabels });
-    const head = await fitHead(
+    const spread = spreadOut(normaliseRows(features, dim), dim, leastSpread);
+    const source = featureSource(features, dim, { ...samples, labels: partLabels });
+    const fitted = await fitHead(
       provider,
       source,
       Int32Array.from(part, (_, i) => i),
@@ -50,6 +54,7 @@ export async function runProbe(
         },
       },
     );
+    const head = undoSpread(fitted, spread);
     const evaluation = await evaluateClassifier(provider, joinHead(encoder, head, true), samples, null, {
       batch,
       signal,
@@ -70,8 +75,10 @@ export async function fitPoolHead(
   const { provider, samples, signal, seed } = context;
   const features = await representations(provider, encoder, samples, pool, { batch: evaluationBatch, signal });
   const labels = Int32Array.from(pool, (i) => samples.labels[i]);
-  const source = featureSource(features, encoder.representation.dim, { ...samples, labels });
-  const head = await fitHead(
+  const { dim } = encoder.representation;
+  const spread = spreadOut(features, dim, leastSpread * Math.sqrt(dim));
+  const source = featureSource(features, dim, { ...samples, labels });
+  const fitted = await fitHead(
     provider,
     source,
     Int32Array.from(pool, (_, i) => i),
@@ -86,5 +93,6 @@ export async function fitPoolHead(
       onEpoch: () => {},
     },
   );
+  const head = undoSpread(fitted, spread);
   return { classifier: joinHead(encoder, head, false), parameters: Object.keys(head) };
 }

@@ -75,8 +75,8 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         samples: count(samples.labels, (label) => label === c),
         seeds: count(selection.seeds, (i) => samples.labels[i] === c),
         pool: count(selection.pool, (i) => samples.labels[i] === c),
-        majorityShare: mean(deciding(scores.splits).map((tap) => tap[c].share)),
-        separation: mean(deciding(scores.splits).map((tap) => tap[c].separation)),
+        majorityShare: used.includes(true) ? mean(deciding(scores.splits).map((tap) => tap[c].share)) : 1,
+        separation: used.includes(true) ? mean(deciding(scores.splits).map((tap) => tap[c].separation)) : 0,
       })),
       warnings: selection.warnings,
     };
@@ -97,6 +97,10 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
     };
   });
   const { facts, uncertainClasses } = step.data as unknown as Pick<SiftStage, 'facts' | 'uncertainClasses'>;
+  if (facts.taps.every((tap) => !tap.used)) {
+    const message = 'No tap of the encoder tells the classes apart: seeds and pool are no better than a random pick.';
+    context.emit({ type: 'warning', code: 'no-deciding-tap', message, subject: null });
+  }
   for (const { code, message, className } of facts.warnings) {
     context.emit({ type: 'warning', code, message, subject: className });
   }

@@ -11,7 +11,7 @@ import type { MethodParameters } from './parameters.ts';
 export interface Unlearned {
   /** The classifier after unlearning; its head is unchanged. */
   readonly classifier: Graph;
-  /** Accuracy on the pool in the last epoch, 0..1. */
+  /** Accuracy on the last batch of the pool, with its own statistics as in training, 0..1. */
   readonly accuracy: number;
   readonly epochs: number;
   /** "forgotten", "epochs" (limit reached) or "diverged" (the epoch before was restored). */
@@ -58,7 +58,7 @@ export async function unlearn(
   try {
     let stopped: Unlearned['stopped'] = 'epochs';
     for (let epoch = 0; epoch < parameters['unlearn.epochs']; epoch++) {
-      const before = trainer.state();
+      const before = { state: trainer.state(), accuracy };
       const outcome = await trainer.epoch({
         samples,
         indices: pool,
@@ -67,14 +67,16 @@ export async function unlearn(
         stream: `unlearn/epoch/${epoch}`,
         rate: () => parameters['unlearn.learningRate'],
         signal: options.signal,
+        // Within the epoch: the loss climbs so fast by then that an epoch too many leaves nothing to recover.
+        enough: (latest) => (accuracy = latest) <= goal,
       });
       if (!Number.isFinite(outcome.loss) || outcome.loss > 20) {
-        trainer.load(before);
+        trainer.load(before.state);
+        accuracy = before.accuracy;
         stopped = 'diverged';
         break;
       }
       losses.push(outcome.loss);
-      accuracy = outcome.accuracy;
       options.onEpoch(epoch + 1, parameters['unlearn.epochs'], outcome.loss);
       if (accuracy <= goal) {
         stopped = 'forgotten';

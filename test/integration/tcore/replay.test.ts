@@ -1,0 +1,81 @@
+/** A run is its journal: cut off after any step and taken up again, it ends in the very same bytes. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunEvent } from '../../../src-shared/domain/run.ts';
+import { writeOnnx } from '../../../src-main/engine/graph/onnx/write.ts';
+import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
+import type { Provider } from '../../../src-main/engine/providers/provider.ts';
+import type { PipelineResult } from '../../../src-main/engine/tcore/context.ts';
+import { bootstrapAudit } from '../../../src-main/engine/tcore/pipeline.ts';
+import { recording, type Recording } from '../../support/replay-journal.ts';
+import { toyContext, toyImages } from '../../support/toy-audit.ts';
+import { fileGraph } from '../../unit/encoder/fixtures.ts';
+
+let provider: Provider;
+beforeAll(async () => {
+  provider = await createOrtProvider({ threads: 1 });
+});
+afterAll(() => provider.dispose());
+
+const images = toyImages({ sizes: [24, 24, 24] });
+const steps = [
+  ...['probe', 'sift', 'unlearn', 'recover', 'filter'],
+  ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence'],
+];
+
+/** Everything a run decides, comparable bit by bit. */
+function decided(result: PipelineResult): unknown {
+  const { sanitized, undefended, ...rest } = result;
+  return { ...rest, sanitized: bytes(sanitized), undefended: bytes(undefended) };
+}
+
+const bytes = (graph: PipelineResult['sanitized']): string => Buffer.from(writeOnnx(graph)).toString('base64');
+
+const overrides = { 'probe.epochs': 2, 'unlearn.epochs': 2, 'recover.epochs': 2, 'warmup.epochs': 2 };
+
+function run(record: Recording, seed = 5, emit: (event: RunEvent) => void = () => {}): Promise<PipelineResult> {
+  const context = toyContext(provider, fileGraph('vgg-folded'), images, overrides, {
+    journal: record.journal,
+    seed,
+    emit,
+  });
+  return bootstrapAudit(context);
+}
+
+describe('a run and its journal', () => {
+  let whole: Recording;
+  let uninterrupted: unknown;
+  beforeAll(async () => {
+    whole = recording();
+    uninterrupted = decided(await run(whole));
+  });
+
+  it('goes through every stage once', () => {
+    expect(whole.computed).toEqual(steps);
+  });
+
+  it.each(steps.map((name, at) => [name, at + 1] as const))(
+    'ends in the same bytes when cut off after %s',
+    async (_, count) => {
+      const record = whole.cutAfter(count);
+      const states: string[] = [];
+      const resumed = await run(record, 5, (event) => {
+        if (event.type === 'stage' && event.state !== 'started') states.push(`${event.stage} ${event.state}`);
+      });
+      expect(record.computed).toEqual(steps.slice(count));
+      expect(record.names).toEqual(steps);
+      expect(decided(resumed)).toEqual(uninterrupted);
+      expect(states.filter((state) => state.endsWith('finished')).length).toBe(
+        new Set(steps.slice(count).map((name) => name.split('/')[0])).size,
+      );
+    },
+  );
+
+  it('gives the same bytes for the same seed and others for another', async () => {
+    expect(decided(await run(recording()))).toEqual(uninterrupted);
+    const other = (await run(recording(), 6)) as unknown as Record<string, unknown>;
+    const first = uninterrupted as Record<string, unknown>;
+    expect(bytes(other.sanitized as PipelineResult['sanitized'])).not.toBe(first.sanitized);
+    expect(other.digest).not.toBe(first.digest);
+    expect(other.sifting).toEqual(first.sifting);
+  });
+});
