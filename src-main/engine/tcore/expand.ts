@@ -7,7 +7,7 @@
  */
 import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Graph } from '../graph/ir.ts';
-import { argsort, rankWithinGroups } from '../math/statistics.ts';
+import { argsort, median, rankWithinGroups } from '../math/statistics.ts';
 import { randomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
@@ -92,7 +92,10 @@ export async function confusionRanks(
   return rankWithinGroups(losses, samples.labels, classes);
 }
 
-/** Seeds plus, per class, the best by TIS score among samples that confusion does not suspect, up to `share` of the class. */
+/**
+ * Seeds plus, per class, the best by TIS score among samples that confusion does not suspect, up to `share` of the class
+ * (of a typical class where it is bigger). A score of 0 keeps a sample out.
+ */
 export function expandByConfusion(
   seeds: Int32Array,
   score: Float32Array,
@@ -103,10 +106,13 @@ export function expandByConfusion(
 ): Int32Array {
   const seedSet = new Set(seeds);
   const pool = [...seeds];
+  const sizes = new Float64Array(classes);
+  for (const label of labels) sizes[label]++;
+  const typical = median(sizes.filter((size) => size > 0));
   for (let c = 0; c < classes; c++) {
     const members = [...labels.keys()].filter((i) => labels[i] === c);
     const own = members.filter((i) => seedSet.has(i)).length;
-    const room = Math.max(0, Math.ceil(share * members.length) - own);
+    const room = Math.max(0, Math.ceil(share * Math.min(members.length, typical)) - own);
     const open = members.filter((i) => !seedSet.has(i) && suspicion[i] > 0.5 && score[i] > 0);
     pool.push(...open.sort((a, b) => score[b] - score[a] || a - b).slice(0, room));
   }

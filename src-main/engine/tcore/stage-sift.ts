@@ -139,7 +139,7 @@ export async function runExpand(context: PipelineContext, encoder: Encoder, sift
       signal,
       onStep: progressOf(context, 'expand', 'steps'),
     });
-    const held = new Set(sifted.guard);
+    const held = new Set([...sifted.guard, ...context.duplicates]);
     const pool = expandByConfusion(
       sifted.seeds,
       sifted.score.map((value, i) => (held.has(i) ? 0 : value)),
