@@ -1,6 +1,7 @@
 /** Numbers as people read them. */
+import { numberText, shareText } from '../src-shared/evidence.ts';
+
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
 
 export function formatCount(count: number): string {
   return whole.format(count);
@@ -11,18 +12,7 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
-/** Three significant digits; "–" for what is not known. */
-export function formatNumber(value: number): string {
-  if (!Number.isFinite(value)) return '–';
-  return Number.isInteger(value) ? whole.format(value) : short.format(value);
-}
-
-/** A share 0..1 as "42 %" or, below 10 %, "4.2 %". */
-export function formatShare(share: number): string {
-  if (!Number.isFinite(share)) return '–';
-  const percent = share * 100;
-  return `${percent !== 0 && Math.abs(percent) < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
-}
+export { numberText as formatNumber, shareText as formatShare };
 
 /** "0:07", "12:40", "1:02:03". */
 export function formatDuration(seconds: number): string {
@@ -40,7 +30,7 @@ export function formatBytes(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
-  return `${unit === 0 ? whole.format(value) : short.format(value)} ${units[unit] ?? ''}`;
+  return `${unit === 0 ? whole.format(value) : numberText(value)} ${units[unit] ?? ''}`;
 }
 
 const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });

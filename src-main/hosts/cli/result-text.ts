@@ -2,6 +2,7 @@
 import { relative } from 'node:path';
 import type { AuditResult } from '../../../src-shared/domain/result.ts';
 import type { Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
+import { evidenceRow } from '../../../src-shared/evidence.ts';
 import { visibleName } from '../../../src-shared/text.ts';
 
 export interface WrittenFile {
@@ -18,27 +19,13 @@ const words: Record<Verdict, string> = {
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-function evidenceText(evidence: Finding['evidence']): string {
-  return Object.entries(evidence)
-    .map(([name, value]) => {
-      const shown =
-        typeof value === 'number'
-          ? number(value)
-          : typeof value === 'string'
-            ? visibleName(value)
-            : value.map(number).join(' ');
-      return `${name} ${shown}`;
-    })
-    .join(', ');
-}
-
-const number = (value: number): string => String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
-
 function findingLines(title: string, finding: Finding): string[] {
   const confidence = finding.confidence === null ? '' : `, confidence ${finding.confidence.toFixed(2)}`;
   const lines = [`${title}: ${words[finding.verdict]}${confidence}`, `  ${visibleName(finding.claim)}`];
-  const evidence = evidenceText(finding.evidence);
-  if (evidence !== '') lines.push(`  Evidence: ${evidence}`);
+  for (const [name, value] of Object.entries(finding.evidence)) {
+    const { words: what, shown } = evidenceRow(name, value);
+    lines.push(`    ${what}: ${shown}`);
+  }
   if (finding.wouldChange !== '') lines.push(`  What would change this: ${visibleName(finding.wouldChange)}`);
   return lines;
 }

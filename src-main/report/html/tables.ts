@@ -1,7 +1,7 @@
 /** Tables and lists of the report. */
 import type { Finding } from '../../../src-shared/domain/verdict.ts';
 import { html, type Content, type Markup } from './markup.ts';
-import { fixed } from './numbers.ts';
+import { evidenceRow } from '../../../src-shared/evidence.ts';
 
 export interface ColumnHead {
   readonly name: string;
@@ -53,22 +53,10 @@ export function digest(sha256: string): Markup {
 
 /** The numbers a claim rests on; long lists are cut, which the text says. */
 export function evidenceText(evidence: Finding['evidence']): string {
-  const entries = Object.entries(evidence).map(([name, value]) => `${spacedName(name)} ${evidenceValue(value)}`);
+  const entries = Object.entries(evidence).map(([name, value]) => {
+    const { words, shown } = evidenceRow(name, value);
+    // The page spells out invisible characters by itself.
+    return `${words} ${typeof value === 'string' ? value : shown}`;
+  });
   return entries.length === 0 ? '–' : entries.join('; ');
-}
-
-/** "refusedShare" as a person writes it. */
-function spacedName(name: string): string {
-  return name.replace(/([a-z0-9])([A-Z])/g, (_, before: string, after: string) => `${before} ${after.toLowerCase()}`);
-}
-
-function evidenceValue(value: number | string | readonly number[]): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number') return shortNumber(value);
-  const shown = value.slice(0, 12).map(shortNumber).join(', ');
-  return value.length > 12 ? `${shown}, … (${value.length} values)` : shown;
-}
-
-function shortNumber(value: number): string {
-  return Number.isInteger(value) ? String(value) : fixed(value, Math.abs(value) < 0.1 ? 4 : 3);
 }

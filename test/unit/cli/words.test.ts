@@ -118,7 +118,7 @@ const finding = (subject: Finding['subject'], verdict: Verdict): Finding => ({
   verdict,
   confidence: verdict === 'not-examined' ? null : 0.9,
   claim: `The claim about the ${subject}.`,
-  evidence: { asr: 0.98765, counts: [1, 2] },
+  evidence: { refusedShare: 0.28765, counts: [1, 2] },
   wouldChange: 'More samples.',
 });
 
@@ -161,7 +161,8 @@ describe('the result', () => {
     );
     for (const part of [
       'SUSPICIOUS, confidence 0.90',
-      'asr 0.9877, counts 1 2',
+      'refused share: 29 %',
+      'counts: 1, 2',
       'Class boot',
       'image 3.png: truncated [unreadable]',
       'out/report.html',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evidenceRow } from '../../../src-renderer/views/overview/evidence.ts';
+import { evidenceRow } from '../../../src-shared/evidence.ts';
 
 describe('a number of the evidence', () => {
   it.each([

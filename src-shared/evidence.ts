@@ -1,6 +1,5 @@
-/** The numbers a finding rests on, in words: what each is, and whether it is a share. */
-import { visibleName } from '../../../src-shared/text.ts';
-import { formatNumber, formatShare } from '../../numbers.ts';
+/** The numbers a finding rests on, in words, the same in every report and view: what each is, and whether it is a share. */
+import { visibleName } from './text.ts';
 
 type Value = number | string | readonly number[];
 
@@ -31,14 +30,32 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
 
 export function evidenceRow(name: string, value: Value): { readonly words: string; readonly shown: string } {
   const entry = Object.hasOwn(known, name) ? known[name] : undefined;
-  const figure = entry?.share === true ? formatShare : formatNumber;
+  const figure = entry?.share === true ? shareText : numberText;
   const shown =
-    typeof value === 'number'
-      ? figure(value)
-      : typeof value === 'string'
-        ? visibleName(value)
-        : value.map(figure).join(', ');
+    typeof value === 'number' ? figure(value) : typeof value === 'string' ? visibleName(value) : list(value, figure);
   return { words: entry?.words ?? spaced(name), shown };
+}
+
+const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
+
+/** Three significant digits; "–" for what is not known. */
+export function numberText(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  return Number.isInteger(value) ? whole.format(value) : short.format(value);
+}
+
+/** A share 0..1 as "42 %" or, below 10 %, "4.2 %". */
+export function shareText(share: number): string {
+  if (!Number.isFinite(share)) return '–';
+  const percent = share * 100;
+  return `${percent !== 0 && Math.abs(percent) < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
+}
+
+/** The first twelve, and how many there are. */
+function list(values: readonly number[], figure: (value: number) => string): string {
+  const first = values.slice(0, 12).map(figure).join(', ');
+  return values.length > 12 ? `${first}, … (${values.length} values)` : first;
 }
 
 /** "flipRateBefore", "flip-rate.before" -> "flip rate before". */
