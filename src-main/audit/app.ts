@@ -52,7 +52,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const start = (begin: RunStart, out: string): RunSummary => {
     requireIdle();
     const run = beginRun(writer, begin, out);
-    const feed = eventFeed(recordedEvents(writer.reader, run));
+    const feed = feeds.get(run) ?? eventFeed(recordedEvents(writer.reader, run));
+    feed.reopen();
     feeds.set(run, feed);
     const abort = new AbortController();
     let end: RunEvent | null = null;

@@ -5,8 +5,10 @@ import type { ProjectReader } from '../store/reader.ts';
 
 export interface EventFeed {
   add(event: RunEvent): void;
-  /** No more events will come. */
+  /** No more events will come, unless the run is resumed. */
   end(): void;
+  /** The run goes on: watchers that come back with a cursor of before miss nothing, as numbers go on too. */
+  reopen(): void;
   /** Events after `cursor`, then live ones until the feed ends or `signal` aborts. */
   after(cursor: number, signal: AbortSignal): AsyncIterable<NumberedEvent>;
 }
@@ -40,6 +42,9 @@ export function eventFeed(earlier: readonly NumberedEvent[], now: () => number =
     end() {
       ended = true;
       ring();
+    },
+    reopen() {
+      ended = false;
     },
     async *after(cursor, signal) {
       const stop = (): void => ring();

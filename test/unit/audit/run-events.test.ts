@@ -52,6 +52,19 @@ describe('the feed of a run', () => {
     expect((await collect(feed, 41)).map((one) => one.cursor)).toEqual([42]);
   });
 
+  it('goes on numbering when the run is resumed, so that a watcher who saw all of it misses nothing', async () => {
+    const feed = eventFeed([]);
+    feed.add(stage('probe'));
+    for (let i = 1; i <= 5; i++) feed.add(progress(i));
+    feed.add({ type: 'cancelled' });
+    feed.end();
+    const seen = (await collect(feed, 0)).at(-1)?.cursor ?? 0;
+    feed.reopen();
+    feed.add(stage('sift'));
+    feed.end();
+    expect(await collect(feed, seen)).toEqual([{ cursor: seen + 1, event: stage('sift') }]);
+  });
+
   it('lets a watcher go that does not want any more', async () => {
     const feed = eventFeed([]);
     const abort = new AbortController();
