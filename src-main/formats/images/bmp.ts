@@ -1,8 +1,8 @@
 /**
  * Windows bitmap: BITMAPCOREHEADER to BITMAPV5HEADER, 1/4/8/16/24/32 bits, RLE4, RLE8, bit fields, either row order.
  *
- * Decoded here because the library at hand (bmp-ts) ignores where the pixel data starts and loses all rows but one of
- * a 4-bit picture of odd width: a file could then show the audit another picture than it shows its users.
+ * Decoded here because the library tried (bmp-ts, which the conformance tests still compare with) ignores where the
+ * pixel data starts and loses all rows but one of a 4-bit picture of odd width: a file could then show the audit another picture than it shows its users.
  */
 import type { ImageLimits } from '../limits.ts';
 import { checkSize, unreadable, type DecodedImage } from './image.ts';
