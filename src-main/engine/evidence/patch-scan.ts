@@ -103,7 +103,10 @@ function stamp(pixels: Float32Array, planes: number, height: number, width: numb
   }
 }
 
-/** Mean cosine over all pairs of the `n` rows: (|sum of unit rows|^2 - n) / (n (n - 1)). Rows of zeros count as 0. */
+/**
+ * Mean cosine over all pairs of the `n` rows: (|sum of unit rows|^2 - n) / (n (n - 1)). A row of zeros has cosine 0 with
+ * others and 1 with another row of zeros, which the encoder sees as the same.
+ */
 export function meanPairwiseCosine(rows: Float32Array, n: number): number {
   const d = rows.length / n;
   const sum = new Float64Array(d);
@@ -118,7 +121,8 @@ export function meanPairwiseCosine(rows: Float32Array, n: number): number {
   }
   let length = 0;
   for (let j = 0; j < d; j++) length += sum[j] ** 2;
-  return (length - units) / (n * (n - 1));
+  const zeros = n - units;
+  return (length - units + zeros * (zeros - 1)) / (n * (n - 1));
 }
 
 /** The same samples with a patch on each. */

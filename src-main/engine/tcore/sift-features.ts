@@ -4,6 +4,7 @@
  * Up to `sift.reference` samples the whole dataset is its own reference. Beyond that a stratified reference is kept in
  * memory and the rest streams past it, so memory grows with the reference, not with the dataset.
  */
+import { CancelledError } from '../../../src-shared/failure.ts';
 import { createNeighbourIndex, type NeighbourIndex } from '../math/knn.ts';
 import { mean, median } from '../math/statistics.ts';
 import { principalComponents, projectRow } from '../math/pca.ts';
@@ -80,12 +81,11 @@ export async function scoreTaps(
         }),
     });
     const scorers: TapScorer[] = [];
-    for (const [t, tap] of encoder.taps.entries()) {
-      scorers.push(
-        await createTapScorer(provider, held[t], tap.channels, { samples, reference, classSizes, k, options }),
-      );
-    }
     try {
+      for (const [t, tap] of encoder.taps.entries()) {
+        const facts = { samples, reference, classSizes, k, options };
+        scorers.push(await createTapScorer(provider, held[t], tap.channels, facts));
+      }
       if (whole) {
         for (const [t, tap] of encoder.taps.entries()) {
           for (let at = 0; at < samples.count; at += queryBlock) {
@@ -166,6 +166,7 @@ async function createTapScorer(
 ): Promise<TapScorer> {
   const { samples, reference, classSizes, k, options } = facts;
   const { labels } = samples;
+  if (options.signal.aborted) throw new CancelledError();
   const groups = fitGroups(rows, d, reference, labels, samples.classes.length, options);
   const company = await createCompany(provider, rows, d, reference, samples, options.company);
   const index: NeighbourIndex = await createNeighbourIndex(provider, rows, d, { k });
@@ -185,6 +186,7 @@ async function createTapScorer(
     plane,
     splits: groups.map((group) => ({ share: group?.share ?? 1, separation: group?.separation ?? 0 })),
     async score(queries, at, count, referencePosition) {
+      if (options.signal.aborted) throw new CancelledError();
       const { neighbours } = await index.query(queries, count, referencePosition.subarray(at, at + count));
       for (let i = 0; i < count; i++) {
         const sample = at + i;
