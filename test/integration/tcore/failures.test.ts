@@ -9,6 +9,7 @@ import type { PipelineContext } from '../../../src-main/engine/tcore/context.ts'
 import { bootstrapAudit } from '../../../src-main/engine/tcore/pipeline.ts';
 import { recording, type Recording } from '../../support/replay-journal.ts';
 import { toyContext, toyImages } from '../../support/toy-audit.ts';
+import { fileGraph } from '../../unit/encoder/fixtures.ts';
 import { tinyEncoder } from '../../support/tiny-encoder.ts';
 
 let provider: Provider;
@@ -97,10 +98,11 @@ describe('a run that is cancelled', () => {
     ...['probe', 'sift', 'expand', 'unlearn', 'recover', 'filter'],
     ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence'],
   ];
+  const graph = fileGraph('vgg-folded');
   let whole: Recording;
   beforeAll(async () => {
     whole = recording();
-    await bootstrapAudit(toyContext(provider, encoder, images, options, { journal: whole.journal }));
+    await bootstrapAudit(toyContext(provider, graph, images, options, { journal: whole.journal }));
     expect(whole.computed).toEqual(steps);
   });
 
@@ -112,7 +114,7 @@ describe('a run that is cancelled', () => {
     const controller = new AbortController();
     const record = whole.cutAfter(steps.indexOf(name));
     const reached: Stage[] = [];
-    const { error, open } = await failure(encoder, options, {
+    const { error, open } = await failure(graph, options, {
       signal: controller.signal,
       journal: record.journal,
       emit: (event) => {
@@ -129,7 +131,7 @@ describe('a run that is cancelled', () => {
 
   it('before it began computes nothing', async () => {
     const record = recording();
-    const { error, open } = await failure(encoder, {}, { signal: AbortSignal.abort(), journal: record.journal });
+    const { error, open } = await failure(graph, {}, { signal: AbortSignal.abort(), journal: record.journal });
     expect(error).toBeInstanceOf(CancelledError);
     expect(open).toBe(0);
     expect(record.computed).toEqual([]);
