@@ -72,7 +72,15 @@ export function writeOutputs(input: OutputInput): WrittenFile[] {
   const subject = { encoder: result.encoder, runId: summary.id, createdAt: summary.startedAt };
   write('channel-masks.json', channelMasksJson(result.channels, subject));
   const classes = preflight.dataset.classes.map((one) => one.name);
-  write('sifted-set.csv', siftedSetCsv(outcome.columns, preflight.names, classes));
+  write(
+    'sifted-set.csv',
+    siftedSetCsv(
+      outcome.columns,
+      preflight.names,
+      classes,
+      result.verdict.classes.map((finding) => finding.verdict),
+    ),
+  );
   saveColumns(input);
 
   const outputs = written.map(({ path, purpose, bytes, sha256 }): OutputFile => ({

@@ -183,6 +183,7 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
     if (column.length !== total) throw new RangeError(`${name} must have ${total} entries, met ${column.length}`);
   }
   const { guardSamples: n, probeAccuracy, sanitizedAccuracy } = result.outcome;
+  const classVerdicts = result.verdict.classes.map((finding) => finding.verdict);
   return {
     $schema: recordSchema,
     reportId: input.reportId,
@@ -206,9 +207,9 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
     curves: thinCurves(input.curves, limits.curve),
     samples: {
       total,
-      byVerdict: countVerdicts(columns),
+      byVerdict: countVerdicts(columns, classVerdicts),
       suspects: suspects(input, limits.suspects),
-      scatter: scatter(columns, limits.scatter),
+      scatter: scatter(columns, classVerdicts, limits.scatter),
       finalLoss: lossHistogram(columns),
     },
     outcome: {
@@ -252,9 +253,9 @@ function grouped(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-function countVerdicts(columns: SampleColumns): Record<Verdict, number> {
+function countVerdicts(columns: SampleColumns, classVerdicts: readonly Verdict[]): Record<Verdict, number> {
   const counts: Record<Verdict, number> = { trusted: 0, suspicious: 0, inconclusive: 0, 'not-examined': 0 };
-  for (let i = 0; i < columns.label.length; i += 1) counts[sampleVerdict(columns, i).verdict] += 1;
+  for (let i = 0; i < columns.label.length; i += 1) counts[sampleVerdict(columns, i, classVerdicts).verdict] += 1;
   return counts;
 }
 
@@ -282,12 +283,12 @@ function suspects(input: ReportInput, limit: number): ReportRecord['samples']['s
     finalLoss: rounded(columns.finalLoss[i]),
     lossReduction: rounded(lossReduction(columns, i)),
     admittedRound: columns.admittedRound[i] < 0 ? null : columns.admittedRound[i],
-    reason: sampleVerdict(columns, i).reason,
+    reason: sampleVerdict(columns, i, []).reason,
   }));
   return { total: ranked.length, listed, byClass };
 }
 
-function scatter(columns: SampleColumns, limit: number): Scatter {
+function scatter(columns: SampleColumns, classVerdicts: readonly Verdict[], limit: number): Scatter {
   const total = columns.label.length;
   const marked: number[] = [];
   for (let i = 0; i < total; i += 1) if (columns.seed[i] === 1 || columns.suspectRank[i] >= 0) marked.push(i);
@@ -303,7 +304,7 @@ function scatter(columns: SampleColumns, limit: number): Scatter {
     index: drawn.map((i) => columns.index[i]),
     x: drawn.map((i) => rounded(columns.scatterX[i]) ?? 0),
     y: drawn.map((i) => rounded(columns.scatterY[i]) ?? 0),
-    verdict: drawn.map((i) => sampleVerdict(columns, i).verdict),
+    verdict: drawn.map((i) => sampleVerdict(columns, i, classVerdicts).verdict),
     seed: drawn.map((i) => columns.seed[i] === 1),
   };
 }

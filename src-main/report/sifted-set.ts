@@ -1,5 +1,6 @@
 /** sifted-set.csv: one row per sample, in the order of the dataset. */
 import type { SampleColumns } from '../../src-shared/domain/result.ts';
+import type { Verdict } from '../../src-shared/domain/verdict.ts';
 import { lossReduction, sampleVerdict } from '../../src-shared/domain/sample.ts';
 import { csvRow } from '../../src-shared/text.ts';
 
@@ -22,12 +23,17 @@ export const siftedSetHeader = [
  * admitted; numbers that are unknown are empty. Names are written as `csvCell` writes strings.
  * @throws RangeError when `names` and the columns differ in length.
  */
-export function siftedSetCsv(columns: SampleColumns, names: readonly string[], classes: readonly string[]): string {
+export function siftedSetCsv(
+  columns: SampleColumns,
+  names: readonly string[],
+  classes: readonly string[],
+  classVerdicts: readonly Verdict[],
+): string {
   const total = columns.label.length;
   if (names.length !== total) throw new RangeError(`names must have ${total} entries, met ${names.length}`);
   const rows = [csvRow(siftedSetHeader)];
   for (let i = 0; i < total; i += 1) {
-    const { verdict, reason } = sampleVerdict(columns, i);
+    const { verdict, reason } = sampleVerdict(columns, i, classVerdicts);
     const round = columns.admittedRound[i];
     rows.push(
       csvRow([

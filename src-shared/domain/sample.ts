@@ -4,22 +4,31 @@ import type { Verdict } from './verdict.ts';
 
 export interface SampleVerdict {
   readonly verdict: Verdict;
-  /** "refused", "seed", "first-pool", "admitted", "left-out". */
+  /** "refused", "seed", "first-pool", "admitted", "left-out", "doubtful-class". */
   readonly code: string;
   /** A few words for a table. */
   readonly reason: string;
 }
 
-/** Verdict on sample `i`: what the sanitized model was grown from is trusted, what is on the suspect list suspicious. */
-export function sampleVerdict(columns: SampleColumns, i: number): SampleVerdict {
+/**
+ * Verdict on sample `i`: what the sanitized model was grown from is trusted, what is on the suspect list suspicious. In a
+ * class that could not be judged nothing is trusted.
+ * @param classVerdicts verdict of each class; one that is missing counts as judged
+ */
+export function sampleVerdict(columns: SampleColumns, i: number, classVerdicts: readonly Verdict[]): SampleVerdict {
   const rank = columns.suspectRank[i];
   if (rank >= 0)
     return { verdict: 'suspicious', code: 'refused', reason: `suspect ${rank + 1}: ${refusal(columns, i)}` };
+  const round = columns.admittedRound[i];
+  const grown = columns.seed[i] === 1 || columns.pool[i] === 1 || round >= 0;
+  if (!grown)
+    return { verdict: 'inconclusive', code: 'left-out', reason: 'never admitted, yet not among the suspects' };
+  const classVerdict = classVerdicts[columns.label[i]];
+  if (classVerdict === 'inconclusive' || classVerdict === 'not-examined')
+    return { verdict: 'inconclusive', code: 'doubtful-class', reason: 'credible in a class that could not be judged' };
   if (columns.seed[i] === 1) return { verdict: 'trusted', code: 'seed', reason: 'trusted seed' };
   if (columns.pool[i] === 1) return { verdict: 'trusted', code: 'first-pool', reason: 'in the first clean pool' };
-  const round = columns.admittedRound[i];
-  if (round >= 0) return { verdict: 'trusted', code: 'admitted', reason: `admitted in round ${round}` };
-  return { verdict: 'inconclusive', code: 'left-out', reason: 'never admitted, yet not among the suspects' };
+  return { verdict: 'trusted', code: 'admitted', reason: `admitted in round ${round}` };
 }
 
 function refusal(columns: SampleColumns, i: number): string {

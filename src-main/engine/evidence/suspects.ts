@@ -24,14 +24,14 @@ export interface RefusalEvidence {
 const fitted = 0.9;
 const refused = 0.1;
 
+/** Whether a model is sure of the given label of sample `i`. */
+export function isFitted(model: ModelView, i: number): boolean {
+  return Math.exp(-model.loss[i]) >= fitted;
+}
+
 /** Whether sample `i` is refused in the sense of the suspect list. */
 export function isRefused({ probe, final, company }: RefusalEvidence, i: number): boolean {
-  return (
-    Math.exp(-probe.loss[i]) >= fitted &&
-    Math.exp(-final.loss[i]) <= refused &&
-    final.confidence[i] >= 0.5 &&
-    company[i] >= 0.5
-  );
+  return isFitted(probe, i) && Math.exp(-final.loss[i]) <= refused && final.confidence[i] >= 0.5 && company[i] >= 0.5;
 }
 
 /** Refused samples, by how much more the sanitized model's loss is than the probe's; ties by index. */

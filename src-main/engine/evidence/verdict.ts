@@ -5,9 +5,10 @@
  */
 import type { SiftingFacts } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
+import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { median } from '../math/statistics.ts';
 import { baseLimit, collapseLimit, isTrigger, type Flips, type PatchScan } from './patch-scan.ts';
-import { isRefused, type RefusalEvidence } from './suspects.ts';
+import { isFitted, isRefused, type RefusalEvidence } from './suspects.ts';
 
 export interface VerdictEvidence extends RefusalEvidence {
   readonly classes: readonly string[];
@@ -23,14 +24,22 @@ export interface VerdictEvidence extends RefusalEvidence {
   readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
 }
 
-/** Refused share of a class, above the typical class's, from which it is suspicious; and the fewest refused samples. */
+/**
+ * Refused share of a class from which it is suspicious, and from which it is no longer called trusted. Absolute, not
+ * against the other classes: poison spread evenly over all classes must not hide in what is typical.
+ */
 const refusedLimit = 0.05;
-const fewestRefused = 15;
-/** Refused share, above the typical class's, from which a class is no longer called trusted. */
 const doubtfulShare = 0.035;
+/** Samples of a class below which its refused share says nothing either way. */
+const smallestClass = 50;
+/** Share of all samples that the undefended model must fit for its refusals to be a comparison at all. */
+const leastFitted = 0.25;
+/** Share of stamped images that a collapsing patch must also flip in the undefended model, and fewest images scanned. */
+const leastFlipped = 0.5;
+const fewestScanned = 30;
 /** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
 const splitLimit = 2;
-/** Accuracy of the sanitized model on the guard below which its refusals mean nothing. */
+/** Accuracy of the sanitized model on the guard (lower end of its interval) below which its refusals mean nothing. */
 const leastAccuracy = 0.6;
 
 export function judge(evidence: VerdictEvidence): AuditVerdict {
@@ -69,19 +78,18 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
       wouldChange: 'Samples of this class.',
     };
   }
-  const excess = share - typical;
-  if (excess >= refusedLimit && refused >= fewestRefused) {
+  if (share >= refusedLimit && refused >= fewestRefused(samples)) {
     return {
       ...common,
       verdict: 'suspicious',
-      confidence: marginOver(excess, refusedLimit),
+      confidence: marginOver(share, refusedLimit),
       claim: `Of ${samples} samples labelled "${name}", ${refused} are fitted by the undefended model and refused, with their neighbours, by the sanitized one.`,
       wouldChange:
-        'A look at the refused samples: if their labels are right, override them with a reason and run again.',
+        'A look at the refused samples: if their labels are right, they are a kind of their own, not poison.',
     };
   }
   const doubt =
-    excess >= doubtfulShare
+    share >= doubtfulShare
       ? `Of ${samples} samples labelled "${name}", ${refused} are refused with their neighbours: more than usual, too few for a cluster.`
       : doubtAbout(evidence, c);
   if (doubt !== null) {
@@ -96,20 +104,29 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
   return {
     ...common,
     verdict: 'trusted',
-    confidence: marginUnder(Math.max(excess, 0), refusedLimit),
-    claim: `Of ${samples} samples labelled "${name}", ${refused} are refused by the sanitized model, no more than in other classes.`,
+    confidence: marginUnder(share, refusedLimit),
+    claim: `Of ${samples} samples labelled "${name}", ${refused} are refused by the sanitized model together with their neighbours.`,
     wouldChange: 'Poison with right labels that forms no group of its own would not be seen here.',
   };
 }
 
 /** Why a class that shows no refused cluster still cannot be called trusted; null when nothing speaks against it. */
-function doubtAbout({ classes, sifting, uncertainClasses, outcome }: VerdictEvidence, c: number): string | null {
+function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
+  const { classes, sifting, uncertainClasses, outcome } = evidence;
   const name = classes[c];
   const facts = sifting.perClass[c];
   if (sifting.taps.every((tap) => !tap.used)) return 'No tap of the encoder tells the classes apart.';
-  if (outcome.sanitizedAccuracy === null || outcome.sanitizedAccuracy < leastAccuracy) {
-    const met = outcome.sanitizedAccuracy === null ? 'has no held-out sample' : 'is too inaccurate on held-out samples';
-    return `The sanitized model ${met} for its refusals to mean anything.`;
+  const { guardSamples, sanitizedAccuracy } = outcome;
+  if ((binomialInterval(sanitizedAccuracy, guardSamples)?.[0] ?? 0) < leastAccuracy) {
+    const met = sanitizedAccuracy === null ? 'unknown' : percent(sanitizedAccuracy);
+    return `The sanitized model's accuracy on ${guardSamples} held-out samples (${met}) is too uncertain or too low for its refusals to mean anything.`;
+  }
+  const fitted = fittedShare(evidence);
+  if (fitted < leastFitted) {
+    return `The undefended model fits only ${percent(fitted)} of the samples, so what it fits and the sanitized one refuses says nothing.`;
+  }
+  if (facts.samples < smallestClass) {
+    return `Class "${name}" has only ${facts.samples} samples, too few for its refused share to say anything.`;
   }
   if (uncertainClasses.includes(c)) {
     return `Class "${name}" is far bigger than the others and its majority may be the poison; it was sifted without the majority rule.`;
@@ -186,6 +203,15 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
     },
   };
   const cosines = `mean cosine ${scan.collapse.toFixed(3)} instead of ${scan.base.toFixed(3)}`;
+  if (isTrigger(scan) && (flips.undefended.share < leastFlipped || scan.images < fewestScanned)) {
+    return {
+      ...common,
+      verdict: 'inconclusive',
+      confidence: null,
+      claim: `A ${shade} square at ${place} makes the encoder see ${scan.images} images as nearly one (${cosines}), but flips only ${percent(flips.undefended.share)} of ${flips.undefended.n} in the undefended model.`,
+      wouldChange: 'More images of every class to stamp.',
+    };
+  }
   if (isTrigger(scan)) {
     return {
       ...common,
@@ -246,8 +272,21 @@ function refusedIn(
     if (isRefused(evidence, i)) refused[label]++;
   });
   const shares = Array.from(refused, (count, k) => (sizes[k] > 0 ? count / sizes[k] : 0));
-  const typical = median(shares.filter((_, k) => sizes[k] > 0));
+  const others = shares.filter((_, k) => sizes[k] > 0 && k !== c);
+  const typical = others.length > 0 ? median(others) : 0;
   return { refused: refused[c], samples: sizes[c], share: shares[c], typical };
+}
+
+/** Fewest refused samples that make a cluster: 15, or a tenth of a small class. */
+function fewestRefused(samples: number): number {
+  return Math.min(15, Math.max(5, Math.ceil(samples / 10)));
+}
+
+/** Share of all samples whose given label the undefended model is sure of. */
+function fittedShare({ labels, probe }: VerdictEvidence): number {
+  let fitted = 0;
+  for (let i = 0; i < labels.length; i++) if (isFitted(probe, i)) fitted++;
+  return labels.length > 0 ? fitted / labels.length : 0;
 }
 
 /** 0 at the limit, towards 1 far above it. */

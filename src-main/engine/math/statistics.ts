@@ -1,4 +1,4 @@
-/** Order statistics and intervals. Inputs are not changed. */
+/** Order statistics. Inputs are not changed. */
 
 /** Linear-interpolation quantile (type 7). `q` in 0..1; NaN for an empty input. */
 export function quantile(values: ArrayLike<number>, q: number): number {
@@ -24,17 +24,6 @@ export function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];
   return sum / values.length;
-}
-
-/** Wilson score interval (95 %) of a proportion; [0, 1] when nothing was counted. */
-export function wilsonInterval(successes: number, n: number): [low: number, high: number] {
-  if (n === 0) return [0, 1];
-  const z = 1.959963984540054;
-  const p = successes / n;
-  const denominator = 1 + (z * z) / n;
-  const centre = (p + (z * z) / (2 * n)) / denominator;
-  const half = (z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n))) / denominator;
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
 }
 
 /** Indices 0..n-1 ordered by key, smallest first, ties by index. */

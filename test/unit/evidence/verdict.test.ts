@@ -42,7 +42,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     },
     uncertainClasses: [],
     suspects: rankSuspects(base),
-    outcome: { guardSamples: 6, probeAccuracy: 1, sanitizedAccuracy: 1 },
+    outcome: { guardSamples: 40, probeAccuracy: 1, sanitizedAccuracy: 1 },
     scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
     flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
     ...changes,
@@ -75,10 +75,37 @@ describe('the verdict on the dataset', () => {
   });
 
   it('is never trusted on the word of a model that fails on held-out samples', () => {
-    const outcome = { guardSamples: 6, probeAccuracy: 1, sanitizedAccuracy: 0.3 };
-    expect(judge(evidence(0, { outcome })).dataset.verdict).toBe('inconclusive');
+    for (const [guardSamples, sanitizedAccuracy] of [
+      [40, 0.3],
+      [3, 1],
+    ] as const) {
+      const outcome = { guardSamples, probeAccuracy: 1, sanitizedAccuracy };
+      expect(judge(evidence(0, { outcome })).dataset.verdict).toBe('inconclusive');
+    }
     const none = { guardSamples: 0, probeAccuracy: null, sanitizedAccuracy: null };
     expect(judge(evidence(0, { outcome: none })).dataset.verdict).toBe('inconclusive');
+  });
+
+  it('is suspicious where every class holds a refused cluster: poison spread evenly is poison all the same', () => {
+    const all = evidence(0);
+    const bad = (i: number): boolean => i % 3 === 0;
+    const final = {
+      loss: all.final.loss.map((loss, i) => (bad(i) ? 6 : loss)),
+      predicted: all.labels.map((label, i) => (bad(i) ? (label + 1) % 3 : label)),
+      confidence: all.final.confidence,
+    };
+    const company = Float32Array.from(all.labels, (_, i) => (bad(i) ? 0.9 : 0.05));
+    const { dataset, classes: findings } = judge({ ...all, final, company });
+    expect(dataset.verdict).toBe('suspicious');
+    expect(findings.map((finding) => finding.verdict)).toEqual(['suspicious', 'suspicious', 'suspicious']);
+  });
+
+  it('is never trusted where the undefended model fits hardly anything, or a class is too small to say', () => {
+    const vague = { ...evidence(0).probe, loss: new Float32Array(300).fill(1.1) };
+    expect(judge(evidence(0, { probe: vague })).dataset.verdict).toBe('inconclusive');
+    const facts = evidence(0).sifting;
+    const small = facts.perClass.map((entry, c) => (c === 0 ? { ...entry, samples: 12 } : entry));
+    expect(judge(evidence(0, { sifting: { ...facts, perClass: small } })).classes[0].verdict).toBe('inconclusive');
   });
 
   it('does not count a refused sample whose company is accepted', () => {
@@ -97,6 +124,11 @@ describe('the verdict on the encoder', () => {
     expect(encoder.claim).toContain('rows 18-25');
     expect(encoder.claim).toContain('99.8 %');
     expect(encoder.claim).toContain('3.0 %');
+  });
+
+  it('is not suspicious for a collapse that flips nothing', () => {
+    const scan = { ...evidence(0).scan, collapse: 0.987 };
+    expect(judge(evidence(0, { scan })).encoder.verdict).toBe('inconclusive');
   });
 
   it('is never trusted, whatever the scan says', () => {

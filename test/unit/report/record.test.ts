@@ -70,12 +70,25 @@ describe('an accuracy', () => {
 });
 
 describe('sifted-set.csv', () => {
+  it('trusts no sample of a class that could not be judged', () => {
+    const { columns, names, result } = reportInput(200, 7);
+    const undecided = result.dataset.classes.map(() => 'inconclusive' as const);
+    const words = (verdicts: readonly 'inconclusive'[]): string[] =>
+      (parse(siftedSetCsv(columns, names, [], verdicts), { columns: true }) as Record<string, string>[]).map(
+        (row) => row.verdict,
+      );
+    expect(words([])).toContain('trusted');
+    expect(words(undecided)).not.toContain('trusted');
+    expect(words(undecided)).toContain('suspicious');
+  });
+
   it('has one row per sample with what the audit says of it', () => {
     const { columns, names, result } = reportInput(200, 7);
     const csv = siftedSetCsv(
       columns,
       names,
       result.dataset.classes.map((one) => one.name),
+      [],
     );
     const rows = parse(csv, { columns: true }) as Record<(typeof siftedSetHeader)[number], string>[];
     expect(rows).toHaveLength(200);
@@ -95,7 +108,7 @@ describe('sifted-set.csv', () => {
   it('leaves unknown numbers empty', () => {
     const { columns, names } = reportInput(3, 0);
     columns.finalLoss.fill(NaN);
-    const rows = parse(siftedSetCsv(columns, names, []), { columns: true }) as Record<string, string>[];
+    const rows = parse(siftedSetCsv(columns, names, [], []), { columns: true }) as Record<string, string>[];
     expect(rows.map((row) => [row['final_loss'], row['loss_reduction']])).toEqual([
       ['', ''],
       ['', ''],
