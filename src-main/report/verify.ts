@@ -1,7 +1,7 @@
-/** Verifies what an audit wrote, offline: every file against MANIFEST.sha256, the record against the files and the journal. */
+/** Verifies what an audit wrote, offline: every file against MANIFEST.sha256 and the journal, the record against both. */
 import { createHash } from 'node:crypto';
 import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join, relative, sep } from 'node:path';
 import type { Check } from '../../src-shared/domain/check.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { visibleName } from '../../src-shared/text.ts';
@@ -13,12 +13,26 @@ export interface JournalHead {
   readonly hash: string;
 }
 
+/** A finished run, as its project's journal tells it. */
+export interface FinishedRun {
+  readonly number: number;
+  /** Absolute path of the folder it wrote to. */
+  readonly folder: string;
+  /** SHA-256 (hexadecimal) of every file it wrote, by path below the folder. */
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+export interface ProjectFindings {
+  readonly checks: readonly Check[];
+  readonly runs: readonly FinishedRun[];
+}
+
 export interface VerifyOptions {
   /**
-   * Verifies a project folder and that its journal still has these entries (the store's `verifyProject`). Without it, a
+   * Verifies a project folder and that its journal still has these entries, and tells what its runs wrote. Without it, a
    * project that is met is said not to have been looked at.
    */
-  readonly verifyProject?: (dir: string, expectedHeads: readonly JournalHead[]) => Check[];
+  readonly verifyProject?: (dir: string, expectedHeads: readonly JournalHead[]) => ProjectFindings;
 }
 
 /** Larger ones are not read: a manifest or record of ours stays far below. */
@@ -26,30 +40,102 @@ const textLimit = 256 * 1024 * 1024;
 
 /**
  * Verifies an output folder, a project folder, or a folder with both. What does not fit is data: a check that is not ok
- * and names the file. Nothing outside `dir` is opened, whatever the manifest says; links are not followed.
+ * and names the file. Nothing outside `dir` is opened, whatever manifest and journal say; links are not followed.
  * @throws ExpectedError `file-missing` when `dir` is not a folder, `not-a-project` when it holds neither manifest nor project.
  */
 export function verifyFolder(dir: string, options: VerifyOptions = {}): Check[] {
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) throw new ExpectedError('file-missing', dir);
-  const { files, projects, oddities } = walk(dir);
+  const { files, projects, caches, oddities } = walk(dir);
   const hasManifest = files.includes(manifestName);
   if (!hasManifest && projects.length === 0) {
     throw new ExpectedError('not-a-project', `${dir} holds neither ${manifestName} nor project.sqlite.`);
   }
   const checks: Check[] = [...oddities];
   let heads: readonly JournalHead[] = [];
+  let digests: ReadonlyMap<string, string> = new Map();
   if (hasManifest) {
-    const manifest = verifyManifest(dir, files);
+    const covered = files.filter((path) => !ofProject(path, projects, ['']));
+    const manifest = verifyManifest(dir, covered);
     const record = verifyRecord(dir, files, manifest.digests);
     checks.push(...manifest.checks, ...record.checks);
-    heads = record.heads;
+    ({ digests } = manifest);
+    ({ heads } = record);
   }
+  if (projects.length === 0) {
+    const detail = `There is no project in this folder, so the journal was not examined: files that were changed together with ${manifestName} would not be noticed.`;
+    checks.push({ what: 'journal', ok: false, kind: 'not-examined', detail });
+  }
+  const runs: FinishedRun[] = [];
   for (const project of projects) {
     const name = project === '' ? 'project.sqlite' : `${visibleName(project)}/project.sqlite`;
-    const verified = options.verifyProject?.(join(dir, project), heads);
-    checks.push(...(verified ?? [{ what: name, ok: false, detail: 'The journal of this project was not looked at.' }]));
+    const found = options.verifyProject?.(join(dir, project), heads);
+    const detail = 'The journal of this project was not looked at.';
+    checks.push(...(found?.checks ?? [{ what: name, ok: false, kind: 'not-examined' as const, detail }]));
+    runs.push(...(found?.runs ?? []));
+  }
+  if (projects.length > 0 && options.verifyProject !== undefined) {
+    const digest = (path: string): string => digests.get(path) ?? digestOf(join(dir, path));
+    checks.push(...verifyWritten(dir, { files, projects }, runs, digest));
+  }
+  const detail = 'Not covered (rebuilt when needed).';
+  return [...checks, ...caches.map((path): Check => ({ what: visibleName(path), ok: true, kind: 'note', detail }))];
+}
+
+/** The files of the folder against what the journals say the finished runs wrote, both ways. */
+function verifyWritten(
+  dir: string,
+  { files, projects }: Pick<Walk, 'files' | 'projects'>,
+  runs: readonly FinishedRun[],
+  digest: (path: string) => string,
+): Check[] {
+  const checks: Check[] = [];
+  const present = new Set(files);
+  const written = new Set<string>();
+  const folders: string[] = [];
+  for (const { number, folder, digests } of runs) {
+    const what = `journal: run ${number}`;
+    const below = pathBelow(dir, folder);
+    if (below === null) {
+      const detail = 'It wrote to a folder outside this one; its files were not examined here.';
+      checks.push({ what, ok: true, kind: 'note', detail });
+      continue;
+    }
+    folders.push(below);
+    const faults: Check[] = [];
+    for (const [name, sha256] of digests) {
+      const path = below === '' ? name : `${below}/${name}`;
+      written.add(path);
+      const met = present.has(path) ? digest(path) : null;
+      if (met === sha256) continue;
+      const detail =
+        met === null
+          ? `Run ${number} wrote it, but it is not in the folder as a regular file.`
+          : `It was changed: SHA-256 is ${met}, the journal says ${sha256}.`;
+      faults.push({ what: `journal: ${visibleName(path)}`, ok: false, detail });
+    }
+    const whole = { what, ok: true, detail: `Its ${digests.size} files are as it wrote them.` };
+    checks.push(...(faults.length === 0 ? [whole] : faults));
+  }
+  for (const path of files.filter((file) => !written.has(file))) {
+    const what = `journal: ${visibleName(path)}`;
+    if (ofProject(path, projects, folders))
+      checks.push({ what, ok: true, kind: 'note', detail: 'It is in the project, but no part of it.' });
+    else checks.push({ what, ok: false, detail: 'It is in the folder, but no finished run of the project wrote it.' });
   }
   return checks;
+}
+
+/** Whether a file lies in a project folder and not in a run's folder within it. */
+function ofProject(path: string, projects: readonly string[], folders: readonly string[]): boolean {
+  const depth = (candidates: readonly string[]): number =>
+    Math.max(-1, ...candidates.filter((one) => one === '' || path.startsWith(`${one}/`)).map((one) => one.length));
+  return depth(projects) > depth(folders);
+}
+
+/** `folder` relative to `dir` with forward slashes, '' for `dir` itself; null when it is not below it. */
+function pathBelow(dir: string, folder: string): string | null {
+  const path = relative(dir, folder);
+  return path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path) ? null : path.replaceAll(sep, '/');
 }
 
 interface Walk {
@@ -57,22 +143,25 @@ interface Walk {
   readonly files: string[];
   /** Folders that hold a project; '' for the folder itself. */
   readonly projects: string[];
+  /** What lies in the `cache` folders of projects. */
+  readonly caches: string[];
   readonly oddities: Check[];
 }
 
-/** A project's own files change while it is used; the journal vouches for them, not the manifest. */
+/** A project's own files change while it is used; the journal vouches for them and for `blobs`, not the manifest. */
 const projectFiles = /^(project\.sqlite(-wal|-shm|-journal|\.v\d+\.bak)?|project\.lock)$/;
-const projectFolders = new Set(['blobs', 'cache']);
 
 function walk(dir: string): Walk {
-  const found: Walk = { files: [], projects: [], oddities: [] };
+  const found: Walk = { files: [], projects: [], caches: [], oddities: [] };
   const visit = (folder: string): void => {
     const isProject = lstatSync(join(dir, folder, 'project.sqlite'), { throwIfNoEntry: false })?.isFile() === true;
     if (isProject) found.projects.push(folder);
     for (const entry of readdirSync(join(dir, folder), { withFileTypes: true })) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory()) {
-        if (!(isProject && projectFolders.has(entry.name))) visit(path);
+        if (isProject && entry.name === 'cache') {
+          found.caches.push(...readdirSync(join(dir, path)).map((name) => `${path}/${name}`));
+        } else if (!(isProject && entry.name === 'blobs')) visit(path);
       } else if (entry.isFile()) {
         if (!(isProject && projectFiles.test(entry.name))) found.files.push(path);
       } else {

@@ -91,7 +91,8 @@ export function verifyProject(dir: string, options: ChainOptions = {}): Check[] 
   const whole = report.ok
     ? { what: `project ${name}`, ok: true, detail: `${report.entries} journal entries fit; ${blobs}; head ${head}.` }
     : { what: `project ${name}`, ok: false, detail: `${faults.length} places do not fit, listed here.` };
-  return [whole, ...faults];
+  const notes = report.notes.map((detail): Check => ({ what: 'project: note', ok: true, kind: 'note', detail }));
+  return [whole, ...faults, ...notes];
 }
 
 /** The walk itself, on an open project database. */

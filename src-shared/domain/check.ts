@@ -5,4 +5,6 @@ export interface Check {
   readonly ok: boolean;
   /** What was met; where it is not ok, exactly what does not fit. */
   readonly detail: string;
+  /** `note`: nothing is wrong, but worth a line. `not-examined`: not ok, because nobody could look; no damage was met. */
+  readonly kind?: 'note' | 'not-examined';
 }

@@ -102,7 +102,7 @@ export function fillProject(dir: string): { readonly run: string; readonly write
   const { id: run } = writer.startRun({
     request,
     parameters: { 'sift.k': { value: 10, chosenBy: 'default' } },
-    environment: { cpu: 'x' },
+    environment: { cpu: 'x', out: '..' },
   });
   writer.setSubjects(run, { encoder, dataset });
   const step = (name: string, bytes: number, keep: 'kept' | 'transient') =>
