@@ -89,6 +89,12 @@ describe.each([
     expect(outcome.trusted.filter((value) => value === 1).length).toBe(10);
   });
 
+  it('gets a mask of exactly 0, from which none comes back, only when the pool never excites it', () => {
+    const mask = outcome.recovered.masks[0][plantedChannel];
+    if (options.threshold < 0.7) expect(mask).toBeGreaterThan(0);
+    else expect(mask).toBe(0);
+  });
+
   it('leaves masks in 0..1', () => {
     const all = outcome.recovered.masks.flatMap((mask) => [...mask]);
     expect(all.length).toBe(44);
@@ -112,6 +118,28 @@ describe('unlearning and recovering', () => {
     expect(forgotten.accuracy).toBeLessThanOrEqual(0.3);
     expect(recovered.accuracy).toBeGreaterThan(forgotten.accuracy + 0.2);
     expect(recovered.losses.at(-1) as number).toBeLessThan(recovered.losses[0]);
+  });
+
+  it('stops within the epoch in which it has forgotten', async () => {
+    let steps = 0;
+    const counting: Provider = {
+      ...provider,
+      async compile(graph, options) {
+        const compiled = await provider.compile(graph, options);
+        return { ...compiled, run: (feeds) => (steps++, compiled.run(feeds)) };
+      },
+    };
+    const { classifier, encoder, context } = outcome;
+    const pool = Int32Array.from(context.samples.labels, (_, i) => i);
+    const options = {
+      ...context,
+      parameters: { ...context.parameters, 'unlearn.learningRate': 0.1 },
+      onEpoch: () => {},
+    };
+    const { stopped, losses } = await unlearn(counting, classifier, encoder.parameters, context.samples, pool, options);
+    expect(stopped).toBe('forgotten');
+    expect(losses.length).toBe(1);
+    expect(steps).toBeLessThan(pool.length / unlearnBatch(pool.length));
   });
 
   it('moves weights and running statistics of a copy and no bit of the encoder it was given', () => {
