@@ -10,7 +10,7 @@ export const errorCatalogue = {
   "not-onnx": {
     text: "The file is not an ONNX model.",
     means: "The encoder was not examined.",
-    todo: "Export the encoder as ONNX (opset 11 or newer) and give that file.",
+    todo: "Export the encoder as ONNX (opset 9 or newer) and give that file.",
   },
   "onnx-malformed": {
     text: "The ONNX file contradicts itself.",

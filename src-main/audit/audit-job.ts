@@ -52,6 +52,8 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
       notes: inputs.notes,
       skipped: pixels.skipped,
       unreadable: pixels.unreadable.count,
+      leftOut: pixels.leftOut,
+      resized: pixels.resized,
       shape: pixels.shape,
       duplicates: inputs.duplicates,
       labels: pixels.labels,

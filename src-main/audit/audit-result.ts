@@ -35,7 +35,27 @@ function notRead(preflight: Preflight): AuditVerdict['notExamined'] {
     const more = count > named.length ? ` and ${count - named.length} more` : '';
     lines.push({ what: `${count} ${kind}${count === 1 ? '' : 's'}`, reason, detail: `${named.join('; ')}${more}` });
   };
+  for (const part of preflight.leftOut) {
+    lines.push({
+      what: `Part of the dataset: "${part}"`,
+      reason: 'left-out',
+      detail: `${preflight.notes.join('; ')}; nothing is said of what was left out.`,
+    });
+  }
+  if (preflight.resized.count > 0) lines.push(resizedLine(preflight));
   add('unreadable image', 'image-unreadable', preflight.unreadable, preflight.dataset.unreadable);
   add('skipped file', 'skipped', preflight.skipped.count, preflight.skipped.listed);
   return lines;
+}
+
+function resizedLine({ resized, shape }: Preflight): { what: string; reason: string; detail: string } {
+  const { count, sizes } = resized;
+  const listed = sizes.reduce((sum, size) => sum + size.count, 0);
+  const from = sizes.map(({ height, width, count: n }) => `${height}x${width}${sizes.length > 1 ? ` (${n})` : ''}`);
+  const others = listed < count ? [`other sizes (${count - listed})`] : [];
+  return {
+    what: `${count} image${count === 1 ? '' : 's'} resized from ${[...from, ...others].join(', ')} to ${shape[1]}x${shape[2]}`,
+    reason: 'resized',
+    detail: 'Details lost by that were not examined.',
+  };
 }

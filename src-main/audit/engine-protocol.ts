@@ -7,6 +7,7 @@ import type { JobProtocol } from '../engine/jobs/protocol.ts';
 import type { ProviderInfo, SelfTestRow } from '../engine/providers/provider.ts';
 import type { EncoderSummary } from '../engine/tcore/context.ts';
 import type { MethodParameters } from '../engine/tcore/parameters.ts';
+import type { Resized } from '../formats/datasets/pixel-file.ts';
 import type { ExportCheck } from './export-model.ts';
 import type { FileDigest } from './files.ts';
 import type { Plan } from './plan.ts';
@@ -24,6 +25,10 @@ export interface Preflight {
   };
   /** Unreadable images, all of them; `dataset.unreadable` lists the first. */
   readonly unreadable: number;
+  /** Files or folders of the dataset outside the part that was read. */
+  readonly leftOut: readonly string[];
+  /** Images that were brought to `shape` from another size. */
+  readonly resized: Resized;
   readonly shape: readonly [channels: number, height: number, width: number];
   /** Samples that repeat an earlier one exactly. */
   readonly duplicates: Int32Array;

@@ -17,7 +17,7 @@ export function commitPreflight(
   preflight: Preflight,
   watch: (event: RunEvent) => void,
 ): void {
-  const { encoder, dataset, provider, shape, skipped, notes, pixelFile, pixelsDigest } = preflight;
+  const { encoder, dataset, provider, shape, skipped, notes, leftOut, resized, pixelFile, pixelsDigest } = preflight;
   const before = writer.reader.step(run, 'preflight');
   const spec = {
     name: 'preflight',
@@ -27,7 +27,7 @@ export function commitPreflight(
   if (before === null) {
     writer.commitStep(run, {
       ...spec,
-      data: { encoder, dataset, provider, shape, skipped, notes, pixelFile, pixelsDigest },
+      data: { encoder, dataset, provider, shape, skipped, notes, leftOut, resized, pixelFile, pixelsDigest },
       tensors: null,
       keep: 'kept',
       seconds: 0,

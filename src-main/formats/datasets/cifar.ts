@@ -28,6 +28,7 @@ export interface CifarFiles {
   /** File with the class names, when it lies beside them. */
   readonly names: string | null;
   readonly notes: readonly string[];
+  readonly leftOut: readonly string[];
 }
 
 /** Finds the batches of a folder, or takes one batch file. Null when it is neither. */
@@ -41,9 +42,9 @@ export function findCifar(path: string, isFolder: boolean, split: 'train' | 'tes
   if (!isFolder) {
     const name = basename(path);
     if (/^(?:data_batch_\d+|test_batch)\.bin$/.test(name))
-      return { format: 'cifar-10', files: [path], names: named('cifar-10'), notes: [] };
+      return { format: 'cifar-10', files: [path], names: named('cifar-10'), notes: [], leftOut: [] };
     if (/^(?:train|test)\.bin$/.test(name))
-      return { format: 'cifar-100', files: [path], names: named('cifar-100'), notes: [] };
+      return { format: 'cifar-100', files: [path], names: named('cifar-100'), notes: [], leftOut: [] };
     return null;
   }
   const batches = present.filter((name) => /^data_batch_\d+\.bin$/.test(name)).sort((a, b) => number(a) - number(b));
@@ -73,7 +74,7 @@ function pick(
   if (chosen.length === 0) throw new ExpectedError('file-missing', `${folder} has no ${split} batches.`);
   const others = [...train, ...test].filter((name) => !chosen.includes(name));
   const notes = others.length > 0 ? [`read "${chosen.join('", "')}", left out "${others.join('", "')}"`] : [];
-  return { format, files: chosen.map((name) => join(folder, name)), names, notes };
+  return { format, files: chosen.map((name) => join(folder, name)), names, notes, leftOut: others };
 }
 
 interface Batch {
@@ -144,6 +145,7 @@ export function openCifar(path: string, found: CifarFiles, options: CifarOptions
       count,
       skipped: openProblemLog(0),
       notes: found.notes,
+      leftOut: found.leftOut,
       name(at) {
         const { file, first, count: size } = batches[batchOf(at)];
         return indexedName(basename(file), at - first, size);

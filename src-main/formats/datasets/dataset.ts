@@ -45,6 +45,8 @@ export interface Dataset {
   readonly skipped: ProblemList;
   /** Choices the reader made that a person should know of ("read the train split"). */
   readonly notes: readonly string[];
+  /** Files or folders that belong to the dataset but are not of the part that is read. */
+  readonly leftOut?: readonly string[];
   /** Path relative to the dataset with `/`, or `file#index`. Unique save in manifests that name a file twice. */
   name(index: number): string;
   /** Order of the names of two samples by code point: negative, zero or positive. */

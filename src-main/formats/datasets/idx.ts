@@ -36,7 +36,7 @@ export function isIdxImages(head: Uint8Array): boolean {
 export function findIdxImages(
   folder: string,
   split: 'train' | 'test' | null,
-): { readonly file: string; readonly notes: readonly string[] } | null {
+): { readonly file: string; readonly notes: readonly string[]; readonly leftOut: readonly string[] } | null {
   const files = readdirSync(folder)
     .filter((name) => IMAGE_FILE.test(name))
     .sort();
@@ -50,7 +50,7 @@ export function findIdxImages(
   const file = wanted[0];
   const others = files.filter((name) => name !== file && name !== `${file}.gz`);
   const notes = others.length > 0 ? [`read "${file}", left out "${others.join('", "')}"`] : [];
-  return { file: join(folder, file), notes };
+  return { file: join(folder, file), notes, leftOut: others };
 }
 
 /** The label file that belongs to an image file, or null. */
@@ -73,7 +73,12 @@ function findLabels(images: string): string | null {
  * Samples are named `file#index`.
  * @throws ExpectedError labels-missing, dataset-malformed, dataset-too-large, no-space, file-missing
  */
-export async function openIdx(imageFile: string, options: IdxOptions, notes: readonly string[]): Promise<Dataset> {
+export async function openIdx(
+  imageFile: string,
+  options: IdxOptions,
+  notes: readonly string[],
+  leftOut: readonly string[] = [],
+): Promise<Dataset> {
   const { limits } = options;
   const labelFile = findLabels(imageFile);
   if (labelFile === null) throw new ExpectedError('labels-missing', `No label file lies beside ${imageFile}.`);
@@ -127,6 +132,7 @@ export async function openIdx(imageFile: string, options: IdxOptions, notes: rea
       count,
       skipped: openProblemLog(0),
       notes,
+      leftOut,
       name: (at) => indexedName(file, at, count),
       compareNames: (a, b) => a - b,
       label: (at) => place[labels[at]],

@@ -34,7 +34,8 @@ export interface FolderOptions {
  */
 export function openImageFolder(path: string, options: FolderOptions): Dataset | null {
   const notes: string[] = [];
-  const root = splitFolder(path, options.split, notes);
+  const leftOut: string[] = [];
+  const root = splitFolder(path, options.split, notes, leftOut);
   const skipped = openProblemLog(options.limits.dataset.maxListed);
   const names = openByteColumn();
   const found = openIntColumn();
@@ -70,6 +71,7 @@ export function openImageFolder(path: string, options: FolderOptions): Dataset |
     labels: found.array().map((label) => index[label]),
     skipped,
     notes,
+    leftOut,
   });
 }
 
@@ -163,7 +165,7 @@ function firstBytes(path: Buffer): Uint8Array {
 }
 
 /** `root/train/cat/1.png`: the folders of the first level are parts of the dataset when they are named like it. */
-function splitFolder(path: string, split: 'train' | 'test' | null, notes: string[]): string {
+function splitFolder(path: string, split: 'train' | 'test' | null, notes: string[], leftOut: string[]): string {
   const folders = readdirSync(path, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== '__MACOSX')
     .map((entry) => entry.name)
@@ -176,6 +178,7 @@ function splitFolder(path: string, split: 'train' | 'test' | null, notes: string
   if (chosen === undefined) throw new ExpectedError('file-missing', `${path} has no folder for its ${split} part.`);
   const others = folders.filter((name) => name !== chosen);
   notes.push(`read the part "${chosen}"${others.length > 0 ? `, left out "${others.join('", "')}"` : ''}`);
+  leftOut.push(...others);
   return `${path}/${chosen}`;
 }
 
@@ -190,6 +193,7 @@ export interface FileDatasetParts {
   readonly labels: Int32Array;
   readonly skipped: ProblemLog;
   readonly notes: readonly string[];
+  readonly leftOut?: readonly string[];
 }
 
 /** A dataset whose samples are image files below one root. */
@@ -213,6 +217,7 @@ export function fileDataset(parts: FileDatasetParts): Dataset {
     count: names.count,
     skipped: parts.skipped,
     notes: parts.notes,
+    leftOut: parts.leftOut ?? [],
     name: (index) => nameText(names.at(index)),
     compareNames: names.compare,
     label: (index) => labels[index],

@@ -80,7 +80,7 @@ async function recognise(path: string, settings: Settings): Promise<Dataset> {
 
 async function recogniseFolder(path: string, settings: Settings): Promise<Dataset> {
   const idx = findIdxImages(path, settings.split);
-  if (idx !== null) return await openIdx(idx.file, settings, idx.notes);
+  if (idx !== null) return await openIdx(idx.file, settings, idx.notes, idx.leftOut);
   const cifar = findCifar(path, true, settings.split);
   if (cifar !== null) return openCifar(path, cifar, settings);
   const manifest = MANIFESTS.find((name) => existsSync(join(path, name)));

@@ -12,7 +12,7 @@ import { systemFailure } from '../system.ts';
 import type { DatasetFormat, ProblemList } from './dataset.ts';
 import { readExactly } from './raw.ts';
 
-export const PIXEL_FILE_VERSION = 1;
+export const PIXEL_FILE_VERSION = 2;
 
 /** `FILE.json` */
 export interface PixelFileHead {
@@ -34,6 +34,15 @@ export interface PixelFileHead {
   readonly unreadable: ProblemList;
   readonly skipped: ProblemList;
   readonly notes: readonly string[];
+  readonly leftOut: readonly string[];
+  readonly resized: Resized;
+}
+
+/** Kept images whose own size was not that of the pixel file. */
+export interface Resized {
+  readonly count: number;
+  /** The commonest sizes they came in, most images first, then by size. */
+  readonly sizes: readonly { readonly height: number; readonly width: number; readonly count: number }[];
 }
 
 /** A sample source that knows where its samples come from. All indices are `0..count-1` of this file. */

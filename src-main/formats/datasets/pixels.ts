@@ -8,6 +8,7 @@ import { withLimits, type LimitOverrides } from '../limits.ts';
 import { startFile, type PartialFile } from './column-file.ts';
 import { checkEnough, openProblemLog, sufficient, type Dataset, type Minimum, type ProblemLog } from './dataset.ts';
 import { firstWithSameDigest } from './duplicates.ts';
+import { openResizeLog, type ResizeLog } from './resize-log.ts';
 import {
   columnsOf,
   headOf,
@@ -94,6 +95,7 @@ interface Build {
   /** `[N]` 1 = kept, 2 = its bytes could not even be read. */
   readonly state: Uint8Array;
   kept: number;
+  readonly resized: ResizeLog;
 }
 
 const DROPPED = 0;
@@ -121,6 +123,7 @@ async function build(dataset: Dataset, options: PixelOptions, maxListed: number,
       unreadable: openProblemLog(maxListed),
       state: new Uint8Array(dataset.count),
       kept: 0,
+      resized: openResizeLog({ height, width }),
     };
     await decodeAll(work, options);
     const indices = keptIndices(work);
@@ -144,6 +147,8 @@ async function build(dataset: Dataset, options: PixelOptions, maxListed: number,
       unreadable: { count: work.unreadable.count, listed: work.unreadable.listed },
       skipped: { count: dataset.skipped.count, listed: dataset.skipped.listed },
       notes: dataset.notes,
+      leftOut: dataset.leftOut ?? [],
+      resized: work.resized.result(),
     };
     const headFile = start(headOf(file));
     headFile.append(Buffer.from(`${JSON.stringify(head)}\n`));
@@ -229,6 +234,7 @@ function finishOne(work: Build, { index, digest }: InFlight, outcome: Outcome): 
   const pixels = fitImage(outcome.image, work.fit);
   work.state[index] = KEPT;
   work.kept++;
+  work.resized.add(outcome.image);
   work.pixels.append(pixels);
   work.pixelsHash.update(pixels);
   work.pixelDigests.append(createHash('sha256').update(pixels).digest());
