@@ -182,6 +182,15 @@ describe('coresift verify', () => {
     expect(verified.stdout).toMatch(/FAILED {2}project/);
   });
 
+  it('does not call a folder whole whose journal is missing, nor damaged: exit code 3', async () => {
+    const folder = copy('without-project');
+    rmSync(join(folder, 'project'), { recursive: true });
+    const verified = await runCommand(['verify', folder]);
+    expect(verified.code).toBe(3);
+    expect(verified.stdout).toContain('Journal not examined');
+    expect(verified.stdout).not.toContain('FAILED');
+  });
+
   it('says what a path is that it cannot verify', async () => {
     const nothing = await runCommand(['verify', join(audit.folder, 'images')]);
     expect(nothing).toMatchObject({ code: 2 });
