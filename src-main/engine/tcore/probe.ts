@@ -97,7 +97,9 @@ export function spreadOut(rows: Float32Array, dim: number, least: number): Sprea
   let squares = 0;
   for (let at = 0; at < rows.length; at++) squares += (rows[at] - centre[at % dim]) ** 2 / n;
   const spread = Math.sqrt(squares);
-  if (!(spread > 0) || spread >= least) return null;
+  // Below this, what differs is the rounding of float32.
+  const noise = 1e-5 * Math.sqrt(centre.reduce((sum, value) => sum + value * value, 0));
+  if (spread <= noise || spread >= least) return null;
   const scale = least / spread;
   for (let at = 0; at < rows.length; at++) rows[at] = (rows[at] - centre[at % dim]) * scale;
   return { centre, scale };

@@ -16,8 +16,11 @@ beforeAll(async () => {
 afterAll(() => provider.dispose());
 
 const encoder = tinyEncoder({ side: 16, channels: 3 });
-/** Enough to learn the toy classes. */
-const learning = { 'probe.epochs': 30, 'warmup.epochs': 20, 'warmup.batch': 8, 'train.batch': 16, 'final.epochs': 8 };
+/** Enough to learn the toy classes, and a guard large enough to be sure of it. */
+const learning = {
+  ...{ 'probe.epochs': 60, 'probe.learningRate': 0.02, 'guard.share': 0.5, 'scan.images': 4 },
+  ...{ 'warmup.epochs': 20, 'warmup.batch': 16, 'train.batch': 32, 'final.epochs': 8 },
+};
 
 interface Audited {
   readonly result: PipelineResult;
@@ -145,20 +148,22 @@ describe('an audit of', () => {
 });
 
 describe('a class of which most is poison', () => {
-  it('is never called trusted when the poison inflates it, and the warning names it', async () => {
-    const { images } = poisoned(toyImages({ sizes: [60, 60, 60, 60], noise: 0.12 }), 80, 2);
-    const { result } = await audit(images, learning);
-    expect(result.outcome.sanitizedAccuracy as number).toBeGreaterThan(0.6);
-    expect(result.sifting.warnings.find(({ code }) => code === 'oversized')?.className).toBe('class 2');
-    expect(result.verdict.classes[2].verdict).not.toBe('trusted');
-    expect(result.verdict.dataset.verdict).not.toBe('trusted');
+  const plain = toyImages({ sizes: [100, 100, 100, 100], noise: 0.12 });
+
+  it('would be trusted if it were clean', async () => {
+    const { result } = await audit(plain, learning);
+    expect(result.verdict.classes.map(({ verdict }) => verdict)).toEqual(new Array(4).fill('trusted'));
+    expect(result.verdict.dataset.verdict).toBe('trusted');
+    expect(result.sifting.warnings).toEqual([]);
   });
 
-  it('is never called trusted when the poison takes the place of its samples', async () => {
-    const plain = toyImages({ sizes: [60, 60, 60, 60], noise: 0.12 });
-    const { images } = poisoned(plain, 40, 2);
-    const replaced = new Set([...plain.labels.keys()].filter((i) => plain.labels[i] === 2).slice(0, 40));
-    const keep = [...images.labels.keys()].filter((i) => !replaced.has(i));
+  it.each([
+    ['inflates it', 120, 0, 'oversized'],
+    ['takes the place of its samples', 65, 65, 'balanced-split'],
+  ])('is never trusted when the poison %s, and a warning names it', async (_, count, replaced, warning) => {
+    const { images } = poisoned(plain, count, 2);
+    const gone = new Set([...plain.labels.keys()].filter((i) => plain.labels[i] === 2).slice(0, replaced));
+    const keep = [...images.labels.keys()].filter((i) => !gone.has(i));
     const { result } = await audit(
       {
         ...images,
@@ -167,9 +172,9 @@ describe('a class of which most is poison', () => {
       },
       learning,
     );
-    expect(result.outcome.sanitizedAccuracy as number).toBeGreaterThan(0.6);
-    expect(result.verdict.classes[2].claim).toContain('falls into two groups');
-    expect(result.verdict.classes[2].verdict).not.toBe('trusted');
-    expect(result.verdict.dataset.verdict).not.toBe('trusted');
+    expect(result.sifting.warnings.find(({ code }) => code === warning)?.className).toBe('class 2');
+    expect(['suspicious', 'inconclusive']).toContain(result.verdict.classes[2].verdict);
+    expect(['suspicious', 'inconclusive']).toContain(result.verdict.dataset.verdict);
+    expect(result.verdict.classes.slice(0, 2).map(({ verdict }) => verdict)).toEqual(['trusted', 'trusted']);
   });
 });
