@@ -1,6 +1,6 @@
 /** Reads the untrusted encoder and dataset, in the engine process: digests, facts, decoded pixels. */
 import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { DatasetFacts } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, RunEvent } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
@@ -89,7 +89,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
       notes: [...model.notes, ...pixels.notes],
       async requireUnchanged() {
         const changed = [
-          (await sameEncoder(request.encoder, file)) ? null : `the encoder ${request.encoder}`,
+          (await digestFile(request.encoder)).sha256 === file.sha256 ? null : `the encoder ${request.encoder}`,
           (await dataset.fingerprint()) === fingerprint ? null : `the dataset ${request.dataset}`,
         ].filter((input) => input !== null);
         if (changed.length > 0) {
@@ -113,15 +113,6 @@ function makeFolder(path: string): void {
   } catch (error) {
     throw systemFailure(error, path);
   }
-}
-
-/** Whether the model file and every file of external data that was read still hold the same bytes. */
-async function sameEncoder(path: string, file: OnnxFile): Promise<boolean> {
-  if ((await digestFile(path)).sha256 !== file.sha256) return false;
-  for (const { name, sha256 } of file.externalFiles()) {
-    if ((await digestFile(join(dirname(path), name))).sha256 !== sha256) return false;
-  }
-  return true;
 }
 
 /** The model file alone when it holds everything; with external data a digest over all files' names and digests. */

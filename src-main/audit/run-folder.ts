@@ -1,5 +1,5 @@
 /** Which run belongs to an output folder, and whether a new one may use it. */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
@@ -30,20 +30,6 @@ export function folderOf(project: string, environment: Json): string {
 }
 
 /**
- * Whether the inputs are there, before anything is made or recorded for them.
- * @throws ExpectedError file-missing naming the path
- */
-export function requireInputs({ encoder, dataset, classes }: AuditRequest): void {
-  for (const path of [encoder, dataset, ...(classes === null ? [] : [classes])]) {
-    try {
-      accessSync(path, constants.R_OK);
-    } catch (error) {
-      throw systemFailure(error, path);
-    }
-  }
-}
-
-/**
  * Makes `out` where it is not there.
  * @throws ExpectedError out-not-empty when it holds anything but an unused project
  */
@@ -57,14 +43,7 @@ export function claimFolder(out: string, reader: ProjectReader): void {
   } catch (error) {
     throw systemFailure(error, out);
   }
-  // A run that ended before its inputs were committed holds nothing that could be lost.
-  const earlier = reader
-    .listRuns()
-    .find(
-      (run) =>
-        folderOf(reader.dir, reader.run(run.id).environment) === out &&
-        (run.state !== 'failed' || reader.step(run.id, 'preflight') !== null),
-    );
+  const earlier = reader.listRuns().find((run) => folderOf(reader.dir, reader.run(run.id).environment) === out);
   if (earlier !== undefined) {
     throw new ExpectedError('out-not-empty', `${out} belongs to run ${earlier.number}, which is ${earlier.state}.`);
   }

@@ -18,7 +18,6 @@ import {
   claimFolder,
   environmentOf,
   folderOf,
-  requireInputs,
   requireProject,
   requireSameRequest,
   runToResume,
@@ -65,7 +64,6 @@ export interface FinishedAudit {
  */
 export async function runAudit(options: AuditOptions): Promise<FinishedAudit> {
   if (options.start.kind === 'resume') requireProject(options.project);
-  else requireInputs(options.start.request);
   const writer = openWriter(options.project, { appVersion: version, ...fixedClock() });
   try {
     const run = beginRun(writer, options.start, options.out);
@@ -85,7 +83,6 @@ export function beginRun(writer: ProjectWriter, start: RunStart, out: string): s
   switch (start.kind) {
     case 'new': {
       const parameters = parametersOf(start.request);
-      requireInputs(start.request);
       claimFolder(out, reader);
       const environment = environmentOf(writer.dir, out);
       return writer.startRun({ request: start.request, parameters, environment }).id;

@@ -170,15 +170,6 @@ describe('a command that cannot be carried out', () => {
     expect(readFileSync(join(out, 'thesis.txt'), 'utf8')).toBe('precious');
   });
 
-  it('leaves a folder free that was named with an encoder that is not there or is none', async () => {
-    const out = inFolder('free');
-    refused(await runCommand(audit.args(out, '--encoder', inFolder('nope.onnx'))), 'file-missing', 'nope.onnx');
-    expect(existsSync(out)).toBe(false);
-    writeFileSync(inFolder('prose.onnx'), 'prose, no model\n'.repeat(50));
-    refused(await runCommand(audit.args(out, '--encoder', inFolder('prose.onnx'))), 'not-onnx');
-    expect([0, 1, 3]).toContain((await runCommand(audit.args(out))).code);
-  });
-
   it('because another process writes to the project', async () => {
     const project = inFolder('shared-project');
     const blocker = execHolder(project);
