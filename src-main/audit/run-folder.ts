@@ -1,6 +1,6 @@
 /** Which run belongs to an output folder, and whether a new one may use it. */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Json } from '../../src-shared/json.ts';
@@ -30,10 +30,47 @@ export function folderOf(project: string, environment: Json): string {
 }
 
 /**
+ * Whether the inputs are there and the results will not lie among them, before anything is made for a run.
+ * @throws ExpectedError file-missing naming the path, usage
+ */
+export function requireInputs({ encoder, dataset, classes }: AuditRequest, out: string): void {
+  for (const path of [encoder, dataset, ...(classes === null ? [] : [classes])]) {
+    try {
+      accessSync(path, constants.R_OK);
+    } catch (error) {
+      throw systemFailure(error, path);
+    }
+  }
+  requireFolder(out);
+  if (statSync(dataset).isDirectory() && isInside(realPlace(out), realpathSync(dataset))) {
+    throw new ExpectedError('usage', `--out ${out} lies in the dataset ${dataset}; results there would become samples.`);
+  }
+}
+
+/** @throws ExpectedError usage when something else has that name */
+function requireFolder(out: string): void {
+  if (existsSync(out) && !statSync(out).isDirectory()) {
+    throw new ExpectedError('usage', `--out ${out} is a file; it must be a folder.`);
+  }
+}
+
+function isInside(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way === '' || (!isAbsolute(way) && way.split(/[\\/]/)[0] !== '..');
+}
+
+/** A path with the links of its existing part followed. */
+function realPlace(path: string): string {
+  if (existsSync(path) || dirname(path) === path) return realpathSync(path);
+  return join(realPlace(dirname(path)), relative(dirname(path), path));
+}
+
+/**
  * Makes `out` where it is not there.
- * @throws ExpectedError out-not-empty when it holds anything but an unused project
+ * @throws ExpectedError usage when it is a file; out-not-empty when it holds anything but an unused project
  */
 export function claimFolder(out: string, reader: ProjectReader): void {
+  requireFolder(out);
   try {
     mkdirSync(out, { recursive: true });
     const inside = relative(out, reader.dir);
@@ -43,7 +80,14 @@ export function claimFolder(out: string, reader: ProjectReader): void {
   } catch (error) {
     throw systemFailure(error, out);
   }
-  const earlier = reader.listRuns().find((run) => folderOf(reader.dir, reader.run(run.id).environment) === out);
+  // A run that failed before its inputs were committed holds nothing that could be lost.
+  const earlier = reader
+    .listRuns()
+    .find(
+      (run) =>
+        folderOf(reader.dir, reader.run(run.id).environment) === out &&
+        (run.state !== 'failed' || reader.step(run.id, 'preflight') !== null),
+    );
   if (earlier !== undefined) {
     throw new ExpectedError('out-not-empty', `${out} belongs to run ${earlier.number}, which is ${earlier.state}.`);
   }

@@ -18,6 +18,7 @@ import {
   claimFolder,
   environmentOf,
   folderOf,
+  requireInputs,
   requireProject,
   requireSameRequest,
   runToResume,
@@ -59,11 +60,16 @@ export interface FinishedAudit {
 }
 
 /**
- * Opens the project, starts or resumes the run of `out`, carries it out and closes the project.
+ * Opens the project, starts or resumes the run of `out`, carries it out and closes the project. Parameters
+ * and inputs that are wrong or missing are found before the project or the folder is made.
  * @throws CancelledError, ExpectedError (see errors.md), or a bug; the run is recorded as what happened to it
  */
 export async function runAudit(options: AuditOptions): Promise<FinishedAudit> {
   if (options.start.kind === 'resume') requireProject(options.project);
+  else {
+    parametersOf(options.start.request);
+    requireInputs(options.start.request, options.out);
+  }
   const writer = openWriter(options.project, { appVersion: version, ...fixedClock() });
   try {
     const run = beginRun(writer, options.start, options.out);

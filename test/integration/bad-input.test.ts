@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -168,6 +168,29 @@ describe('a command that cannot be carried out', () => {
     writeFileSync(join(out, 'thesis.txt'), 'precious');
     refused(await runCommand(audit.args(out)), 'out-not-empty', 'thesis.txt');
     expect(readFileSync(join(out, 'thesis.txt'), 'utf8')).toBe('precious');
+  });
+
+  it('because the output would be a file, or would lie among the samples', async () => {
+    writeFileSync(inFolder('file.txt'), 'precious');
+    refused(await runCommand(audit.args(inFolder('file.txt'))), 'usage', 'file.txt');
+    expect(readFileSync(inFolder('file.txt'), 'utf8')).toBe('precious');
+    const folder = writeFolder(inFolder('samples'), sampleImages(24, 4));
+    symlinkSync(folder, inFolder('by-another-name'));
+    for (const dataset of [folder, inFolder('by-another-name')]) {
+      const out = join(folder, 'class-1', 'results');
+      refused(await runCommand(audit.args(out, '--dataset', dataset)), 'usage', 'lies in the dataset');
+      expect(existsSync(out)).toBe(false);
+    }
+  });
+
+  it('without taking a folder that was named with inputs that are not there or are none', async () => {
+    const out = inFolder('free');
+    refused(await runCommand(audit.args(out, '--encoder', inFolder('nope.onnx'))), 'file-missing', 'nope.onnx');
+    refused(await runCommand(audit.args(out, '--set', 'grow.cap=2')), 'usage', 'grow.cap');
+    expect(existsSync(out)).toBe(false);
+    writeFileSync(inFolder('prose.onnx'), 'prose, no model\n'.repeat(50));
+    refused(await runCommand(audit.args(out, '--encoder', inFolder('prose.onnx'))), 'not-onnx');
+    expect([0, 1, 3]).toContain((await runCommand(audit.args(out))).code);
   });
 
   it('because another process writes to the project', async () => {

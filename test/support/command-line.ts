@@ -17,6 +17,8 @@ export interface Running {
   readonly ended: Promise<Outcome>;
   /** Resolves once stderr holds `text`; rejects when the command ends before. */
   readonly said: (text: string) => Promise<void>;
+  /** Resolves once stderr holds so many lines, or the command has ended. */
+  readonly lines: (count: number) => Promise<void>;
 }
 
 export interface StartOptions {
@@ -37,12 +39,12 @@ export function startCommand(args: readonly string[], options: StartOptions = {}
   });
   let stdout = '';
   let stderr = '';
-  let waiting: { text: string; resolve: () => void; reject: (error: Error) => void }[] = [];
+  let waiting: { met: () => boolean; resolve: () => void; ended: () => void }[] = [];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
     waiting = waiting.filter((one) => {
-      if (!stderr.includes(one.text)) return true;
+      if (!one.met()) return true;
       one.resolve();
       return false;
     });
@@ -50,18 +52,28 @@ export function startCommand(args: readonly string[], options: StartOptions = {}
   const ended = new Promise<Outcome>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      for (const one of waiting) one.reject(new Error(`ended before saying ${JSON.stringify(one.text)}:\n${stderr}`));
+      for (const one of waiting) one.ended();
       resolve({ code, signal, stdout, stderr });
     });
   });
+  const once = (met: () => boolean, atEnd: (resolve: () => void, reject: (error: Error) => void) => void) =>
+    new Promise<void>((resolve, reject) => {
+      if (met()) resolve();
+      else waiting.push({ met, resolve, ended: () => atEnd(resolve, reject) });
+    });
   return {
     child,
     ended,
     said: (text) =>
-      new Promise((resolve, reject) => {
-        if (stderr.includes(text)) resolve();
-        else waiting.push({ text, resolve, reject });
-      }),
+      once(
+        () => stderr.includes(text),
+        (_resolve, reject) => reject(new Error(`ended before saying ${JSON.stringify(text)}:\n${stderr}`)),
+      ),
+    lines: (count) =>
+      once(
+        () => stderr.split('\n').length > count,
+        (resolve) => resolve(),
+      ),
   };
 }
 

@@ -34,6 +34,8 @@ const doubtfulShare = 0.035;
 const smallestClass = 50;
 /** Share of all samples that the undefended model must fit for its refusals to be a comparison at all. */
 const leastFitted = 0.25;
+/** The same within one class: below this, no cluster of `refusedLimit` would stand out of what it fits. */
+const leastFittedInClass = 2 * refusedLimit;
 /** Share of stamped images that a collapsing patch must also flip in the undefended model, and fewest images scanned. */
 const leastFlipped = 0.5;
 const fewestScanned = 30;
@@ -124,6 +126,10 @@ function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
   const fitted = fittedShare(evidence);
   if (fitted < leastFitted) {
     return `The undefended model fits only ${percent(fitted)} of the samples, so what it fits and the sanitized one refuses says nothing.`;
+  }
+  const fittedHere = fittedShare(evidence, c);
+  if (fittedHere < leastFittedInClass) {
+    return `The undefended model fits only ${percent(fittedHere)} of the samples labelled "${name}", so that few are refused says nothing.`;
   }
   if (facts.samples < smallestClass) {
     return `Class "${name}" has only ${facts.samples} samples, too few for its refused share to say anything.`;
@@ -282,11 +288,16 @@ function fewestRefused(samples: number): number {
   return Math.min(15, Math.max(5, Math.ceil(samples / 10)));
 }
 
-/** Share of all samples whose given label the undefended model is sure of. */
-function fittedShare({ labels, probe }: VerdictEvidence): number {
+/** Share of all samples, or of those of one class, whose given label the undefended model is sure of. */
+function fittedShare({ labels, probe }: VerdictEvidence, c: number | null = null): number {
   let fitted = 0;
-  for (let i = 0; i < labels.length; i++) if (isFitted(probe, i)) fitted++;
-  return labels.length > 0 ? fitted / labels.length : 0;
+  let samples = 0;
+  for (let i = 0; i < labels.length; i++) {
+    if (c !== null && labels[i] !== c) continue;
+    samples++;
+    if (isFitted(probe, i)) fitted++;
+  }
+  return samples > 0 ? fitted / samples : 0;
 }
 
 /** 0 at the limit, towards 1 far above it. */

@@ -108,6 +108,15 @@ describe('the verdict on the dataset', () => {
     expect(judge(evidence(0, { sifting: { ...facts, perClass: small } })).classes[0].verdict).toBe('inconclusive');
   });
 
+  it('is not trusted where one class alone is hardly fitted by the undefended model', () => {
+    const all = evidence(0);
+    const unfitted = { ...all.probe, loss: all.probe.loss.map((loss, i) => (all.labels[i] === 1 ? 1.1 : loss)) };
+    const { dataset, classes: findings } = judge(evidence(0, { probe: unfitted }));
+    expect(findings.map((finding) => finding.verdict)).toEqual(['trusted', 'inconclusive', 'trusted']);
+    expect(findings[1].claim).toContain('0.0 %');
+    expect(dataset.verdict).toBe('inconclusive');
+  });
+
   it('does not count a refused sample whose company is accepted', () => {
     const lonely = evidence(30, { company: new Float32Array(300) });
     expect(judge(lonely).dataset.verdict).toBe('trusted');
