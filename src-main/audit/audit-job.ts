@@ -1,17 +1,20 @@
 /** The audit as the engine process carries it out: inputs, the method, the exported model. */
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { RunEvent } from '../../src-shared/domain/run.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import { writeOnnx } from '../engine/graph/onnx/write.ts';
 import type { JobContext } from '../engine/jobs/server.ts';
 import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
 import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
+import type { PixelFile } from '../formats/datasets/pixel-file.ts';
 import { saveSafetensors } from '../formats/models-out/safetensors.ts';
 import type { AuditJob, AuditOutcome, EngineProtocol } from './engine-protocol.ts';
 import { checkExport, type ExportCheck } from './export-model.ts';
 import { writeWhole } from './files.ts';
 import { stepJournal } from './journal.ts';
+import { labelConflicts } from './label-conflicts.ts';
 import { measureForward } from './measure.ts';
 import { planAudit } from './plan.ts';
 import { openTestedProvider, requireDevice } from './providers.ts';
@@ -63,6 +66,7 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
       plan,
       provider: provider.describe(),
     });
+    warnOfConflicts(pixels, emit);
     emit({ type: 'stage', stage: 'preflight', state: 'finished' });
 
     const found = await bootstrapAudit({
@@ -85,6 +89,16 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
   } finally {
     await provider.dispose();
   }
+}
+
+function warnOfConflicts(pixels: PixelFile, emit: (event: RunEvent) => void): void {
+  const { count, first } = labelConflicts(pixels.samePixelsAs, pixels.labels);
+  if (first === null) return;
+  const named = [first.repeats, first.sample].map(
+    (i) => `${JSON.stringify(pixels.name(i))} (${JSON.stringify(pixels.classes[pixels.labels[i]])})`,
+  );
+  const message = `${count} ${count === 1 ? 'image repeats' : 'images repeat'} another under a different label, so one of the labels is wrong: ${named.join(' and ')}${count > 1 ? ', and others' : ''}.`;
+  emit({ type: 'warning', code: 'label-conflict', message, subject: null });
 }
 
 async function exportModel(

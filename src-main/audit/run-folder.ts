@@ -43,7 +43,10 @@ export function requireInputs({ encoder, dataset, classes }: AuditRequest, out: 
   }
   requireFolder(out);
   if (statSync(dataset).isDirectory() && isInside(realPlace(out), realpathSync(dataset))) {
-    throw new ExpectedError('usage', `--out ${out} lies in the dataset ${dataset}; results there would become samples.`);
+    throw new ExpectedError(
+      'usage',
+      `--out ${out} lies in the dataset ${dataset}; results there would become samples.`,
+    );
   }
 }
 

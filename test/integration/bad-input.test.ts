@@ -118,10 +118,12 @@ describe('a dataset that cannot be audited', () => {
   });
 });
 
-describe('images that cannot be read', () => {
+describe('images that cannot be read, or contradict each other', () => {
   it('are counted and named while the audit goes on with the rest, and are not called trusted', async () => {
     const images = sampleImages(24, 4);
     const folder = writeFolder(inFolder('some-broken'), images);
+    const twice = images.labels.indexOf(2);
+    writePng(join(folder, 'class-0', 'again.png'), images, twice);
     const broken = [3, 17].map((i) => join(`class-${images.labels[i]}`, `image-${String(i).padStart(3, '0')}.png`));
     const first = readFileSync(join(folder, broken[0]));
     writeFileSync(join(folder, broken[0]), first.subarray(0, first.length / 2));
@@ -132,10 +134,12 @@ describe('images that cannot be read', () => {
     expect(outcome.stdout).toContain('2 unreadable images');
     expect(outcome.stdout).toContain('[image-unreadable]');
     for (const name of broken) expect(outcome.stdout).toContain(name);
+    expect(outcome.stderr).toContain('1 image repeats another under a different label');
+    expect(outcome.stderr).toContain('class-0/again.png');
     const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as {
       subject: { dataset: { samples: number; unreadable: { name: string }[] } };
     };
-    expect(report.subject.dataset.samples).toBe(94);
+    expect(report.subject.dataset.samples).toBe(95);
     expect(report.subject.dataset.unreadable.map((one) => one.name).sort()).toEqual(broken.sort());
     expect(readFileSync(join(out, 'sifted-set.csv'), 'utf8')).not.toContain(broken[0]);
   });
