@@ -145,7 +145,7 @@ export async function carryOut(
     },
   });
   try {
-    const finished = await compute(writer, run, engine, { ...watch, onEvent: sink.add, signal: abort.signal });
+    const finished = await compute(writer, run, engine, sink, { ...watch, signal: abort.signal });
     const { verdict } = finished.result;
     const end = { type: 'finished', verdict, exitCode: finished.exitCode } as const;
     sink.flush();
@@ -192,6 +192,7 @@ async function compute(
   writer: ProjectWriter,
   run: string,
   engine: EngineClient<EngineProtocol>,
+  sink: EventSink,
   watch: RunWatch,
 ): Promise<Computed> {
   const { reader } = writer;
@@ -203,16 +204,16 @@ async function compute(
     'audit',
     { request, parameters: parameterValues(resolved), cache: cacheOf(writer.dir), out },
     {
-      onEvent: watch.onEvent,
+      onEvent: sink.add,
       signal: watch.signal,
       answers: {
         preflighted: (payload) => {
           preflight = payload;
-          commitPreflight(writer, run, request, payload, watch.onEvent);
+          commitPreflight(writer, run, request, payload, sink.add);
           watch.onPlan?.(planText(payload, request.preset));
           return null;
         },
-        ...storeKeeper(writer, run, () => preflight?.labels ?? new Int32Array(0)),
+        ...storeKeeper(writer, run, () => preflight?.labels ?? new Int32Array(0), sink.flush),
       },
     },
   );
@@ -222,7 +223,7 @@ async function compute(
   const { summary } = reader.run(run);
   const exitCode = exitCodeOfVerdict(result.verdict);
   const files = writeOutputs({ writer, run, out, summary, request, preflight, outcome, result });
-  watch.onEvent({ type: 'stage', stage: 'export', state: 'finished' });
+  sink.add({ type: 'stage', stage: 'export', state: 'finished' });
   const suspects = outcome.columns.suspectRank.reduce((sum, rank) => sum + (rank >= 0 ? 1 : 0), 0);
   return { result, suspects, files, exitCode };
 }

@@ -11,11 +11,13 @@ import { requireSameStep } from './journal.ts';
 /**
  * What the engine's journal asks for, answered from the store of `run`.
  * @param labels of the samples, known once the inputs were read
+ * @param flush commits the events told so far: a run that is killed after a step has what the step told on its way
  */
 export function storeKeeper(
   writer: ProjectWriter,
   run: string,
   labels: () => Int32Array,
+  flush: () => void,
 ): Pick<Answers<EngineProtocol>, 'step.find' | 'step.commit'> {
   const { reader } = writer;
   return {
@@ -26,6 +28,7 @@ export function storeKeeper(
       return stored(reader, step);
     },
     'step.commit': (message) => {
+      flush();
       const step = writer.commitStep(run, {
         name: message.spec.name,
         params: message.spec.params,

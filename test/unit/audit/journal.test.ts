@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { eventSink } from '../../../src-main/audit/event-sink.ts';
 import { memoryJournal, stepJournal } from '../../../src-main/audit/journal.ts';
 import { storeKeeper } from '../../../src-main/audit/store-keeper.ts';
 import type { StepJournal } from '../../../src-main/engine/journal.ts';
@@ -26,7 +27,12 @@ function project(): { writer: ProjectWriter; run: string } {
 
 /** A journal as the engine has it, over messages that were cloned on their way. */
 function journalOf(writer: ProjectWriter, run: string): StepJournal {
-  const keeper = storeKeeper(writer, run, () => new Int32Array(0));
+  const keeper = storeKeeper(
+    writer,
+    run,
+    () => new Int32Array(0),
+    () => {},
+  );
   return stepJournal({
     find: async (spec) => structuredClone(await keeper['step.find'](structuredClone(spec))),
     commit: async (step) => structuredClone(await keeper['step.commit'](structuredClone(step))),
@@ -44,6 +50,24 @@ const result = () =>
   } as const);
 
 describe('a step', () => {
+  it('is committed after the events told on its way, even those of the same turn', async () => {
+    const { writer, run } = project();
+    const sink = eventSink(
+      writer,
+      run,
+      () => {},
+      () => {},
+    );
+    const keeper = storeKeeper(writer, run, () => new Int32Array(0), sink.flush);
+    sink.add({ type: 'metric', stage: 'final', name: 'training loss', at: 5, value: 1.25 });
+    const message = { spec, data: {}, tensors: null, seconds: 0 };
+    const answered = keeper['step.commit'](message);
+    // As a kill would find it: nothing that waits for the end of the turn has happened.
+    expect(writer.reader.step(run, spec.name)).not.toBeNull();
+    expect(writer.reader.metricsAfter(run, 0).items.map(({ value }) => value)).toEqual([1.25]);
+    await answered;
+  });
+
   it('is computed once and read back the second time, tensors bit by bit', async () => {
     const { writer, run } = project();
     const first = await journalOf(writer, run).step(spec, result);
