@@ -268,7 +268,7 @@ describe('the death of the engine process', () => {
 
   it('follows when it hangs without a sign of life, after the host was told of the silence', async () => {
     const silences: number[] = [];
-    const { client } = startEngine({ silenceMs: 200, hungMs: 800, onSilence: (ms) => silences.push(ms) });
+    const { client } = startEngine({ silenceMs: 500, hungMs: 4000, onSilence: (ms) => silences.push(ms) });
     const job = await started(client, 'block', 60_000);
     expect(await failureOf(job.result)).toMatchObject({
       code: 'engine-died',
