@@ -38,7 +38,7 @@ const DATA_GLOBALS = new Set(
     ['torch', 'Size device dtype Tensor Generator finfo'],
     [
       'torch._utils',
-      '_rebuild_tensor _rebuild_tensor_v2 _rebuild_parameter _rebuild_parameter_with_state _rebuild_qtensor _rebuild_device_tensor_from_numpy',
+      '_rebuild_tensor _rebuild_tensor_v2 _rebuild_tensor_v3 _rebuild_parameter _rebuild_parameter_with_state _rebuild_qtensor _rebuild_device_tensor_from_numpy',
     ],
     ['torch._tensor', '_rebuild_from_type_v2'],
     ['torch.tensor', '_rebuild_from_type_v2'],
