@@ -56,7 +56,7 @@ const DATA_FAMILIES: readonly RegExp[] = [
 ];
 
 /** Layers and helpers of PyTorch and torchvision as whole pickled modules name them: classes that hold weights. */
-const MODULE_FAMILIES = /^(torch\.nn\.modules\.[a-z_]+\.[A-Z]\w*|torchvision\.(models|ops)\.[a-z_.]+\.[A-Z]\w*)$/;
+const MODULE_FAMILIES = /^(torch\.nn\.modules\.[a-z_]+\.[A-Z]\w*|torchvision\.(models|ops)\.[a-z_.]+\._?[A-Z]\w*)$/;
 
 export function isDataGlobal({ module, name }: Pick<NamedGlobal, 'module' | 'name'>): boolean {
   const full = `${module}.${name}`;
