@@ -198,10 +198,11 @@ function requireLastAxis(config: Fields, x: Laid, key: string): void {
   }
 }
 
-function window(
-  config: Fields,
-  _kernel: string,
-): { strides: readonly [number, number]; padding: Padding; dilations: readonly [number, number] } {
+function window(config: Fields): {
+  strides: readonly [number, number];
+  padding: Padding;
+  dilations: readonly [number, number];
+} {
   requireChannelsLast(config);
   return {
     strides: config.pair('strides', [1, 1]),
