@@ -128,7 +128,7 @@ function joined(shards: readonly Uint8Array[], size: number): Uint8Array {
 
 function decode({ dtype, quantisation, count, name }: Spec, bytes: Uint8Array): TensorData {
   // A copy: the file's bytes need not be aligned.
-  const own = bytes.slice().buffer;
+  const own = new Uint8Array(bytes).buffer;
   if (quantisation !== null) {
     const { kind, scale, min } = quantisation;
     if (dtype === 'bool') throw malformedModel(`The weight "${name}" is a quantised bool.`);
