@@ -3,11 +3,13 @@ import { createHash } from 'node:crypto';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import { defaultLimits } from '../limits.ts';
 import type { EncoderReader, OpenedEncoder, OpenOptions, ReadEncoder } from './encoder-file.ts';
+import { kerasArchiveReader, kerasH5Reader } from './keras/reader.ts';
 import { onnxReader } from './onnx.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from './source.ts';
+import { tfjsReader } from './tfjs/reader.ts';
 
 /** Asked in this order; ONNX has no mark of its own and comes last. */
-const readers: readonly EncoderReader[] = [onnxReader];
+const readers: readonly EncoderReader[] = [kerasH5Reader, kerasArchiveReader, tfjsReader, onnxReader];
 
 /**
  * Opens an encoder of any known format. Nothing of the file is executed.

@@ -165,8 +165,9 @@ function walk(file: OpenFile, what: string, limits: ModelLimits): { datasets: Se
 
 function refuseLink(group: InstanceType<typeof h5wasm.Group>, name: string, path: string, what: string): void {
   const full = `${group.path === '/' ? '' : group.path}/${name}`;
-  const external: unknown = group.get_external_link(full);
-  if (external !== null && external !== undefined) {
+  // For a link that is none of these the library answers with null or empty names.
+  const external = group.get_external_link(full) as { readonly filename?: string | null } | null;
+  if (typeof external?.filename === 'string') {
     throw malformedModel(`${what}: /${path} is a link into another file; it is not followed.`);
   }
   const soft: unknown = group.get_link(full);
