@@ -86,8 +86,9 @@ describe('networks that TF.js made', () => {
       const min = Math.min(...own);
       const scale = (Math.max(...own) - min) / levels || 1;
       weight.quantization = { dtype: kind, scale, min };
-      const type = kind === 'uint8' ? Uint8Array : Uint16Array;
-      parts.push(new Uint8Array(type.from(own, (value) => Math.round((value - min) / scale)).buffer));
+      const levelsOf = own.map((value) => Math.round((value - min) / scale));
+      const stored = kind === 'uint8' ? Uint8Array.from(levelsOf) : Uint16Array.from(levelsOf);
+      parts.push(new Uint8Array(stored.buffer));
     }
     const out = mkdtempSync(join(scratch, kind));
     const all = Buffer.concat(parts);

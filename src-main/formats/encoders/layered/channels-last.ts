@@ -63,8 +63,9 @@ export interface ChannelsLast {
   flatten(x: Laid, where: string): Laid;
   /** To `dims` behind the batch axis; one of them may be null and follows from the others. */
   reshape(x: Laid, dims: readonly (number | null)[], where: string): Laid;
-  /** Top, left, bottom, right; negative values crop. */
-  pad(x: Laid, pads: readonly [number, number, number, number], where: string): Laid;
+  /** Top, left, bottom, right; negative values crop. Filled with `fill`, 0 when left out. */
+  pad(x: Laid, pads: readonly [number, number, number, number], where: string, fill?: number): Laid;
+  transpose(x: Laid, order: readonly number[], where: string): Laid;
   /** A weight or constant that lies as it is written. */
   constant(tensor: Tensor, name: string): Laid;
   /** The value in the file's own axis order. */
@@ -383,7 +384,7 @@ export function channelsLast(graph: GraphBuilder): ChannelsLast {
       const value = graph.reshape(plain(x).value, [-1, ...filled]);
       return { value, shape: [x.shape[0], ...filled], layout: 'plain' };
     },
-    pad(x, [top, left, bottom, right], where) {
+    pad(x, [top, left, bottom, right], where, fill = 0) {
       const from = image(x, where);
       const grown = (size: number | null, by: number): number | null => {
         if (size !== null && size + by < 1) throw malformedModel(`${where} crops ${-by} of ${size} pixels.`);
@@ -391,8 +392,22 @@ export function channelsLast(graph: GraphBuilder): ChannelsLast {
       };
       const [batch, height, width, channels] = from.shape;
       const shape = [batch, grown(height, top + bottom), grown(width, left + right), channels];
-      const value = graph.node('Pad', [from.value, graph.ints([0, 0, top, left, 0, 0, bottom, right])]);
+      const value = graph.node('Pad', [
+        from.value,
+        graph.ints([0, 0, top, left, 0, 0, bottom, right]),
+        ...(fill === 0 ? [] : [graph.scalar(fill)]),
+      ]);
       return { value, shape, layout: 'image' };
+    },
+    transpose(x, order, where) {
+      const axes = x.shape.map((_, axis) => axis);
+      if (order.toSorted((a, b) => a - b).join() !== axes.join() || order[0] !== 0) {
+        throw unsupportedModel(`${where} puts the axes of [${shapeText(x.shape)}] in the order ${order.join()}.`);
+      }
+      const shape = order.map((axis) => x.shape[axis]);
+      // The graph holds an image with its channels first already.
+      if (x.layout === 'image' && order.join() === '0,3,1,2') return { value: x.value, shape, layout: 'plain' };
+      return { value: graph.transpose(plain(x).value, order), shape, layout: 'plain' };
     },
     output(x) {
       const shown = x.layout === 'flat' ? plain(x) : x;

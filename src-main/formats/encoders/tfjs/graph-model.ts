@@ -122,7 +122,10 @@ function nodesOf(topology: Fields, limits: ModelLimits): GraphNodeDef[] {
 }
 
 function outputsOf(root: Fields, nodes: readonly GraphNodeDef[]): string[] {
-  const signature = root.raw('signature') ?? root.raw('userDefinedMetadata');
+  const older = root.raw('userDefinedMetadata');
+  const signature =
+    root.raw('signature') ??
+    (older === undefined ? undefined : fieldsOf(older, 'userDefinedMetadata').raw('signature'));
   const stated = signature === undefined ? undefined : fieldsOf(signature, 'the signature').raw('outputs');
   if (stated !== undefined && stated !== null) {
     const names = Object.values(stated as Record<string, unknown>).map((each) =>

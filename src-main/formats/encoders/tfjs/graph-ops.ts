@@ -85,6 +85,10 @@ const OPERATORS: Readonly<Record<string, (context: OperatorContext) => GraphValu
   ConcatV2: (context) => concat(context, -1),
   Pad: padding,
   PadV2: padding,
+  Transpose: (context) => {
+    const order = numbersOf(constantOf(context, 1));
+    return made(context.net.transpose(valueOf(context, 0), order, context.where));
+  },
   Reshape: reshape,
   Squeeze: squeeze,
 };
@@ -334,10 +338,10 @@ function padding(context: OperatorContext): GraphValue {
   const pads = numbersOf(constantOf(context, 1));
   const fill = context.inputs.length > 2 ? (numbersOf(constantOf(context, 2))[0] ?? 0) : 0;
   const fits = pads.length === 8 && pads.every((each) => Number.isInteger(each) && each >= 0 && each <= 4096);
-  if (!fits || [0, 1, 6, 7].some((at) => pads[at] !== 0) || fill !== 0) {
-    throw unsupportedModel(`${where} pads by ${shown(pads)} with ${fill}; zeros around height and width are read.`);
+  if (!fits || [0, 1, 6, 7].some((at) => pads[at] !== 0)) {
+    throw unsupportedModel(`${where} pads by ${shown(pads)}; padding around height and width is read.`);
   }
-  return made(net.pad(valueOf(context, 0), [pads[2], pads[4], pads[3], pads[5]], where));
+  return made(net.pad(valueOf(context, 0), [pads[2], pads[4], pads[3], pads[5]], where, fill));
 }
 
 function reshape(context: OperatorContext): GraphValue {
