@@ -6,10 +6,11 @@ import type { EncoderReader, OpenedEncoder, OpenOptions, ReadEncoder } from './e
 import { kerasArchiveReader, kerasH5Reader } from './keras/reader.ts';
 import { onnxReader } from './onnx.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from './source.ts';
+import { savedModelReader } from './saved-model.ts';
 import { tfjsReader } from './tfjs/reader.ts';
 
 /** Asked in this order; ONNX has no mark of its own and comes last. */
-const readers: readonly EncoderReader[] = [kerasH5Reader, kerasArchiveReader, tfjsReader, onnxReader];
+const readers: readonly EncoderReader[] = [kerasH5Reader, kerasArchiveReader, savedModelReader, tfjsReader, onnxReader];
 
 /**
  * Opens an encoder of any known format. Nothing of the file is executed.
@@ -19,7 +20,7 @@ const readers: readonly EncoderReader[] = [kerasH5Reader, kerasArchiveReader, tf
 export async function openEncoder(path: string, options: Partial<OpenOptions> = {}): Promise<OpenedEncoder> {
   const { arch = null, inputSize = null, limits = defaultLimits.model } = options;
   const source = openEncoderSource(path, limits);
-  const reader = readers.find((each) => each.recognises(source));
+  const reader = readerFor(source);
   if (reader === undefined) throw unrecognised(source);
   const read = await readWith(reader, source, { arch, inputSize, limits });
   const parts = source.parts();
@@ -31,6 +32,11 @@ export async function openEncoder(path: string, options: Partial<OpenOptions> = 
     sha256: digestOf(source.file, parts),
     bytes: parts.reduce((sum, part) => sum + part.bytes, source.file.bytes),
   };
+}
+
+/** The reader that recognises the content; undefined when none does. */
+export function readerFor(source: EncoderSource): EncoderReader | undefined {
+  return readers.find((each) => each.recognises(source));
 }
 
 async function readWith(reader: EncoderReader, source: EncoderSource, options: OpenOptions): Promise<ReadEncoder> {

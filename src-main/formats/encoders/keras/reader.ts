@@ -15,6 +15,11 @@ export const WEIGHTS = 'model.weights.h5';
 export const kerasH5Reader: EncoderReader = {
   format: 'keras-h5',
   recognises: ({ content }) => looksLikeHdf5(content),
+  scan: ({ content }, options) =>
+    withHdf5(content, 'The file', options.limits, (file) => ({
+      findings: scanLayers(h5Config(file, options), 'model_config'),
+      notExamined: [],
+    })),
   read({ content }, options) {
     refuseArch(options);
     return withHdf5(content, 'The file', options.limits, (file) => {
@@ -33,6 +38,11 @@ export const kerasH5Reader: EncoderReader = {
 export const kerasArchiveReader: EncoderReader = {
   format: 'keras',
   recognises: ({ content }) => looksLikeKerasArchive(content),
+  async scan({ content }, { limits }) {
+    const config = (await unzipMembers(content, new Set([CONFIG]), limits)).get(CONFIG);
+    if (config === undefined) throw malformedModel(`The archive has no ${CONFIG}.`);
+    return { findings: scanLayers(parseJson(config, CONFIG, limits), CONFIG), notExamined: [] };
+  },
   async read({ content }, options) {
     refuseArch(options);
     const members = await unzipMembers(content, new Set([CONFIG, METADATA, WEIGHTS]), options.limits);

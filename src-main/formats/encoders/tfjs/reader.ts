@@ -1,5 +1,6 @@
 /** TF.js models, of layers or of a graph. Everything is data; nothing of a file is executed. */
 import type { EncoderReader, ReadEncoder } from '../encoder-file.ts';
+import type { ScanFinding } from '../../../../src-shared/domain/scan.ts';
 import { ExpectedError } from '../../../../src-shared/failure.ts';
 import { malformedModel } from '../fields.ts';
 import { buildNetwork } from '../layered/build.ts';
@@ -7,22 +8,20 @@ import { refuseUnsafe, scanLayers } from '../layered/unsafe.ts';
 import type { WeightSource } from '../layered/weights.ts';
 import { buildGraphModel } from './graph-model.ts';
 import { scanOperators } from './graph-scan.ts';
-import { looksLikeTfjs, openTfjsModel } from './model-json.ts';
+import { looksLikeTfjs, openTfjsModel, type TfjsModel } from './model-json.ts';
 import type { TfjsWeights } from './weights.ts';
 
 export const tfjsReader: EncoderReader = {
   format: 'tfjs',
   recognises: looksLikeTfjs,
+  scan: (source, { limits }) => ({ findings: scanned(openTfjsModel(source, limits)), notExamined: [] }),
   read(source, { arch, limits }): ReadEncoder {
     if (arch !== null) {
       throw new ExpectedError('usage', '--arch is for files that hold weights only; a TF.js model has its own graph.');
     }
     const model = openTfjsModel(source, limits);
-    const value =
-      model.kind === 'layers'
-        ? { class_name: model.topology.raw('class_name'), config: model.topology.raw('config') }
-        : null;
-    const findings = value === null ? scanOperators(model.topology, 'model.json') : scanLayers(value, 'model.json');
+    const value = layersOf(model);
+    const findings = scanned(model);
     refuseUnsafe(findings);
     const weights = model.weights();
     const built =
@@ -42,6 +41,14 @@ export const tfjsReader: EncoderReader = {
     };
   },
 };
+
+const layersOf = ({ kind, topology }: TfjsModel): object | null =>
+  kind === 'layers' ? { class_name: topology.raw('class_name'), config: topology.raw('config') } : null;
+
+function scanned(model: TfjsModel): ScanFinding[] {
+  const layers = layersOf(model);
+  return layers === null ? scanOperators(model.topology, 'model.json') : scanLayers(layers, 'model.json');
+}
 
 /** TF.js and its converter name weights "layer/kernel"; inner networks may stand in front. */
 function byLayer({ tensors }: TfjsWeights): WeightSource {
