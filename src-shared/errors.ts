@@ -182,6 +182,16 @@ export const errorCatalogue = {
     means: "The export was withdrawn.",
     todo: "Report this with the numbers in the message.",
   },
+  "export-impossible": {
+    text: "The sanitized model cannot be written in this format.",
+    means: "Nothing was written in it; the other formats stand.",
+    todo: "The message says what stands in the way; take ONNX or safetensors, which can hold every model.",
+  },
+  "run-unfinished": {
+    text: "The run is not finished.",
+    means: "There is no sanitized model to write yet.",
+    todo: "Let the run finish or continue it with --resume, then export again.",
+  },
   "usage": {
     text: "The command was not understood.",
     means: "Nothing was started.",

@@ -1,7 +1,7 @@
 /** The use cases behind the contract, for hosts with a page: one project open, one audit at a time. */
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, isAbsolute, join, resolve } from 'node:path';
 import type { App, AppProcedures, Handlers, ProjectInfo, RunDetail } from '../../src-shared/contract.ts';
 import { auditRequest } from '../../src-shared/domain/request.ts';
 import type { AuditResult } from '../../src-shared/domain/result.ts';
@@ -178,7 +178,7 @@ function projectInfo(writer: ProjectWriter): ProjectInfo {
 
 function runDetail(writer: ProjectWriter, run: string): RunDetail {
   const { summary, request, environment } = writer.reader.run(run);
-  // A resumed run may have written a file again; the last one is what is there.
+  // A resumed run may have written a file again; the last one is what is there. What was exported elsewhere has an absolute path.
   const latest = new Map(writer.reader.exports(summary.id).map((file) => [file.path, file]));
   const exports = [...latest.values()].map(({ path, bytes, sha256 }) => ({
     name: basename(path),

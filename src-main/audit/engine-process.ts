@@ -3,6 +3,8 @@ import { parentChannel } from '../engine/jobs/entry.ts';
 import { serveJobs } from '../engine/jobs/server.ts';
 import { auditJob } from './audit-job.ts';
 import { doctorJob } from './doctor-job.ts';
+import { exportJob } from './export-job.ts';
+import { inspectJob } from './inspect-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 
 // Ctrl-C reaches the whole terminal group; the host decides what becomes of this process.
@@ -10,4 +12,8 @@ process.on('SIGINT', () => {});
 
 const leave = (): void => process.exit(0);
 
-serveJobs<EngineProtocol>(parentChannel(leave), { audit: auditJob, doctor: doctorJob }, { onExit: leave });
+serveJobs<EngineProtocol>(
+  parentChannel(leave),
+  { audit: auditJob, doctor: doctorJob, export: exportJob, inspect: inspectJob },
+  { onExit: leave },
+);

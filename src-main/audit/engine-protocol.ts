@@ -8,8 +8,10 @@ import type { ProviderInfo, SelfTestRow } from '../engine/providers/provider.ts'
 import type { EncoderSummary } from '../engine/tcore/context.ts';
 import type { MethodParameters } from '../engine/tcore/parameters.ts';
 import type { Resized } from '../formats/datasets/pixel-file.ts';
+import type { ExportJob, ExportOutcome } from './export-job.ts';
 import type { ExportCheck } from './export-model.ts';
 import type { FileDigest } from './files.ts';
+import type { InspectJob, Inspection } from './inspect-job.ts';
 import type { Plan } from './plan.ts';
 
 /** What is known before anything is computed. */
@@ -87,6 +89,10 @@ export interface EngineProtocol extends JobProtocol {
   readonly jobs: {
     /** The whole audit; resumes wherever the host's journal has steps. */
     readonly audit: { readonly request: AuditJob; readonly result: AuditOutcome };
+    /** Writes, re-opens and compares. */
+    readonly export: { readonly request: ExportJob; readonly result: ExportOutcome };
+    /** Looks at one model file and runs nothing of it. */
+    readonly inspect: { readonly request: InspectJob; readonly result: Inspection };
     readonly doctor: {
       readonly request: { readonly device: string };
       readonly result: {

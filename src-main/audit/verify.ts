@@ -1,4 +1,5 @@
 /** `coresift verify`: an audit folder against its digests, all of it against the journal, the journal against itself. */
+import { isAbsolute } from 'node:path';
 import type { Check } from '../../src-shared/domain/check.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { verifyFolder, type FinishedRun, type ProjectFindings } from '../report/verify.ts';
@@ -32,7 +33,9 @@ function finishedRuns(dir: string): FinishedRun[] {
     const finished = reader.listRuns().filter((run) => run.state === 'finished');
     return finished.map(({ id, number }) => {
       // A file may be recorded again after a resumed run wrote it anew: the last row counts.
-      const digests = new Map(reader.exports(id).map((file) => [file.path, file.sha256]));
+      // What `coresift export` wrote elsewhere has an absolute path and is not part of the folder.
+      const own = reader.exports(id).filter((file) => !isAbsolute(file.path));
+      const digests = new Map(own.map((file) => [file.path, file.sha256]));
       return { number, folder: folderOf(dir, reader.run(id).environment), digests };
     });
   } finally {

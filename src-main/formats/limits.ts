@@ -41,6 +41,12 @@ export interface ModelLimits {
   readonly maxTensors: number;
   /** Dimensions of one tensor. */
   readonly maxRank: number;
+  /** Size of a JSON text that describes a network (model.json, config.json), bytes. */
+  readonly maxJsonBytes: number;
+  /** Lists and objects within one another in such a text. */
+  readonly maxJsonDepth: number;
+  /** Layers of a Keras or TF.js network, or operators of a TensorFlow graph. */
+  readonly maxLayers: number;
 }
 
 export interface PickleLimits {
@@ -92,7 +98,16 @@ export const defaultLimits: Limits = {
     maxRowBytes: 64 * 1024,
     maxListed: 10_000,
   },
-  model: { maxBytes: 8 * GiB, maxExternalFiles: 1024, maxHeaderBytes: 100_000_000, maxTensors: 100_000, maxRank: 16 },
+  model: {
+    maxBytes: 8 * GiB,
+    maxExternalFiles: 1024,
+    maxHeaderBytes: 100_000_000,
+    maxTensors: 100_000,
+    maxRank: 16,
+    maxJsonBytes: 256 * MiB,
+    maxJsonDepth: 128,
+    maxLayers: 50_000,
+  },
   pickle: {
     maxOpcodes: 10_000_000,
     maxStack: 4_000_000,

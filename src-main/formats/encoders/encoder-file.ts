@@ -57,10 +57,22 @@ export interface OpenedEncoder extends ReadEncoder {
   readonly bytes: number;
 }
 
+/** What a scan saw of a file, whether or not it can be read. */
+export interface ScannedEncoder {
+  readonly findings: readonly ScanFinding[];
+  /** Parts that the scan did not look at, and why. */
+  readonly notExamined: readonly string[];
+}
+
 /** One format: recognised by its content, never by its name. */
 export interface EncoderReader {
   readonly format: string;
   recognises(source: EncoderSource): boolean;
+  /**
+   * What the file holds that ordinary ones do not, said even where `read` refuses it; left out where `read` says it all.
+   * @throws ExpectedError when the file is too broken to look at
+   */
+  scan?(source: EncoderSource, options: OpenOptions): ScannedEncoder | Promise<ScannedEncoder>;
   /** @throws ExpectedError for everything that is wrong with the file */
   read(source: EncoderSource, options: OpenOptions): ReadEncoder | Promise<ReadEncoder>;
 }

@@ -2,11 +2,13 @@
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import { readOnnx } from '../../engine/graph/onnx/read.ts';
 import type { EncoderReader } from './encoder-file.ts';
+import { scanOnnx } from './onnx-scan.ts';
 
 export const onnxReader: EncoderReader = {
   format: 'onnx',
   /** The format has no mark of its own, so this reader is asked last and tries. */
   recognises: (source) => source.kind === 'file',
+  scan: ({ content }) => ({ findings: scanOnnx(content), notExamined: [] }),
   read(source, { arch, limits }) {
     if (arch !== null) {
       // Read first: what is no ONNX at all should be called that.
@@ -25,7 +27,7 @@ export const onnxReader: EncoderReader = {
       producer,
       notes,
       normalisation: null,
-      findings: [],
+      findings: scanOnnx(source.content),
     };
   },
 };

@@ -3,13 +3,24 @@ import { createHash } from 'node:crypto';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import { defaultLimits } from '../limits.ts';
 import type { EncoderReader, OpenedEncoder, OpenOptions, ReadEncoder } from './encoder-file.ts';
+import { kerasArchiveReader, kerasH5Reader } from './keras/reader.ts';
 import { onnxReader } from './onnx.ts';
 import { pytorchReader } from './pytorch.ts';
 import { safetensorsReader } from './safetensors.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from './source.ts';
+import { savedModelReader } from './saved-model.ts';
+import { tfjsReader } from './tfjs/reader.ts';
 
 /** Asked in this order; ONNX has no mark of its own and comes last. */
-const readers: readonly EncoderReader[] = [pytorchReader, safetensorsReader, onnxReader];
+const readers: readonly EncoderReader[] = [
+  kerasH5Reader,
+  kerasArchiveReader,
+  pytorchReader,
+  safetensorsReader,
+  savedModelReader,
+  tfjsReader,
+  onnxReader,
+];
 
 /**
  * Opens an encoder of any known format. Nothing of the file is executed.
@@ -19,7 +30,7 @@ const readers: readonly EncoderReader[] = [pytorchReader, safetensorsReader, onn
 export async function openEncoder(path: string, options: Partial<OpenOptions> = {}): Promise<OpenedEncoder> {
   const { arch = null, inputSize = null, limits = defaultLimits.model } = options;
   const source = openEncoderSource(path, limits);
-  const reader = readers.find((each) => each.recognises(source));
+  const reader = readerFor(source);
   if (reader === undefined) throw unrecognised(source);
   const read = await readWith(reader, source, { arch, inputSize, limits });
   const parts = source.parts();
@@ -31,6 +42,11 @@ export async function openEncoder(path: string, options: Partial<OpenOptions> = 
     sha256: digestOf(source.file, parts),
     bytes: parts.reduce((sum, part) => sum + part.bytes, source.file.bytes),
   };
+}
+
+/** The reader that recognises the content; undefined when none does. */
+export function readerFor(source: EncoderSource): EncoderReader | undefined {
+  return readers.find((each) => each.recognises(source));
 }
 
 async function readWith(reader: EncoderReader, source: EncoderSource, options: OpenOptions): Promise<ReadEncoder> {

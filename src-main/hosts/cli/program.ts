@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import { version } from '../../audit/version.ts';
 import type { AuditFlags } from './commands/audit.ts';
+import type { ExportFlags } from './commands/export.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
 import { parseChannelValues, parseOverride, parsePort, parseSeed, parseSize } from './options.ts';
 import type { ProgressOutput } from './progress.ts';
@@ -113,6 +114,30 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
       const given = new Set(Object.keys(flags).filter((name) => self.getOptionValueSource(name) === 'cli'));
       const { runAuditCommand } = await import('./commands/audit.ts');
       finish(await runAuditCommand(flags, given, environment));
+    });
+
+  command('export', 'Write the sanitized model of a finished run in other formats; each is re-opened and compared.')
+    .requiredOption('--run <id>', 'id or number of the run')
+    .requiredOption('--project <dir>', 'project that keeps the run')
+    .requiredOption('--format <list>', 'some of onnx, safetensors, tfjs, pytorch, with commas between')
+    .requiredOption('--out <dir>', 'folder for the files')
+    .addOption(json())
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all written; 3 the model does not fit one of the formats; 2 failed; 4 usage error.',
+    )
+    .action(async (flags: ExportFlags) => {
+      const { runExportCommand } = await import('./commands/export.ts');
+      finish(await runExportCommand(flags, environment));
+    });
+
+  command('inspect', 'Scan one model file without running anything of it.')
+    .argument('<file>', 'ONNX, PyTorch, safetensors, TF.js, Keras or SavedModel')
+    .addOption(json())
+    .addHelpText('after', exitCodes)
+    .action(async (path: string, flags: { json?: boolean }) => {
+      const { runInspectCommand } = await import('./commands/inspect.ts');
+      finish(await runInspectCommand(path, flags, environment));
     });
 
   command('serve', 'Serve the application to a browser on this machine.')

@@ -1,0 +1,27 @@
+/** `coresift inspect`: what a model file is and what in it gives cause for concern, without running anything of it. */
+import { resolve } from 'node:path';
+import { connectEngine } from '../engine/jobs/client.ts';
+import type { EngineProtocol } from './engine-protocol.ts';
+import type { Inspection } from './inspect-job.ts';
+import type { EngineSpawner } from './spawn-engine.ts';
+
+export type { Inspection } from './inspect-job.ts';
+
+/** A file that keeps the engine silent for this long is given up on, milliseconds. */
+const hungMs = 120_000;
+
+/** @throws ExpectedError file-missing, encoder-too-large, engine-died; CancelledError */
+export async function inspectFile(path: string, spawn: EngineSpawner, signal: AbortSignal): Promise<Inspection> {
+  const engine = connectEngine<EngineProtocol>(spawn(), { hungMs });
+  try {
+    return await engine.run('inspect', { path: resolve(path) }, { signal });
+  } finally {
+    await engine.close();
+  }
+}
+
+/** 1 something dangerous or not shown to be harmless; 3 something not examined; 0 neither. Notes alone raise no alarm. */
+export function exitCodeOfInspection({ findings, notExamined }: Inspection): 0 | 1 | 3 {
+  if (findings.some(({ severity }) => severity !== 'note')) return 1;
+  return notExamined.length > 0 ? 3 : 0;
+}
