@@ -27,6 +27,16 @@ export interface DatasetLimits {
   readonly maxManifestBytes: number;
   /** Size of one row of a manifest, bytes. */
   readonly maxRowBytes: number;
+  /** Length of a header that says what follows it (npy, pax, names within a mat file), bytes. */
+  readonly maxHeaderBytes: number;
+  /** Archives that make up one dataset. */
+  readonly maxShards: number;
+  /** Brackets within brackets of a JSON text, cells within cells of a mat file. */
+  readonly maxNesting: number;
+  /** Bytes read into memory at once because a format cannot be read in parts (pickled batches, HDF5 chunks). */
+  readonly maxWholeBytes: number;
+  /** Time that listing a dataset may take, seconds. */
+  readonly maxOpenSeconds: number;
   /** Skipped and unreadable files that are listed by name; all are counted. */
   readonly maxListed: number;
 }
@@ -63,6 +73,11 @@ export const defaultLimits: Limits = {
     ratioFloorBytes: 64 * MiB,
     maxManifestBytes: 2 * GiB,
     maxRowBytes: 64 * 1024,
+    maxHeaderBytes: MiB,
+    maxShards: 100_000,
+    maxNesting: 32,
+    maxWholeBytes: GiB,
+    maxOpenSeconds: 3600,
     maxListed: 10_000,
   },
   model: { maxBytes: 8 * GiB, maxExternalFiles: 1024, maxHeaderBytes: 100_000_000, maxTensors: 100_000, maxRank: 16 },

@@ -12,7 +12,7 @@ import { systemFailure } from '../system.ts';
 import type { DatasetFormat, ProblemList } from './dataset.ts';
 import { readExactly } from './raw.ts';
 
-export const PIXEL_FILE_VERSION = 2;
+export const PIXEL_FILE_VERSION = 3;
 
 /** `FILE.json` */
 export interface PixelFileHead {

@@ -8,6 +8,7 @@ import { withLimits, type LimitOverrides } from '../limits.ts';
 import { startFile, type PartialFile } from './column-file.ts';
 import { checkEnough, openProblemLog, sufficient, type Dataset, type Minimum, type ProblemLog } from './dataset.ts';
 import { firstWithSameDigest } from './duplicates.ts';
+import { openChangeLog, type ChangeLog } from './change-log.ts';
 import { openResizeLog, type ResizeLog } from './resize-log.ts';
 import {
   columnsOf,
@@ -96,6 +97,7 @@ interface Build {
   readonly state: Uint8Array;
   kept: number;
   readonly resized: ResizeLog;
+  readonly changes: ChangeLog;
 }
 
 const DROPPED = 0;
@@ -124,6 +126,7 @@ async function build(dataset: Dataset, options: PixelOptions, maxListed: number,
       state: new Uint8Array(dataset.count),
       kept: 0,
       resized: openResizeLog({ height, width }),
+      changes: openChangeLog(),
     };
     await decodeAll(work, options);
     const indices = keptIndices(work);
@@ -146,7 +149,7 @@ async function build(dataset: Dataset, options: PixelOptions, maxListed: number,
       columnBytes: columns.size,
       unreadable: { count: work.unreadable.count, listed: work.unreadable.listed },
       skipped: { count: dataset.skipped.count, listed: dataset.skipped.listed },
-      notes: dataset.notes,
+      notes: [...dataset.notes, ...work.changes.notes()],
       leftOut: dataset.leftOut ?? [],
       resized: work.resized.result(),
     };
@@ -235,6 +238,7 @@ function finishOne(work: Build, { index, digest }: InFlight, outcome: Outcome): 
   work.state[index] = KEPT;
   work.kept++;
   work.resized.add(outcome.image);
+  work.changes.add(outcome.image);
   work.pixels.append(pixels);
   work.pixelsHash.update(pixels);
   work.pixelDigests.append(createHash('sha256').update(pixels).digest());
@@ -309,14 +313,15 @@ function bytesOf(values: Int32Array | Uint32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** One JSON line with the class names, then one per sample, ordered by name: `[name, sha256 or null, class]`. */
+/** One JSON line with the class names (and the layout, where there is one), then one per sample, ordered by name: `[name, sha256 or null, class]`. */
 async function datasetDigest(work: Build, signal: AbortSignal | undefined): Promise<string> {
   const { dataset, state } = work;
   const order = Uint32Array.from({ length: dataset.count }, (_unused, i) => i);
   let sorted = true;
   for (let i = 1; i < order.length && sorted; i++) sorted = dataset.compareNames(i - 1, i) <= 0;
   if (!sorted) order.sort((a, b) => dataset.compareNames(a, b) || a - b);
-  const hash = createHash('sha256').update(`${JSON.stringify(dataset.classes)}\n`);
+  const first = dataset.layout === undefined ? dataset.classes : [dataset.classes, dataset.layout];
+  const hash = createHash('sha256').update(`${JSON.stringify(first)}\n`);
   const digest = Buffer.alloc(DIGEST_BYTES);
   for (const [at, index] of order.entries()) {
     if (at % 8192 === 8191) await breathe(signal);
