@@ -1,11 +1,13 @@
 /** Compressed data, unpacked to a scratch file so that samples can be read in any order. */
-import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { createGunzip, createInflate, createInflateRaw } from 'node:zlib';
-import { ExpectedError } from '../../../src-shared/failure.ts';
+import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import type { DatasetLimits } from '../limits.ts';
 import { systemFailure } from '../system.ts';
+import { readExactly } from './raw.ts';
 
 /** A file without a name that grows at its end. */
 export interface Scratch {
@@ -67,20 +69,15 @@ const HEAD_BYTES = 64;
 /**
  * Unpacks onto the end of `scratch`, never further than announced and the limits allow.
  * @returns bytes that came out
- * @throws ExpectedError dataset-malformed (damaged, longer than announced), dataset-too-large, no-space; AbortError
+ * @throws ExpectedError dataset-malformed (damaged, longer than announced), dataset-too-large, no-space, input-changed; CancelledError
  */
 export async function unpackOnto(scratch: Scratch, packed: Packed, options: UnpackOptions): Promise<number> {
   const { limits, announcedBy, signal } = options;
-  const { descriptor, start, length, name } = packed;
+  const { length, name } = packed;
   if (length === 0) throw new ExpectedError('dataset-malformed', `${name}: there is no compressed data.`);
-  const source = createReadStream('', {
-    fd: descriptor,
-    start,
-    end: start + length - 1,
-    autoClose: false,
-    highWaterMark: 1 << 18,
-    signal,
-  });
+  const counted = { bytes: 0 };
+  // Not a file stream: destroying one closes its descriptor, which is not ours.
+  const source = Readable.from(pieces(packed, counted, signal), { objectMode: false, highWaterMark: PIECE_BYTES });
   const make = { gzip: createGunzip, zlib: createInflate, deflate: createInflateRaw }[packed.kind];
   const inflater = make({ chunkSize: 1 << 18 });
   source.on('error', (error) => inflater.destroy(error));
@@ -111,7 +108,7 @@ export async function unpackOnto(scratch: Scratch, packed: Packed, options: Unpa
           `${name}: it unpacks to more than ${limits.maxInflatedBytes} bytes (limit maxInflatedBytes).`,
         );
       }
-      checkRatio(size, source.bytesRead, name, limits);
+      checkRatio(size, counted.bytes, name, limits);
       scratch.append(chunk);
     }
   } catch (error) {
@@ -130,6 +127,22 @@ export async function unpackOnto(scratch: Scratch, packed: Packed, options: Unpa
   }
   if (!known && announcedBy !== undefined) checkAnnounced(announcedBy(head), name, limits);
   return size;
+}
+
+const PIECE_BYTES = 1 << 18;
+
+function* pieces(
+  { descriptor, start, length, name }: Packed,
+  counted: { bytes: number },
+  signal: AbortSignal | undefined,
+): Generator<Buffer> {
+  while (counted.bytes < length) {
+    if (signal?.aborted === true) throw new CancelledError();
+    const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, length - counted.bytes));
+    readExactly(descriptor, piece, start + counted.bytes, name);
+    counted.bytes += piece.length;
+    yield piece;
+  }
 }
 
 export interface Inflated {
