@@ -7,7 +7,7 @@ import { bytesOfKind, elementGetter, type ElementType } from './elements.ts';
 import { indexedName, readExactly } from './raw.ts';
 
 /** Order of the values of one sample, slowest first: height, width, channel. */
-export type SampleOrder = 'hwc' | 'chw' | 'cwh';
+export type SampleOrder = 'hwc' | 'chw' | 'cwh' | 'whc';
 
 export interface SampleShape {
   readonly height: number;
@@ -113,12 +113,12 @@ function sampleImage(data: Buffer, { height, width, channels, order, type, facto
   const kept = channels >= 3 ? 3 : 1;
   const out = new Uint8Array(height * width * kept);
   // Elements from one row, column and channel to the next.
-  const [row, column, channel] =
-    order === 'hwc'
-      ? [width * channels, channels, 1]
-      : order === 'chw'
-        ? [width, 1, height * width]
-        : [1, height, height * width];
+  const [row, column, channel] = {
+    hwc: [width * channels, channels, 1],
+    chw: [width, 1, height * width],
+    cwh: [1, height, height * width],
+    whc: [channels, height * channels, 1],
+  }[order];
   const size = bytesOfKind(type.kind);
   const get = elementGetter(type);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);

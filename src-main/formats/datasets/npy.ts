@@ -91,7 +91,6 @@ function elementOf(descr: string, name: string): Pick<NpyHeader, 'type' | 'text'
   const order = match?.[1] ?? '';
   const kind = `${match?.[2] ?? ''}${match?.[3] ?? ''}`;
   const little = order !== '>';
-  if (kind === 'b1') return { type: { kind: 'u1', little }, text: null };
   if (KINDS.has(kind)) return { type: { kind: kind as ElementKind, little }, text: null };
   if (match !== null && (match[2] === 'U' || match[2] === 'S') && Number(match[3]) > 0) {
     return { type: null, text: { length: Number(match[3]), wide: match[2] === 'U', little } };

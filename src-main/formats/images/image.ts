@@ -20,7 +20,7 @@ export interface DecodedImage {
 }
 
 /** Choices of the decoder that a person should know of: counted over the dataset and shown with the report. */
-export type ImageChange = 'turned' | 'alpha' | 'narrowed' | 'cmyk' | 'first-frame' | 'cropped';
+export type ImageChange = 'turned' | 'alpha' | 'narrowed' | 'cmyk' | 'first-frame';
 
 /** How a report words `count` images that met a change. */
 export const changeTexts: Readonly<Record<ImageChange, string>> = {
@@ -29,7 +29,6 @@ export const changeTexts: Readonly<Record<ImageChange, string>> = {
   narrowed: 'stored 16 bits per value, scaled to 8',
   cmyk: 'stored CMYK, converted to RGB without a colour profile',
   'first-frame': 'hold several frames or pages; the first was read',
-  cropped: 'cropped to the region that the table names',
 };
 
 export function unreadable(reason: string, cause?: unknown): ExpectedError {
