@@ -7,6 +7,41 @@ export const errorCatalogue = {
     means: "Nothing was examined.",
     todo: "Check the path and the permissions, then start again.",
   },
+  "encoder-unrecognised": {
+    text: "The encoder is of no known format.",
+    means: "The encoder was not examined.",
+    todo: "Give an ONNX, PyTorch (.pt, .pth, .bin) or safetensors file; the message says what was met.",
+  },
+  "encoder-malformed": {
+    text: "The encoder's file contradicts itself.",
+    means: "The encoder was not examined; a file made to confuse readers looks like this too.",
+    todo: "Ask the supplier for a fresh export; keep this file as evidence.",
+  },
+  "encoder-too-large": {
+    text: "The encoder is above a limit of the reader.",
+    means: "The encoder was not examined.",
+    todo: "Raise the limit named in the message if you trust the size.",
+  },
+  "encoder-unsafe": {
+    text: "The encoder's weights cannot be had without running code from its file.",
+    means: "Nothing of it was run and the encoder was not examined.",
+    todo: "Ask the supplier for the state dict as safetensors; keep this file as evidence.",
+  },
+  "encoder-is-program": {
+    text: "The file holds a program, not weights alone.",
+    means: "Nothing of it was run and the encoder was not examined.",
+    todo: "Ask the supplier for the state dict (torch.save(model.state_dict(), …)), safetensors or ONNX.",
+  },
+  "architecture-unknown": {
+    text: "The weights fit no architecture that Coresift knows.",
+    means: "The encoder was not examined.",
+    todo: "Name the architecture with --arch if the names were changed, or export the encoder as ONNX, which carries its graph.",
+  },
+  "architecture-mismatch": {
+    text: "The weights do not fit the architecture.",
+    means: "The encoder was not examined.",
+    todo: "The message counts the parameters that are missing, extra or of wrong shape; choose another --arch or export as ONNX.",
+  },
   "not-onnx": {
     text: "The file is not an ONNX model.",
     means: "The encoder was not examined.",

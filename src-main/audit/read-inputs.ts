@@ -7,13 +7,13 @@ import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Encoder } from '../engine/encoder/encoder.ts';
 import { understandEncoder } from '../engine/encoder/understand.ts';
 import type { Graph } from '../engine/graph/ir.ts';
-import { readOnnx } from '../engine/graph/onnx/read.ts';
 import type { EncoderOptions } from '../engine/tcore/context.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { openDataset } from '../formats/datasets/open.ts';
 import type { PixelFile } from '../formats/datasets/pixel-file.ts';
 import { buildPixelFile } from '../formats/datasets/pixels.ts';
-import { openOnnxFile, type OnnxFile } from '../formats/encoders/onnx.ts';
+import type { OpenedEncoder } from '../formats/encoders/encoder-file.ts';
+import { openEncoder } from '../formats/encoders/open.ts';
 import { systemFailure } from '../formats/system.ts';
 import type { Preflight } from './engine-protocol.ts';
 import { digestBytes, digestFile } from './files.ts';
@@ -51,33 +51,34 @@ function pixelFileName(request: AuditRequest, encoder: Encoder): string {
 
 /** @throws ExpectedError for everything that errors.md lists of encoders and datasets; CancelledError */
 export async function readInputs(request: AuditRequest, cache: string, context: ReadContext): Promise<Inputs> {
-  const file = openOnnxFile(request.encoder);
-  const model = readOnnx(file.content, { externalData: file.externalData });
+  const { arch, inputSize } = request;
+  const model = await openEncoder(request.encoder, { arch, inputSize });
   makeFolder(cache);
   const dataset = await openDataset(request.dataset, { classesFile: request.classes ?? undefined, scratch: cache });
   try {
-    const encoderOptions = await settleSize(request, model.graph, dataset);
+    const encoderOptions = await settleSize(request, model, dataset);
     const encoder = understandEncoder(model.graph, encoderOptions);
     const pixels = await decode(dataset, encoder, join(cache, pixelFileName(request, encoder)), context);
     const duplicates = repeated(pixels.samePixelsAs);
     const fingerprint = await dataset.fingerprint();
-    const encoderDigest = digestOf(file);
     return {
       graph: model.graph,
       encoder,
       encoderOptions,
       encoderFacts: {
-        file: file.name,
-        bytes: file.bytes + file.externalFiles().reduce((sum, part) => sum + part.bytes, 0),
-        sha256: encoderDigest,
-        format: 'onnx',
-        opset: model.fileOpset,
+        file: model.file.name,
+        bytes: model.bytes,
+        sha256: model.sha256,
+        format: model.format,
+        architecture: model.architecture,
+        scan: model.findings,
+        opset: model.opset,
         producer: model.producer,
         nodes: model.graph.nodes.length,
         parameters: weightsOf(model.graph),
         family: encoder.family,
         input: encoder.input,
-        normalisation: normalisationOf(request),
+        normalisation: normalisationOf(request, model),
         representation: encoder.representation,
         taps: encoder.taps.map(({ id, label, channels }) => ({ id, label, channels })),
         restoredNorms: encoder.restoredNorms.length,
@@ -89,7 +90,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
       notes: [...model.notes, ...pixels.notes],
       async requireUnchanged() {
         const changed = [
-          (await digestFile(request.encoder)).sha256 === file.sha256 ? null : `the encoder ${request.encoder}`,
+          (await isUnchanged(model)) ? null : `the encoder ${request.encoder}`,
           (await dataset.fingerprint()) === fingerprint ? null : `the dataset ${request.dataset}`,
         ].filter((input) => input !== null);
         if (changed.length > 0) {
@@ -115,16 +116,22 @@ function makeFolder(path: string): void {
   }
 }
 
-/** The model file alone when it holds everything; with external data a digest over all files' names and digests. */
-function digestOf(file: OnnxFile): string {
-  const parts = file.externalFiles();
-  if (parts.length === 0) return file.sha256;
-  return digestBytes([file, ...parts].map((part) => `${part.sha256}  ${part.name}\n`).join(''));
+async function isUnchanged({ folder, file, parts }: OpenedEncoder): Promise<boolean> {
+  // A folder has no bytes of its own, only parts.
+  for (const each of file.bytes === 0 ? parts : [file, ...parts]) {
+    if ((await digestFile(join(folder, each.name))).sha256 !== each.sha256) return false;
+  }
+  return true;
 }
 
 /** An encoder that takes any size gets the one of the dataset's first image unless a person chose one. */
-async function settleSize(request: AuditRequest, graph: Graph, dataset: Dataset): Promise<EncoderOptions> {
-  const { inputSize, mean, std, representation } = request;
+async function settleSize(
+  request: AuditRequest,
+  { graph, normalisation }: OpenedEncoder,
+  dataset: Dataset,
+): Promise<EncoderOptions> {
+  const { inputSize, representation } = request;
+  const { mean, std } = request.mean === null && normalisation !== null ? normalisation : request;
   const image = graph.inputs.find((input) => input.shape.length === 4);
   const open = image !== undefined && image.shape.slice(2).some((dim) => typeof dim !== 'number');
   if (inputSize !== null || !open) return { inputSize, mean, std, representation };
@@ -187,10 +194,12 @@ function weightsOf(graph: Graph): number {
   return weights;
 }
 
-function normalisationOf({ mean, std }: AuditRequest): Preflight['encoder']['normalisation'] {
-  const source =
-    mean === null && std === null ? "none beyond what the encoder's own graph contains" : 'given by the analyst';
-  return { mean, std, source };
+function normalisationOf(
+  { mean, std }: AuditRequest,
+  { normalisation }: OpenedEncoder,
+): Preflight['encoder']['normalisation'] {
+  if (mean !== null || std !== null) return { mean, std, source: 'given by the analyst' };
+  return normalisation ?? { mean, std, source: "none beyond what the encoder's own graph contains" };
 }
 
 function factsOf(path: string, pixels: PixelFile, duplicates: Int32Array): DatasetFacts {

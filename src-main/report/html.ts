@@ -116,7 +116,7 @@ function subjectSection(record: ReportRecord): SectionContent {
             ['Size', bytes(encoder.bytes)],
             [
               'Format',
-              `${encoder.format}, opset ${encoder.opset}${encoder.producer === '' ? '' : `, by ${encoder.producer}`}`,
+              `${encoder.format}${encoder.architecture === null ? '' : ` (${encoder.architecture.name})`}${encoder.opset === null ? '' : `, opset ${encoder.opset}`}${encoder.producer === '' ? '' : `, by ${encoder.producer}`}`,
             ],
             ['Structure', `${encoder.family}; ${counted(encoder.nodes, 'node')}`],
             ['Input', `${input.channels} × ${input.height} × ${input.width}`],

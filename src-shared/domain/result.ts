@@ -1,5 +1,6 @@
 /** What a finished audit knows, as views, reports and the store pass it around. Arrays are indexed by sample. */
 import type { PoolRound } from './run.ts';
+import type { ScanFinding } from './scan.ts';
 import type { AuditVerdict } from './verdict.ts';
 
 export interface EncoderFacts {
@@ -7,7 +8,12 @@ export interface EncoderFacts {
   readonly bytes: number;
   readonly sha256: string;
   readonly format: string;
-  readonly opset: number;
+  /** Known architecture that a file of weights alone was matched with; null where the file has its own graph. */
+  readonly architecture: { readonly name: string; readonly how: string } | null;
+  /** What the scan of the file met; empty for an ordinary file. */
+  readonly scan: readonly ScanFinding[];
+  /** Null for files that are not ONNX. */
+  readonly opset: number | null;
   readonly producer: string;
   readonly nodes: number;
   readonly parameters: number;

@@ -28,6 +28,8 @@ export interface AuditRequest {
   readonly preset: Preset;
   readonly seed: number;
   readonly device: 'auto' | 'cpu' | 'gpu' | string;
+  /** Architecture of a file that holds weights only; null = found from their names and shapes. */
+  readonly arch: string | null;
   /** Resize of the images, height x width; null = what the encoder asks for. */
   readonly inputSize: readonly [number, number] | null;
   /** Per-channel normalisation the encoder was trained with; null = none beyond what its graph contains. */

@@ -23,7 +23,7 @@ test('a form that is not complete says what is missing and takes the reader ther
   await page.getByRole('button', { name: 'Start audit' }).click();
   await expect(page.getByLabel('Encoder', { exact: true })).toBeFocused();
   await expect(page.getByText('Name the encoder file.')).toBeVisible();
-  await page.getByText('Input size, normalisation, output folder').click();
+  await page.getByText('Architecture, input size, normalisation, output folder').click();
   await page.getByLabel('Seed').fill('-1');
   await page.getByLabel('Input size').fill('big');
   await page.getByRole('button', { name: 'Start audit' }).click();

@@ -47,13 +47,13 @@ describe('an encoder that cannot be audited', () => {
   it('because it is not there', async () =>
     refused(await run('--encoder', inFolder('no.onnx')), 'file-missing', 'no.onnx'));
 
-  it('because it is a folder', async () => refused(await run('--encoder', audit.folder), 'not-onnx', audit.folder));
+  it('because it is a folder', async () => refused(await run('--encoder', audit.folder), 'encoder-unrecognised', audit.folder));
 
   it('because it is something else', async () => {
     writeFileSync(inFolder('text.onnx'), 'I am a poem, not a model.\n'.repeat(50));
-    refused(await run('--encoder', inFolder('text.onnx')), 'not-onnx');
+    refused(await run('--encoder', inFolder('text.onnx')), 'encoder-unrecognised');
     writeFileSync(inFolder('empty.onnx'), '');
-    refused(await run('--encoder', inFolder('empty.onnx')), 'not-onnx', 'empty');
+    refused(await run('--encoder', inFolder('empty.onnx')), 'encoder-unrecognised', 'empty');
   });
 
   it('because it was cut off', async () => {
@@ -61,7 +61,7 @@ describe('an encoder that cannot be audited', () => {
     writeFileSync(inFolder('cut.onnx'), whole.subarray(0, whole.length - 1000));
     const outcome = await run('--encoder', inFolder('cut.onnx'));
     expect(outcome.code).toBe(2);
-    expect(outcome.stderr).toMatch(/\((not-onnx|onnx-malformed)\)/);
+    expect(outcome.stderr).toMatch(/\((encoder-unrecognised|onnx-malformed)\)/);
   });
 
   it('because nobody can differentiate one of its operators, which is named', async () => {

@@ -150,6 +150,8 @@ export function recordedResult(): AuditResult {
       bytes: 1_234_567,
       sha256: 'a3f5'.repeat(16),
       format: 'ONNX',
+      architecture: null,
+      scan: [],
       opset: 17,
       producer: 'pytorch 1.13.1',
       nodes: 42,

@@ -73,9 +73,13 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     new Option('--device <name>', 'where to compute: auto, cpu, gpu or a provider').default('auto');
 
   command('audit', 'Audit an encoder and a dataset, write verdict, evidence and a sanitized model to a folder.')
-    .option('--encoder <file>', 'the encoder, an ONNX file')
+    .option('--encoder <file>', 'the encoder: ONNX, PyTorch or safetensors, recognised by its content')
     .option('--dataset <path>', 'the dataset: image folder, IDX pair, CIFAR-10 binary or CSV manifest')
     .requiredOption('--out <dir>', 'folder for the results; must be empty or hold the run to resume')
+    .option(
+      '--arch <name>',
+      'architecture of a file that holds weights only (default: found from their names and shapes)',
+    )
     .option(
       '--input-size <HxW>',
       'resize the images to this height and width (default: what the encoder asks for)',

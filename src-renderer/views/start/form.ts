@@ -7,6 +7,7 @@ export interface FormTexts {
   readonly dataset: string;
   readonly preset: Preset;
   readonly seed: string;
+  readonly arch: string;
   readonly inputSize: string;
   readonly mean: string;
   readonly std: string;
@@ -18,6 +19,7 @@ export const emptyForm: FormTexts = {
   dataset: '',
   preset: 'standard',
   seed: '7',
+  arch: '',
   inputSize: '',
   mean: '',
   std: '',
@@ -57,9 +59,10 @@ export function readForm(texts: FormTexts): FormResult {
   }
   if (Object.keys(errors).length > 0 || mean === 'wrong' || std === 'wrong') return { ok: false, errors };
   const out = texts.out.trim();
+  const arch = texts.arch.trim() === '' ? null : texts.arch.trim();
   return {
     ok: true,
-    request: auditRequest(encoder, dataset, { preset: texts.preset, seed, inputSize, mean, std }),
+    request: auditRequest(encoder, dataset, { preset: texts.preset, seed, arch, inputSize, mean, std }),
     out: out === '' ? null : out,
   };
 }

@@ -14,6 +14,7 @@ describe('the form of a new audit', () => {
       ...filled,
       preset: 'quick',
       seed: '42',
+      arch: ' resnet18 ',
       inputSize: '32 × 28',
       mean: '0.1, 0.2,0.3',
       std: '1,1,1',
@@ -25,6 +26,7 @@ describe('the form of a new audit', () => {
       encoder: '/data/a.onnx',
       preset: 'quick',
       seed: 42,
+      arch: 'resnet18',
       inputSize: [32, 28],
       mean: [0.1, 0.2, 0.3],
       std: [1, 1, 1],
@@ -37,7 +39,11 @@ describe('the form of a new audit', () => {
 
   it('leaves everything at its default that was left empty', () => {
     const read = readForm(filled);
-    expect(read).toMatchObject({ ok: true, out: null, request: { seed: 7, inputSize: null, mean: null, std: null } });
+    expect(read).toMatchObject({
+      ok: true,
+      out: null,
+      request: { seed: 7, arch: null, inputSize: null, mean: null, std: null },
+    });
   });
 
   it.each<[string, Partial<FormTexts>, string[]]>([

@@ -16,6 +16,7 @@ export interface AuditFlags {
   readonly encoder?: string;
   readonly dataset?: string;
   readonly out: string;
+  readonly arch?: string;
   readonly inputSize?: readonly [number, number];
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
@@ -95,6 +96,7 @@ function chosenOf(flags: AuditFlags, given: ReadonlySet<string>, cwd: string): P
     encoder: path(flags.encoder),
     dataset: path(flags.dataset),
     classes: path(flags.classes),
+    arch: flags.arch,
     inputSize: flags.inputSize,
     mean: flags.mean,
     std: flags.std,

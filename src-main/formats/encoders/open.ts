@@ -1,0 +1,52 @@
+/** The one door for encoders: recognises the format by content, reads it, binds everything that was read by digests. */
+import { createHash } from 'node:crypto';
+import { ExpectedError } from '../../../src-shared/failure.ts';
+import { defaultLimits } from '../limits.ts';
+import type { EncoderReader, OpenedEncoder, OpenOptions, ReadEncoder } from './encoder-file.ts';
+import { onnxReader } from './onnx.ts';
+import { openEncoderSource, type EncoderSource, type FileDigest } from './source.ts';
+
+/** Asked in this order; ONNX has no mark of its own and comes last. */
+const readers: readonly EncoderReader[] = [onnxReader];
+
+/**
+ * Opens an encoder of any known format. Nothing of the file is executed.
+ * @throws ExpectedError encoder-unrecognised, encoder-too-large, encoder-malformed, file-missing, and what the format's
+ *   own reader throws
+ */
+export async function openEncoder(path: string, options: Partial<OpenOptions> = {}): Promise<OpenedEncoder> {
+  const { arch = null, inputSize = null, limits = defaultLimits.model } = options;
+  const source = openEncoderSource(path, limits);
+  const reader = readers.find((each) => each.recognises(source));
+  if (reader === undefined) throw unrecognised(source);
+  const read = await readWith(reader, source, { arch, inputSize, limits });
+  const parts = source.parts();
+  return {
+    ...read,
+    folder: source.folder,
+    file: source.file,
+    parts,
+    sha256: digestOf(source.file, parts),
+    bytes: parts.reduce((sum, part) => sum + part.bytes, source.file.bytes),
+  };
+}
+
+async function readWith(reader: EncoderReader, source: EncoderSource, options: OpenOptions): Promise<ReadEncoder> {
+  try {
+    return await reader.read(source, options);
+  } catch (error) {
+    throw error instanceof ExpectedError && error.code === 'not-onnx' ? unrecognised(source, error) : error;
+  }
+}
+
+function digestOf(file: FileDigest, parts: readonly FileDigest[]): string {
+  if (parts.length === 0) return file.sha256;
+  const lines = [file, ...parts].map((part) => `${part.sha256}  ${part.name}\n`).join('');
+  return createHash('sha256').update(lines).digest('hex');
+}
+
+function unrecognised(source: EncoderSource, cause?: ExpectedError): ExpectedError {
+  const what =
+    source.kind === 'folder' ? `${source.path} is a folder.` : `${source.path} ${cause?.detail ?? ''}`.trim();
+  return new ExpectedError('encoder-unrecognised', what, { cause });
+}
