@@ -47,6 +47,8 @@ export interface PackedRows {
 export interface Packed {
   readonly paths: readonly string[];
   readonly members: Members;
+  /** Bytes of the shard's name in front of a member's own. */
+  prefixBytes(member: number): number;
   /** The open file that member's bytes are in. */
   descriptorOf(member: number): number;
   /** @throws ExpectedError image-unreadable */
@@ -141,11 +143,11 @@ export async function openArchives(
     const packed: Packed = {
       paths,
       members,
+      prefixBytes: (member) => Buffer.byteLength(prefix(members.shard.at(member))),
       descriptorOf,
       read: (member, maxBytes) => readMember(members, member, descriptorOf(member), maxBytes),
     };
-    const prefixBytes = (member: number): number => Buffer.byteLength(prefix(members.shard.at(member)));
-    return await recognisePacked(path, packed, prefixBytes, { ...options, kind, skipped, context, close });
+    return await recognisePacked(path, packed, { ...options, kind, skipped, context, close });
   } catch (error) {
     close();
     throw error;
@@ -159,20 +161,13 @@ interface PackedOptions extends ArchiveOptions {
   readonly close: () => void;
 }
 
-async function recognisePacked(
-  path: string,
-  packed: Packed,
-  prefixBytes: (member: number) => number,
-  options: PackedOptions,
-): Promise<Dataset> {
+async function recognisePacked(path: string, packed: Packed, options: PackedOptions): Promise<Dataset> {
   const { kind, skipped, context, close, limits } = options;
   const notes: string[] = packed.paths.length > 1 ? [`read ${packed.paths.length} archives as one dataset`] : [];
   const leftOut: string[] = [];
   const rows =
     (kind === 'tar' ? await webdatasetRows(packed, options, context) : null) ??
-    (worthUnpacking(packed.members)
-      ? null
-      : await folderRows(packed, prefixBytes, { ...options, path, notes, leftOut }));
+    (worthUnpacking(packed.members) ? null : await folderRows(packed, { ...options, path, notes, leftOut }));
   if (rows !== null) return packedDataset(path, packed, rows, { ...options, notes, leftOut });
   if (packed.members.count === 0) {
     const first = skipped.listed[0];

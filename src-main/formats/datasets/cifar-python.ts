@@ -6,6 +6,7 @@ import { closeSync, existsSync, fstatSync, openSync, readdirSync } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import { readPickle } from '../encoders/pickle.ts';
+import { numpyArrayOf } from '../encoders/numpy-pickle.ts';
 import { isObject, textOf, type PickleDict, type PickleValue } from '../encoders/pickle-values.ts';
 import type { Limits } from '../limits.ts';
 import { arrayDataset, type Segment } from './array-dataset.ts';
@@ -165,9 +166,18 @@ type Batch = ReadonlyMap<string, PickleValue>;
 function batchOf(bytes: Buffer, file: string, limits: Limits): Batch {
   let value: PickleValue;
   try {
-    ({ value } = readPickle(bytes, limits.pickle));
+    const content = readPickle(bytes, limits.pickle);
+    const stranger = content.globals.find(({ module, name }) => !NAMED.test(`${module}.${name}`));
+    if (stranger !== undefined || content.oddities.length > 0) {
+      const what = stranger === undefined ? 'an extension' : `${stranger.module}.${stranger.name}`.slice(0, 100);
+      throw malformed(
+        file,
+        `the pickle names ${JSON.stringify(what)}, which no batch of images needs. Nothing in it was executed; keep it as evidence.`,
+      );
+    }
+    ({ value } = content);
   } catch (error) {
-    if (!(error instanceof ExpectedError)) throw error;
+    if (!(error instanceof ExpectedError) || error.code === 'dataset-malformed') throw error;
     const code = error.code === 'encoder-too-large' ? 'dataset-too-large' : 'dataset-malformed';
     throw new ExpectedError(code, `${file}: ${error.detail}`, { cause: error });
   }
@@ -191,52 +201,19 @@ function labelsOf(batch: Batch, format: CifarPythonFiles['format'], file: string
   });
 }
 
-/**
- * The bytes of `numpy.ndarray`: `_reconstruct(ndarray, (0,), 'b')` with the state
- * `(version, shape, dtype, is_fortran, bytes)` (numpy/core/src/multiarray/methods.c, array_setstate).
- */
+/** What numpy's pickles of arrays name; a batch that names anything else is no batch. */
+const NAMED =
+  /^(?:numpy\.(?:_?core\.(?:multiarray\._reconstruct|numeric\._frombuffer)|ndarray|dtype)|_codecs\.encode)$/;
+
 function dataOf(batch: Batch, file: string): Uint8Array {
   const value = batch.get('data');
   if (value instanceof Uint8Array) return value;
-  if (value === undefined || !isObject(value) || value.kind !== 'call')
-    throw malformed(file, 'its data is no numpy array.');
-  const { callee } = value;
-  const maker = isObject(callee) && callee.kind === 'global' ? `${callee.module}.${callee.name}` : '';
-  if (!/^numpy\.(?:core|_core)\.multiarray\._reconstruct$/.test(maker))
-    throw malformed(file, 'its data is no numpy array.');
-  const state = value.states.at(-1);
-  const parts = state !== undefined && isObject(state) && state.kind === 'tuple' ? state.items : [];
-  const [, shape, dtype, fortran, content] = parts;
-  if (parts.length !== 5 || fortran !== false || !isUint8(dtype)) {
-    throw malformed(file, 'its data is no array of bytes in row-major order.');
+  const array = value === undefined ? null : numpyArrayOf(value);
+  if (array === null) throw malformed(file, 'its data is no numpy array.');
+  if (array.type !== 'u1' || array.fortran || array.shape.length !== 2 || array.shape[1] !== SAMPLE_BYTES) {
+    throw malformed(file, `its data is no row-major array N x ${SAMPLE_BYTES} of bytes.`);
   }
-  const dims = shape !== undefined && isObject(shape) && shape.kind === 'tuple' ? shape.items : [];
-  if (dims.length !== 2 || dims[1] !== SAMPLE_BYTES) throw malformed(file, `its data is no N x ${SAMPLE_BYTES} array.`);
-  const bytes = contentOf(content);
-  if (bytes === null || bytes.length !== Number(dims[0]) * SAMPLE_BYTES) {
-    throw malformed(file, 'its data has not the size that its shape announces.');
-  }
-  return bytes;
-}
-
-function isUint8(dtype: PickleValue | undefined): boolean {
-  if (dtype === undefined || !isObject(dtype) || dtype.kind !== 'call') return false;
-  const { callee, args } = dtype;
-  const maker = isObject(callee) && callee.kind === 'global' ? `${callee.module}.${callee.name}` : '';
-  return maker === 'numpy.dtype' && args.length > 0 && textOf(args[0]) === 'u1';
-}
-
-/** Bytes; Python 3 writes them below protocol 3 as the call `_codecs.encode(text, 'latin1')`. */
-function contentOf(value: PickleValue | undefined): Uint8Array | null {
-  if (value instanceof Uint8Array) return value;
-  if (value === undefined || !isObject(value) || value.kind !== 'call') return null;
-  const { callee, args } = value;
-  const encode = isObject(callee) && callee.kind === 'global' && `${callee.module}.${callee.name}` === '_codecs.encode';
-  const [text, codec] = args;
-  if (!encode || typeof text !== 'string' || args.length !== 2 || textOf(codec) !== 'latin1') return null;
-  const bytes = Buffer.from(text, 'latin1');
-  // A character above U+00FF would have lost its upper bits.
-  return bytes.length === text.length && bytes.toString('latin1') === text ? bytes : null;
+  return array.bytes;
 }
 
 function namesOf(file: string, format: CifarPythonFiles['format'], limits: Limits): readonly string[] | null {

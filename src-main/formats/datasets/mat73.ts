@@ -26,6 +26,7 @@ export function isHdf5(head: Uint8Array): boolean {
 
 interface H5Array extends StoredArray {
   readonly dataset: H5Dataset;
+  readonly module: H5Module;
 }
 
 /**
@@ -47,7 +48,7 @@ export async function openMat73(path: string, options: ArrayOptions): Promise<Da
     readSync(descriptor, head, 0, head.length, 0);
     const matlab = head.toString('latin1', 0, 10) === 'MATLAB 7.3';
     mounted = await mount(descriptor, path);
-    const { arrays, others } = listArrays(mounted.file, path, matlab);
+    const { arrays, others } = listArrays(mounted, path, matlab);
     refuseStructures(path, others, arrays.length);
     const places = new Map<StoredArray, ArrayPlace>();
     return await openArrayFile(
@@ -75,8 +76,11 @@ export async function openMat73(path: string, options: ArrayOptions): Promise<Da
   }
 }
 
+type H5Module = Awaited<typeof h5wasm.ready>;
+
 interface Mounted {
   readonly file: H5File;
+  readonly module: H5Module;
   close(): void;
 }
 
@@ -84,7 +88,8 @@ let mounts = 0;
 
 /** Shows the file to the library under a name of its own; its bytes are read when the library asks for them. */
 async function mount(descriptor: number, path: string): Promise<Mounted> {
-  const { FS } = await h5wasm.ready;
+  const module = await h5wasm.ready;
+  const { FS } = module;
   const name = `/input-${++mounts}.h5`;
   FS.close(FS.open(name, 'w+'));
   const { node } = FS.lookupPath(name, {}) as unknown as { readonly node: MemoryNode };
@@ -94,9 +99,10 @@ async function mount(descriptor: number, path: string): Promise<Mounted> {
     read: (_stream: unknown, out: Uint8Array, offset: number, length: number, position: number) =>
       readSync(descriptor, out, offset, length, position),
   };
-  const file = guarded(path, () => new h5wasm.File(name, 'r'));
+  const file = guarded(path, module, () => new h5wasm.File(name, 'r'));
   return {
     file,
+    module,
     close() {
       try {
         file.close();
@@ -113,45 +119,57 @@ interface MemoryNode {
   stream_ops: object;
 }
 
-/** The library throws plain errors, and numbers when its own code gives up. */
-function guarded<T>(path: string, work: () => T): T {
+/**
+ * The library throws plain errors, and numbers when its own code gives up. Left to itself it only prints that a read
+ * failed and hands out whatever its memory held: its errors are made to throw.
+ */
+function guarded<T>(path: string, module: H5Module, work: () => T): T {
+  module.activate_throwing_error_handler();
   try {
     return work();
   } catch (error) {
     if (error instanceof ExpectedError) throw error;
-    const reason = error instanceof Error ? error.message.replace(/\s+/g, ' ').slice(0, 200) : String(error);
+    const text = error instanceof Error ? error.message : String(error);
+    const reason = text
+      .replace(/HDF5-DIAG[^:]*:/g, '')
+      .replace(/\/\S+/g, '')
+      .replace(/\s+/g, ' ')
+      .trim()
+      .slice(0, 120);
     throw new ExpectedError('dataset-malformed', `${path}: the HDF5 library cannot read it (${reason}).`, {
       cause: error,
     });
+  } finally {
+    module.deactivate_throwing_error_handler();
   }
 }
 
 function listArrays(
-  file: H5File,
+  { file, module }: Mounted,
   path: string,
   reversed: boolean,
 ): { readonly arrays: H5Array[]; readonly others: string[] } {
   const arrays: H5Array[] = [];
   const others: string[] = [];
-  const names = guarded(path, () => file.keys());
+  const names = guarded(path, module, () => file.keys());
   if (names.length > MAX_NAMES) throw new ExpectedError('dataset-too-large', `${path} holds ${names.length} names.`);
   for (const name of names) {
     const shown = name.slice(0, 100);
     // Asked before it is opened: a soft link is followed without a word, and may lead to an external one.
-    const link = guarded(path, () => linkOf(file, name));
+    const link = guarded(path, module, () => linkOf(file, name));
     if (link !== null) {
       throw new ExpectedError(
         'dataset-unsupported',
         `${path}: "${shown}" is ${link}. Give a file that holds its arrays itself.`,
       );
     }
-    const entity = guarded(path, () => file.get(name));
+    const entity = guarded(path, module, () => file.get(name));
     if (!(entity instanceof H5Dataset)) {
       others.push(`${entity instanceof Group ? 'structure' : 'object'} ${shown}`);
       continue;
     }
     const { metadata } = entity;
-    const { shape, type, size, littleEndian, signed, virtual_sources } = metadata;
+    const { shape, type, size, signed, virtual_sources } = metadata;
     if (virtual_sources !== undefined && virtual_sources.length > 0)
       throw new ExpectedError('dataset-unsupported', `${path}: "${shown}" is put together from other datasets.`);
     const kind = kindOf(type, size, signed);
@@ -160,7 +178,8 @@ function listArrays(
       continue;
     }
     const dims = reversed ? [...shape].reverse() : shape;
-    arrays.push({ name, type: { kind, little: littleEndian }, text: null, dims, fortran: reversed, dataset: entity });
+    // The library hands out little-endian values whatever the file has.
+    arrays.push({ name, type: { kind, little: true }, text: null, dims, fortran: reversed, dataset: entity, module });
   }
   return { arrays, others };
 }
@@ -173,7 +192,7 @@ function linkOf(file: H5File, name: string): string | null {
 
 function symbolic(file: H5File, name: string): boolean {
   try {
-    return file.get_link(name) !== '';
+    return typeof file.get_link(name) === 'string';
   } catch {
     return false;
   }
@@ -189,7 +208,7 @@ function kindOf(type: number, size: number, signed: boolean): ElementKind | null
 const PIECE_BYTES = 8 << 20;
 
 async function unpackArray(array: H5Array, scratch: Scratch, path: string, options: ArrayOptions): Promise<ArrayPlace> {
-  const { dataset, name } = array;
+  const { dataset, module, name } = array;
   const { limits } = options;
   const where = `${path}: "${name.slice(0, 100)}"`;
   const { shape, chunks } = dataset.metadata;
@@ -225,7 +244,7 @@ async function unpackArray(array: H5Array, scratch: Scratch, path: string, optio
   for (let from = 0; from < shape[0]; from += step) {
     const to = Math.min(shape[0], from + step);
     const rest = shape.slice(1).map((): [] => []);
-    const values: unknown = guarded(path, () => dataset.slice([[from, to], ...rest]));
+    const values: unknown = guarded(path, module, () => dataset.slice([[from, to], ...rest]));
     if (!ArrayBuffer.isView(values) || values.byteLength !== (to - from) * rowBytes)
       throw new ExpectedError('dataset-malformed', `${where} gives fewer values than its shape announces.`);
     scratch.append(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));

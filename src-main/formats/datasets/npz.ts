@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../../../src-shared/failure.ts';
-import { openMemberList, refuseRepeatedNames } from '../archives/archive.ts';
+import { openMemberList, refuseRepeatedNames, type ListContext, type Members } from '../archives/archive.ts';
 import { listZip } from '../archives/zip.ts';
 import { nameText } from './column.ts';
 import { openProblemLog, type Dataset } from './dataset.ts';
@@ -33,8 +33,7 @@ export async function openNpz(path: string, options: ArrayOptions): Promise<Data
   try {
     const skipped = openProblemLog(limits.dataset.maxListed);
     const context = { limits, skipped, pace: openPace(limits.dataset, signal) };
-    const members = openMemberList(context, () => '');
-    await listZip(descriptor, path, 0, members, context);
+    const members = await listed(descriptor, path, context);
     refuseRepeatedNames(members, path);
     const arrays: Located[] = [];
     for (let i = 0; i < members.count; i++) {
@@ -82,6 +81,27 @@ export async function openNpz(path: string, options: ArrayOptions): Promise<Data
 
 function placeOf({ descriptor, at, start }: Located): ArrayPlace {
   return { descriptor, start: at + start };
+}
+
+/** True when a zip archive holds npy files and nothing else. @throws as `openNpz` */
+export async function isNpz(path: string, { limits, signal }: ArrayOptions): Promise<boolean> {
+  const descriptor = openSync(path, 'r');
+  try {
+    const skipped = openProblemLog(0);
+    const context = { limits, skipped, pace: openPace(limits.dataset, signal) };
+    const { names, count } = await listed(descriptor, path, context);
+    if (count === 0) return false;
+    for (let i = 0; i < count; i++) if (!nameText(names.at(i)).endsWith('.npy')) return false;
+    return true;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+async function listed(descriptor: number, path: string, context: ListContext): Promise<Members> {
+  const members = openMemberList(context, () => '');
+  await listZip(descriptor, path, 0, members, context);
+  return members;
 }
 
 /**

@@ -22,25 +22,21 @@ interface FolderOptions extends ArchiveOptions {
  * Samples of the image folder that the members are, ordered by name; null when no member looks like an image.
  * @throws ExpectedError labels-missing, dataset-malformed, dataset-too-large, file-missing; CancelledError
  */
-export async function folderRows(
-  packed: Packed,
-  prefixBytes: (member: number) => number,
-  options: FolderOptions,
-): Promise<PackedRows | null> {
+export async function folderRows(packed: Packed, options: FolderOptions): Promise<PackedRows | null> {
   const { limits, skipped } = options;
   const pace = openPace(limits.dataset, options.signal);
   const { members } = packed;
   const images = openIntColumn();
   for (let i = 0; i < members.count; i++) {
     if (pace.due()) await pace.breathe();
-    const name = nameText(members.names.at(i).subarray(prefixBytes(i)));
+    const name = nameText(members.names.at(i).subarray(packed.prefixBytes(i)));
     if (name.split('/').some(isLeftover)) continue;
     if (IMAGE_NAME.test(name) || sniff(firstBytes(packed, i)).kind === 'readable') images.push(i);
     else skipped.add(name.slice(0, 300), 'not an image');
   }
   if (images.count === 0) return null;
   const partsOf = (member: number): string[] =>
-    nameText(members.names.at(member).subarray(prefixBytes(member))).split('/');
+    nameText(members.names.at(member).subarray(packed.prefixBytes(member))).split('/');
   const wrappers = commonFolders(images.array(), partsOf);
   const first = new Set<string>();
   let loose = 0;

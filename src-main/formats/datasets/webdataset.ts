@@ -115,15 +115,15 @@ function split(name: string): { readonly key: string; readonly extension: string
 }
 
 /** A `.cls` beside an image says it; `.json` and `.txt` only where the folders are not the classes. */
-function isWebdataset({ members }: Packed): boolean {
+function isWebdataset({ members, prefixBytes }: Packed): boolean {
   let before = { key: '', image: false, label: false };
   let paired = false;
   const folders = new Set<string>();
   for (let i = 0; i < members.count; i++) {
-    const name = nameText(members.names.at(i));
+    const name = nameText(members.names.at(i).subarray(prefixBytes(i)));
     const { key, extension } = split(name);
     const image = IMAGE.test(extension);
-    if (image && folders.size < 2) folders.add(`${members.shard.at(i)}/${name.slice(0, name.lastIndexOf('/') + 1)}`);
+    if (image && folders.size < 2) folders.add(name.slice(0, name.lastIndexOf('/') + 1));
     if (before.key !== key) before = { key, image: false, label: false };
     before.image ||= image;
     before.label ||= isLabel(extension);
