@@ -1,4 +1,5 @@
 /** Every cap of every reader in one place. Defaults are generous for real data and small enough for a laptop. */
+import { ExpectedError } from '../../src-shared/failure.ts';
 
 export interface ImageLimits {
   /** Size of one image file, bytes. */
@@ -127,6 +128,28 @@ export interface LimitOverrides {
   readonly model?: Partial<ModelLimits>;
   readonly pickle?: Partial<PickleLimits>;
   readonly zip?: Partial<ZipLimits>;
+}
+
+/**
+ * Limits that a person set, by dotted name: `{ "dataset.maxFiles": 20000000 }`.
+ * @throws ExpectedError usage naming the limit that does not exist or cannot have that value
+ */
+export function parseLimits(chosen: Readonly<Record<string, number>>): LimitOverrides {
+  const overrides: Record<string, Record<string, number>> = {};
+  for (const [name, value] of Object.entries(chosen)) {
+    const [group, limit, ...rest] = name.split('.');
+    const groups: Readonly<Record<string, object>> = { ...defaultLimits };
+    const known = Object.hasOwn(groups, group) ? groups[group] : {};
+    if (limit === undefined || rest.length > 0 || !Object.hasOwn(known, limit)) {
+      const names = Object.entries(groups).flatMap(([of, all]) => Object.keys(all).map((each) => `${of}.${each}`));
+      throw new ExpectedError('usage', `There is no limit "${name.slice(0, 100)}"; there are ${names.join(', ')}.`);
+    }
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new ExpectedError('usage', `The limit ${name} wants a whole number above 0, met ${value}.`);
+    }
+    (overrides[group] ??= {})[limit] = value;
+  }
+  return overrides;
 }
 
 /** The defaults with some of them replaced. */
