@@ -75,7 +75,7 @@ export const errorCatalogue = {
   "dataset-unrecognised": {
     text: "The dataset is of no known format.",
     means: "The dataset was not examined.",
-    todo: "Give an image folder with one folder per class, an IDX pair, CIFAR-10 binary files or a CSV manifest.",
+    todo: "Give an image folder with one folder per class, a CSV or JSONL manifest, IDX, CIFAR, STL-10, SVHN or GTSRB files, an npz or npy file, or a tar or zip archive of these.",
   },
   "dataset-malformed": {
     text: "The dataset contradicts itself.",
@@ -85,12 +85,17 @@ export const errorCatalogue = {
   "dataset-too-large": {
     text: "The dataset is above a limit of the reader.",
     means: "The dataset was not examined.",
-    todo: "Raise the limit named in the message if you trust the size.",
+    todo: "Raise the limit named in the message (--limit dataset.NAME=VALUE) if you trust the size.",
+  },
+  "dataset-unsupported": {
+    text: "The dataset uses a form of its format that Coresift does not read.",
+    means: "The dataset was not examined.",
+    todo: "The message names the form and what to give instead.",
   },
   "image-unreadable": {
     text: "The image cannot be read.",
     means: "This image was left out and is listed by name; the others were examined.",
-    todo: "Open it in a viewer; save it again as PNG, JPEG, BMP or WebP if it is worth keeping.",
+    todo: "Open it in a viewer; save it again as PNG, JPEG, BMP, WebP, TIFF or PPM if it is worth keeping.",
   },
   "safetensors-malformed": {
     text: "The safetensors file breaks the rules of its format.",

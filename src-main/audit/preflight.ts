@@ -53,8 +53,8 @@ export function commitPreflight(
 }
 
 function paramsOf(request: AuditRequest): Json {
-  const { arch, inputSize, mean, std, representation, classes } = request;
-  return { arch, inputSize, mean, std, representation, classes };
+  const { arch, inputSize, mean, std, representation, classes, limits } = request;
+  return { arch, inputSize, mean, std, representation, classes, limits };
 }
 
 function providerName(provider: Json | undefined): string {

@@ -11,12 +11,13 @@ import type { EncoderOptions } from '../engine/tcore/context.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { openDataset } from '../formats/datasets/open.ts';
 import type { PixelFile } from '../formats/datasets/pixel-file.ts';
-import { buildPixelFile } from '../formats/datasets/pixels.ts';
+import { cachedPixelFile } from '../formats/datasets/pixel-cache.ts';
 import type { OpenedEncoder } from '../formats/encoders/encoder-file.ts';
 import { openEncoder } from '../formats/encoders/open.ts';
+import { parseLimits, withLimits, type LimitOverrides } from '../formats/limits.ts';
 import { systemFailure } from '../formats/system.ts';
 import type { Preflight } from './engine-protocol.ts';
-import { digestBytes, digestFile } from './files.ts';
+import { digestFile } from './files.ts';
 
 export interface Inputs {
   readonly graph: Graph;
@@ -42,23 +43,22 @@ export interface ReadContext {
   readonly signal: AbortSignal;
 }
 
-/** Name of the decoded pixels within the cache folder: runs on the same files at the same size share them. */
-function pixelFileName(request: AuditRequest, encoder: Encoder): string {
-  const { channels, height, width } = encoder.input;
-  const key = JSON.stringify([request.dataset, request.classes, channels, height, width]);
-  return `${digestBytes(key).slice(0, 16)}.pixels`;
-}
-
 /** @throws ExpectedError for everything that errors.md lists of encoders and datasets; CancelledError */
 export async function readInputs(request: AuditRequest, cache: string, context: ReadContext): Promise<Inputs> {
   const { arch, inputSize } = request;
-  const model = await openEncoder(request.encoder, { arch, inputSize });
+  const limits = parseLimits(request.limits);
+  const model = await openEncoder(request.encoder, { arch, inputSize, limits: withLimits(limits).model });
   makeFolder(cache);
-  const dataset = await openDataset(request.dataset, { classesFile: request.classes ?? undefined, scratch: cache });
+  const dataset = await openDataset(request.dataset, {
+    classesFile: request.classes ?? undefined,
+    scratch: cache,
+    limits,
+    signal: context.signal,
+  });
   try {
     const encoderOptions = await settleSize(request, model, dataset);
     const encoder = understandEncoder(model.graph, encoderOptions);
-    const pixels = await decode(dataset, encoder, join(cache, pixelFileName(request, encoder)), context);
+    const pixels = await decode(dataset, encoder, { folder: cache, limits }, context);
     const duplicates = repeated(pixels.samePixelsAs);
     const fingerprint = await dataset.fingerprint();
     return {
@@ -87,7 +87,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
       pixels,
       duplicates,
       datasetFacts: factsOf(request.dataset, pixels, duplicates),
-      notes: [...model.notes, ...pixels.notes],
+      notes: [...model.notes, ...pixels.notes, ...limitNotes(request)],
       async requireUnchanged() {
         const changed = [
           (await isUnchanged(model)) ? null : `the encoder ${request.encoder}`,
@@ -106,6 +106,11 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
     await dataset.close();
     throw error;
   }
+}
+
+function limitNotes({ limits }: AuditRequest): string[] {
+  const set = Object.entries(limits).map(([name, value]) => `${name} = ${value}`);
+  return set.length === 0 ? [] : [`limits set by hand: ${set.join(', ')}`];
 }
 
 function makeFolder(path: string): void {
@@ -151,14 +156,19 @@ async function firstImageSize(dataset: Dataset): Promise<readonly [number, numbe
   throw new ExpectedError('no-readable-image', `The first ${Math.min(100, dataset.count)} images were tried.`);
 }
 
-async function decode(dataset: Dataset, encoder: Encoder, file: string, context: ReadContext): Promise<PixelFile> {
+async function decode(
+  dataset: Dataset,
+  encoder: Encoder,
+  cache: { readonly folder: string; readonly limits: LimitOverrides },
+  context: ReadContext,
+): Promise<PixelFile> {
   const { channels, height, width } = encoder.input;
   if (channels !== 1 && channels !== 3) {
     throw new ExpectedError('unsupported-encoder', `It wants ${channels} channels; images have 1 or 3.`);
   }
   const start = performance.now();
-  const pixels = await buildPixelFile(dataset, {
-    file,
+  const pixels = await cachedPixelFile(dataset, {
+    ...cache,
     channels,
     height,
     width,
@@ -171,11 +181,11 @@ async function decode(dataset: Dataset, encoder: Encoder, file: string, context:
     },
   });
   // A cache from an earlier start is only as good as its bytes.
-  if (pixels.reused && (await digestFile(file, context.signal)).sha256 !== pixels.pixelsDigest) {
+  if (pixels.reused && (await digestFile(pixels.file, context.signal)).sha256 !== pixels.pixelsDigest) {
     pixels.close();
     throw new ExpectedError(
       'input-changed',
-      `The decoded images in ${file} were changed; delete that file and resume.`,
+      `The decoded images in ${pixels.file} were changed; delete that file and resume.`,
     );
   }
   return pixels;

@@ -4,6 +4,7 @@ import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain
 import { CancelledError, ExpectedError, serializeFailure, type SerializedFailure } from '../../src-shared/failure.ts';
 import { connectEngine, type EngineClient } from '../engine/jobs/client.ts';
 import { parameterValues, resolveParameters, type ResolvedParameters } from '../engine/tcore/parameters.ts';
+import { parseLimits } from '../formats/limits.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
 import { auditResult } from './audit-result.ts';
@@ -89,6 +90,7 @@ export function beginRun(writer: ProjectWriter, start: RunStart, out: string): s
   switch (start.kind) {
     case 'new': {
       const parameters = parametersOf(start.request);
+      parseLimits(start.request.limits);
       claimFolder(out, reader);
       const environment = environmentOf(writer.dir, out);
       return writer.startRun({ request: start.request, parameters, environment }).id;

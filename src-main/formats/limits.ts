@@ -1,4 +1,5 @@
 /** Every cap of every reader in one place. Defaults are generous for real data and small enough for a laptop. */
+import { ExpectedError } from '../../src-shared/failure.ts';
 
 export interface ImageLimits {
   /** Size of one image file, bytes. */
@@ -27,6 +28,16 @@ export interface DatasetLimits {
   readonly maxManifestBytes: number;
   /** Size of one row of a manifest, bytes. */
   readonly maxRowBytes: number;
+  /** Length of a header that says what follows it (npy, pax, names within a mat file), bytes. */
+  readonly maxHeaderBytes: number;
+  /** Archives that make up one dataset. */
+  readonly maxShards: number;
+  /** Brackets within brackets of a JSON text, cells within cells of a mat file. */
+  readonly maxNesting: number;
+  /** Bytes read into memory at once because a format cannot be read in parts (pickled batches, HDF5 chunks). */
+  readonly maxWholeBytes: number;
+  /** Time that listing a dataset may take, seconds. */
+  readonly maxOpenSeconds: number;
   /** Skipped and unreadable files that are listed by name; all are counted. */
   readonly maxListed: number;
 }
@@ -96,6 +107,11 @@ export const defaultLimits: Limits = {
     ratioFloorBytes: 64 * MiB,
     maxManifestBytes: 2 * GiB,
     maxRowBytes: 64 * 1024,
+    maxHeaderBytes: MiB,
+    maxShards: 100_000,
+    maxNesting: 32,
+    maxWholeBytes: GiB,
+    maxOpenSeconds: 3600,
     maxListed: 10_000,
   },
   model: {
@@ -127,6 +143,28 @@ export interface LimitOverrides {
   readonly model?: Partial<ModelLimits>;
   readonly pickle?: Partial<PickleLimits>;
   readonly zip?: Partial<ZipLimits>;
+}
+
+/**
+ * Limits that a person set, by dotted name: `{ "dataset.maxFiles": 20000000 }`.
+ * @throws ExpectedError usage naming the limit that does not exist or cannot have that value
+ */
+export function parseLimits(chosen: Readonly<Record<string, number>>): LimitOverrides {
+  const overrides: Record<string, Record<string, number>> = {};
+  for (const [name, value] of Object.entries(chosen)) {
+    const [group, limit, ...rest] = name.split('.');
+    const groups: Readonly<Record<string, object>> = { ...defaultLimits };
+    const known = Object.hasOwn(groups, group) ? groups[group] : {};
+    if (limit === undefined || rest.length > 0 || !Object.hasOwn(known, limit)) {
+      const names = Object.entries(groups).flatMap(([of, all]) => Object.keys(all).map((each) => `${of}.${each}`));
+      throw new ExpectedError('usage', `There is no limit "${name.slice(0, 100)}"; there are ${names.join(', ')}.`);
+    }
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new ExpectedError('usage', `The limit ${name} wants a whole number above 0, met ${value}.`);
+    }
+    (overrides[group] ??= {})[limit] = value;
+  }
+  return overrides;
 }
 
 /** The defaults with some of them replaced. */

@@ -32,6 +32,10 @@ const auditRequest = v.strictObject({
     v.record(text(100), v.union([v.pipe(v.number(), v.finite()), v.pipe(v.string(), v.maxLength(200)), v.boolean()])),
     v.check((record) => Object.keys(record).length <= 200, 'holds more than 200 entries'),
   ),
+  limits: v.pipe(
+    v.record(text(100), count(1, Number.MAX_SAFE_INTEGER)),
+    v.check((record) => Object.keys(record).length <= 200, 'holds more than 200 entries'),
+  ),
 });
 
 export const requestSchemas = {

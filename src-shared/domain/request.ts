@@ -20,6 +20,7 @@ export function auditRequest(
     representation: null,
     classes: null,
     overrides: {},
+    limits: {},
     ...chosen,
   };
 }

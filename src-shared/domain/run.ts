@@ -41,6 +41,8 @@ export interface AuditRequest {
   readonly classes: string | null;
   /** Overrides of single method parameters by dotted name, e.g. { "grow.cap": 0.6 }. */
   readonly overrides: Readonly<Record<string, number | string | boolean>>;
+  /** Limits of the readers by dotted name, e.g. { "dataset.maxFiles": 20000000 }. */
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 export type RunState = 'running' | 'interrupted' | 'cancelled' | 'failed' | 'finished';

@@ -69,6 +69,32 @@ export function openIntColumn(): IntColumn {
   };
 }
 
+export interface NumberColumn {
+  readonly count: number;
+  push(value: number): void;
+  at(index: number): number;
+}
+
+/** Sizes and places in files, beyond 32 bits. */
+export function openNumberColumn(): NumberColumn {
+  let values = new Float64Array(256);
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    push(value) {
+      if (count === values.length) {
+        const longer = new Float64Array(values.length * 2);
+        longer.set(values);
+        values = longer;
+      }
+      values[count++] = value;
+    },
+    at: (index) => values[index],
+  };
+}
+
 /** A file name as text: its UTF-8, with `\xhh` for bytes that are none, so that two names never become one. */
 export function nameText(bytes: Uint8Array): string {
   try {

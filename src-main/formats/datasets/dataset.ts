@@ -1,7 +1,24 @@
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import type { DecodedImage } from '../images/image.ts';
 
-export type DatasetFormat = 'image-folder' | 'idx' | 'cifar-10' | 'cifar-100' | 'csv-manifest';
+export type DatasetFormat =
+  | 'image-folder'
+  | 'idx'
+  | 'cifar-10'
+  | 'cifar-100'
+  | 'csv-manifest'
+  | 'jsonl-manifest'
+  | 'cifar-10-python'
+  | 'cifar-100-python'
+  | 'stl-10'
+  | 'mat'
+  | 'mat-7.3'
+  | 'gtsrb'
+  | 'npz'
+  | 'npy'
+  | 'tar'
+  | 'zip'
+  | 'webdataset';
 
 export interface Problem {
   readonly name: string;
@@ -47,6 +64,8 @@ export interface Dataset {
   readonly notes: readonly string[];
   /** Files or folders that belong to the dataset but are not of the part that is read. */
   readonly leftOut?: readonly string[];
+  /** How stored bytes become pixels where that stands outside them (shape, order, scale); part of the digest. */
+  readonly layout?: string;
   /** Path relative to the dataset with `/`, or `file#index`. Unique save in manifests that name a file twice. */
   name(index: number): string;
   /** Order of the names of two samples by code point: negative, zero or positive. */

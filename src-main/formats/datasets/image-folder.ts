@@ -13,7 +13,7 @@ import { openProblemLog, type Dataset, type DatasetFormat, type ProblemLog } fro
 
 type Entry = Dirent<Buffer>;
 
-const IMAGE_NAME = /\.(?:png|jpe?g|jpe|jfif|bmp|dib|webp|tiff?|gif|p[pgbn]m|heic|heif|avif|jp2|jxl|svg)$/i;
+export const IMAGE_NAME = /\.(?:png|jpe?g|jpe|jfif|bmp|dib|webp|tiff?|gif|p[pgbn]m|heic|heif|avif|jp2|jxl|svg)$/i;
 const SPLITS: Readonly<Record<'train' | 'test', readonly string[]>> = {
   train: ['train', 'training'],
   test: ['test', 'testing', 'val', 'valid', 'validation', 'eval'],
@@ -125,7 +125,10 @@ function walkClass(walk: Walk, folder: Buffer, label: number, depth: number): vo
 
 /** Leftovers of file managers and archivers. */
 function hidden(entry: Entry): boolean {
-  const text = entry.name.toString('latin1');
+  return isLeftover(entry.name.toString('latin1'));
+}
+
+export function isLeftover(text: string): boolean {
   return text.startsWith('.') || text === '__MACOSX' || /^(?:Thumbs\.db|desktop\.ini)$/i.test(text);
 }
 
@@ -170,16 +173,31 @@ function splitFolder(path: string, split: 'train' | 'test' | null, notes: string
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== '__MACOSX')
     .map((entry) => entry.name)
     .sort();
+  const chosen = chooseSplit(folders, split, path, notes, leftOut);
+  return chosen === null ? path : `${path}/${chosen}`;
+}
+
+/**
+ * Which of the folders of the first level is read when they are parts of a dataset, not classes; null when they are not.
+ * @throws ExpectedError file-missing
+ */
+export function chooseSplit(
+  folders: readonly string[],
+  split: 'train' | 'test' | null,
+  path: string,
+  notes: string[],
+  leftOut: string[],
+): string | null {
   const all = [...SPLITS.train, ...SPLITS.test];
-  if (folders.length === 0 || !folders.every((name) => all.includes(name.toLowerCase()))) return path;
-  if (!folders.some((name) => SPLITS.train.includes(name.toLowerCase()))) return path;
+  if (folders.length === 0 || !folders.every((name) => all.includes(name.toLowerCase()))) return null;
+  if (!folders.some((name) => SPLITS.train.includes(name.toLowerCase()))) return null;
   const wanted = SPLITS[split ?? 'train'];
   const chosen = folders.find((name) => wanted.includes(name.toLowerCase()));
   if (chosen === undefined) throw new ExpectedError('file-missing', `${path} has no folder for its ${split} part.`);
   const others = folders.filter((name) => name !== chosen);
   notes.push(`read the part "${chosen}"${others.length > 0 ? `, left out "${others.join('", "')}"` : ''}`);
   leftOut.push(...others);
-  return `${path}/${chosen}`;
+  return chosen;
 }
 
 export interface FileDatasetParts {
@@ -194,6 +212,9 @@ export interface FileDatasetParts {
   readonly skipped: ProblemLog;
   readonly notes: readonly string[];
   readonly leftOut?: readonly string[];
+  /** What follows the path in a sample's name, e.g. the region of the file that is the sample. */
+  readonly suffix?: (index: number) => string;
+  readonly decode?: Dataset['decode'];
 }
 
 /** A dataset whose samples are image files below one root. */
@@ -209,7 +230,7 @@ export function fileDataset(parts: FileDatasetParts): Dataset {
       throw unreadable(code === 'ENOENT' ? 'the file does not exist' : `it cannot be opened (${code})`, error);
     }
   };
-  const decode: Dataset['decode'] = (_index, data) => decodeImage(data, limits.image);
+  const decode = parts.decode ?? ((_index: number, data: Buffer) => decodeImage(data, limits.image));
   return {
     format: parts.format,
     path: parts.path,
@@ -218,7 +239,7 @@ export function fileDataset(parts: FileDatasetParts): Dataset {
     skipped: parts.skipped,
     notes: parts.notes,
     leftOut: parts.leftOut ?? [],
-    name: (index) => nameText(names.at(index)),
+    name: (index) => `${nameText(names.at(index))}${parts.suffix?.(index) ?? ''}`,
     compareNames: names.compare,
     label: (index) => labels[index],
     bytes,

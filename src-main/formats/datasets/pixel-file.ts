@@ -12,13 +12,15 @@ import { systemFailure } from '../system.ts';
 import type { DatasetFormat, ProblemList } from './dataset.ts';
 import { readExactly } from './raw.ts';
 
-export const PIXEL_FILE_VERSION = 2;
+export const PIXEL_FILE_VERSION = 3;
 
 /** `FILE.json` */
 export interface PixelFileHead {
   readonly version: number;
   /** Digest of everything that decides the file: the dataset's fingerprint, shape, limits. */
   readonly key: string;
+  /** Digest of what is the same for every dataset read in this way: format, classes, shape, limits. */
+  readonly settings: string;
   readonly format: DatasetFormat;
   readonly classes: readonly string[];
   /** Samples in the dataset, readable or not. */
@@ -34,6 +36,8 @@ export interface PixelFileHead {
   readonly unreadable: ProblemList;
   readonly skipped: ProblemList;
   readonly notes: readonly string[];
+  /** The part of the notes that says what the decoder did to the pictures. */
+  readonly changes: readonly string[];
   readonly leftOut: readonly string[];
   readonly resized: Resized;
 }

@@ -8,6 +8,7 @@ import { withLimits, type LimitOverrides } from '../limits.ts';
 import { startFile, type PartialFile } from './column-file.ts';
 import { checkEnough, openProblemLog, sufficient, type Dataset, type Minimum, type ProblemLog } from './dataset.ts';
 import { firstWithSameDigest } from './duplicates.ts';
+import { openChangeLog, type ChangeLog } from './change-log.ts';
 import { openResizeLog, type ResizeLog } from './resize-log.ts';
 import {
   columnsOf,
@@ -53,18 +54,9 @@ export async function buildPixelFile(dataset: Dataset, options: PixelOptions): P
     if (!Number.isInteger(size) || size < 1 || size > 4096) throw new RangeError(`${name} is ${size}, not 1 to 4096`);
   }
   const limits = withLimits(options.limits ?? {});
+  const settings = settingsDigest(dataset, options);
   const key = createHash('sha256')
-    .update(
-      JSON.stringify([
-        PIXEL_FILE_VERSION,
-        dataset.format,
-        dataset.count,
-        await dataset.fingerprint(),
-        dataset.classes,
-        [channels, height, width],
-        limits.image,
-      ]),
-    )
+    .update(JSON.stringify([settings, dataset.count, await dataset.fingerprint()]))
     .digest('hex');
   const finished = readHead(file);
   if (finished !== null && finished.key === key) {
@@ -79,8 +71,20 @@ export async function buildPixelFile(dataset: Dataset, options: PixelOptions): P
   }
   // Without its head the rest counts as unfinished, whatever happens from here on.
   rmSync(headOf(file), { force: true });
-  await build(dataset, options, limits.dataset.maxListed, key);
+  await build(dataset, options, limits.dataset.maxListed, { key, settings });
   return openPixelFile(file, false);
+}
+
+/** SHA-256 (hex) of all that decides the pixels besides the bytes of the samples. */
+export function settingsDigest(
+  dataset: Dataset,
+  { channels, height, width, limits }: Pick<PixelOptions, 'channels' | 'height' | 'width' | 'limits'>,
+): string {
+  const { format, classes, layout = null } = dataset;
+  const { image } = withLimits(limits ?? {});
+  return createHash('sha256')
+    .update(JSON.stringify([PIXEL_FILE_VERSION, format, classes, layout, [channels, height, width], image]))
+    .digest('hex');
 }
 
 interface Build {
@@ -96,6 +100,7 @@ interface Build {
   readonly state: Uint8Array;
   kept: number;
   readonly resized: ResizeLog;
+  readonly changes: ChangeLog;
 }
 
 const DROPPED = 0;
@@ -104,7 +109,12 @@ const NO_BYTES = 2;
 const DIGEST_BYTES = 32;
 const NO_DIGEST = new Uint8Array(DIGEST_BYTES);
 
-async function build(dataset: Dataset, options: PixelOptions, maxListed: number, key: string): Promise<void> {
+async function build(
+  dataset: Dataset,
+  options: PixelOptions,
+  maxListed: number,
+  keys: { readonly key: string; readonly settings: string },
+): Promise<void> {
   const { file, channels, height, width } = options;
   const parts: PartialFile[] = [];
   const start = (path: string): PartialFile => {
@@ -124,6 +134,7 @@ async function build(dataset: Dataset, options: PixelOptions, maxListed: number,
       state: new Uint8Array(dataset.count),
       kept: 0,
       resized: openResizeLog({ height, width }),
+      changes: openChangeLog(),
     };
     await decodeAll(work, options);
     const indices = keptIndices(work);
@@ -135,7 +146,7 @@ async function build(dataset: Dataset, options: PixelOptions, maxListed: number,
     await writeColumns(work, columns, indices, labels, options.signal);
     const head: PixelFileHead = {
       version: PIXEL_FILE_VERSION,
-      key,
+      ...keys,
       format: dataset.format,
       classes: dataset.classes,
       total: dataset.count,
@@ -146,7 +157,8 @@ async function build(dataset: Dataset, options: PixelOptions, maxListed: number,
       columnBytes: columns.size,
       unreadable: { count: work.unreadable.count, listed: work.unreadable.listed },
       skipped: { count: dataset.skipped.count, listed: dataset.skipped.listed },
-      notes: dataset.notes,
+      notes: [...dataset.notes, ...work.changes.notes()],
+      changes: work.changes.notes(),
       leftOut: dataset.leftOut ?? [],
       resized: work.resized.result(),
     };
@@ -235,6 +247,7 @@ function finishOne(work: Build, { index, digest }: InFlight, outcome: Outcome): 
   work.state[index] = KEPT;
   work.kept++;
   work.resized.add(outcome.image);
+  work.changes.add(outcome.image);
   work.pixels.append(pixels);
   work.pixelsHash.update(pixels);
   work.pixelDigests.append(createHash('sha256').update(pixels).digest());
@@ -309,20 +322,46 @@ function bytesOf(values: Int32Array | Uint32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** One JSON line with the class names, then one per sample, ordered by name: `[name, sha256 or null, class]`. */
 async function datasetDigest(work: Build, signal: AbortSignal | undefined): Promise<string> {
-  const { dataset, state } = work;
+  const digest = Buffer.alloc(DIGEST_BYTES);
+  return await digestOver(work.dataset, signal, (index) => {
+    if (work.state[index] === NO_BYTES) return null;
+    readSync(work.digests.descriptor, digest, 0, DIGEST_BYTES, index * DIGEST_BYTES);
+    return digest.toString('hex');
+  });
+}
+
+/**
+ * What `datasetDigest` of a pixel file is, from the bytes of the dataset as they are now; nothing is decoded.
+ * @throws CancelledError
+ */
+export async function contentDigest(dataset: Dataset, signal: AbortSignal | undefined): Promise<string> {
+  return await digestOver(dataset, signal, (index) => {
+    try {
+      return createHash('sha256').update(dataset.bytes(index)).digest('hex');
+    } catch (error) {
+      if (error instanceof ExpectedError && error.code === 'image-unreadable') return null;
+      throw error;
+    }
+  });
+}
+
+/** One JSON line with the class names (and the layout, where there is one), then one per sample, ordered by name:
+ * `[name, sha256 or null, class]`. */
+async function digestOver(
+  dataset: Dataset,
+  signal: AbortSignal | undefined,
+  digestOf: (index: number) => string | null,
+): Promise<string> {
   const order = Uint32Array.from({ length: dataset.count }, (_unused, i) => i);
   let sorted = true;
   for (let i = 1; i < order.length && sorted; i++) sorted = dataset.compareNames(i - 1, i) <= 0;
   if (!sorted) order.sort((a, b) => dataset.compareNames(a, b) || a - b);
-  const hash = createHash('sha256').update(`${JSON.stringify(dataset.classes)}\n`);
-  const digest = Buffer.alloc(DIGEST_BYTES);
+  const first = dataset.layout === undefined ? dataset.classes : [dataset.classes, dataset.layout];
+  const hash = createHash('sha256').update(`${JSON.stringify(first)}\n`);
   for (const [at, index] of order.entries()) {
-    if (at % 8192 === 8191) await breathe(signal);
-    readSync(work.digests.descriptor, digest, 0, DIGEST_BYTES, index * DIGEST_BYTES);
-    const stated = state[index] === NO_BYTES ? null : digest.toString('hex');
-    hash.update(`${JSON.stringify([dataset.name(index), stated, dataset.classes[dataset.label(index)]])}\n`);
+    if (at % 1024 === 1023) await breathe(signal);
+    hash.update(`${JSON.stringify([dataset.name(index), digestOf(index), dataset.classes[dataset.label(index)]])}\n`);
   }
   return hash.digest('hex');
 }

@@ -3,12 +3,14 @@ import { decodeBmp } from './bmp.ts';
 import { unreadable, type DecodedImage } from './image.ts';
 import { decodeJpeg } from './jpeg.ts';
 import { decodePng } from './png.ts';
+import { decodePnm } from './pnm.ts';
 import { sniff } from './sniff.ts';
+import { decodeTiff } from './tiff.ts';
 import { decodeWebp } from './webp.ts';
 
 /**
- * Decodes PNG, JPEG, WebP or BMP, recognised by its first bytes. Small PNG and BMP come back at once, the rest as a
- * promise. Alpha, grey, colour profiles and depth: see `DecodedImage`.
+ * Decodes PNG, JPEG, WebP, TIFF, BMP or PPM/PGM/PBM, recognised by its first bytes. Small PNG, BMP and PPM come back at
+ * once, the rest as a promise. Alpha, grey, colour profiles and depth: see `DecodedImage`.
  *
  * @throws ExpectedError image-unreadable with the reason; nothing else, whatever the bytes are.
  */
@@ -32,6 +34,10 @@ export function decodeImage(
           return decodeJpeg(bytes, limits);
         case 'webp':
           return decodeWebp(bytes, limits);
+        case 'tiff':
+          return decodeTiff(bytes, limits);
+        case 'pnm':
+          return decodePnm(bytes, limits);
         case 'bmp':
           return decodeBmp(bytes, limits);
       }

@@ -33,6 +33,8 @@ interface PngParts {
   readonly interlaced: boolean;
   /** One colour value is declared transparent (tRNS without a palette). */
   readonly colourKey: boolean;
+  /** There is a tRNS chunk. */
+  readonly transparency: boolean;
   readonly palette: Uint8Array | null;
   /** Bodies of the IDAT chunks. */
   readonly data: readonly Uint8Array[];
@@ -105,6 +107,7 @@ function readChunks(bytes: Uint8Array): PngParts {
     samples: known.samples,
     interlaced: bytes[28] === 1,
     colourKey: transparency && colourType !== PALETTE,
+    transparency,
     palette,
     data,
   };
@@ -143,7 +146,8 @@ function decodePlain(parts: PngParts): DecodedImage {
       for (let x = 0; x < width; x++) data[to++] = (sampleAt(lines, from, x, depth) * 255) / most;
     }
   }
-  return { width, height, channels: colour ? 3 : 1, data };
+  const transparent = samples === 2 || samples === 4 || parts.transparency;
+  return { width, height, channels: colour ? 3 : 1, data, ...(transparent && { changes: ['alpha'] as const }) };
 }
 
 function sampleAt(lines: Uint8Array, from: number, x: number, depth: number): number {

@@ -1,7 +1,7 @@
 /* eslint-disable no-control-regex -- magic numbers are made of control characters */
 /** What a file is by its first bytes. Names and extensions are not asked. */
 
-export type ReadableFormat = 'png' | 'jpeg' | 'webp' | 'bmp';
+export type ReadableFormat = 'png' | 'jpeg' | 'webp' | 'bmp' | 'tiff' | 'pnm';
 
 export type Sniffed =
   | { readonly kind: 'readable'; readonly format: ReadableFormat }
@@ -18,12 +18,15 @@ const readable: readonly (readonly [ReadableFormat, RegExp])[] = [
   ['webp', /^RIFF[^]{4}WEBP/],
   // Two letters alone would take any text that starts with "BM": the DIB header's length must be one that exists.
   ['bmp', /^BM[^]{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0/],
+  ['tiff', /^(?:II[*+]\0|MM\0[*+])/],
+  // A digit or a comment must follow: two characters and a blank also start many a text.
+  ['pnm', /^P[1-6]\s*(?:#|\s\d)/],
 ];
 
 const unsupported: readonly (readonly [string, RegExp])[] = [
   ['GIF', /^GIF8[79]a/],
-  ['TIFF', /^(?:II[*+]\0|MM\0[*+])/],
-  ['PPM/PGM/PBM', /^P[1-7][\s#]/],
+  ['PAM', /^P7\s/],
+  ['PFM', /^P[Ff]\s/],
   ['HEIF/AVIF', /^[^]{4}ftyp(?:heic|heix|hevc|mif1|msf1|avif|avis)/],
   ['JPEG 2000', /^(?:\0\0\0\x0cjP {2}|\xff\x4f\xff\x51)/],
   ['JPEG XL', /^(?:\xff\x0a|\0\0\0\x0cJXL )/],

@@ -1,19 +1,24 @@
 /** The one place where libvips (through sharp) meets untrusted bytes. */
-import sharp, { type Sharp } from 'sharp';
+import sharp, { type Metadata, type Sharp } from 'sharp';
 import type { ImageLimits } from '../limits.ts';
-import { checkSize, unreadable, type DecodedImage } from './image.ts';
+import { checkSize, unreadable, type DecodedImage, type ImageChange } from './image.ts';
 
-// A process that decodes strangers' files needs three loaders; libvips would also try SVG, PDF, TIFF, GIF and others.
+// A process that decodes strangers' files needs four loaders; libvips would also try SVG, PDF, GIF and others.
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
-  operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'],
+  operation: [
+    'VipsForeignLoadJpegBuffer',
+    'VipsForeignLoadPngBuffer',
+    'VipsForeignLoadWebpBuffer',
+    'VipsForeignLoadTiffBuffer',
+  ],
 });
 // Every image is decoded once, so a cache only holds memory; images are the unit of parallelism, not their rows.
 sharp.cache(false);
 sharp.concurrency(1);
 
 export interface VipsOptions {
-  readonly expect: 'jpeg' | 'png' | 'webp';
+  readonly expect: 'jpeg' | 'png' | 'webp' | 'tiff';
   /** Turn the picture upright as its EXIF orientation says. */
   readonly upright: boolean;
 }
@@ -33,6 +38,11 @@ export async function decodeWithVips(
     const meta = await input.metadata();
     if (meta.format !== options.expect) throw unreadable(`it says ${options.expect} and is ${meta.format}`);
     checkSize(meta.width, meta.height, limits);
+    const changes = changesOf(meta, options);
+    if (meta.space === 'cmyk' && meta.depth === 'uchar')
+      return await inTurn(meta, () => cmykPixels(input, limits, options, changes));
+    if (meta.depth !== 'uchar' && meta.depth !== 'ushort')
+      throw unreadable(`its values are of type ${meta.depth}; 8 and 16 bits are read`);
     const grey = meta.space === 'b-w' || meta.space === 'grey16';
     const wide = meta.depth === 'ushort';
     const space = grey ? (wide ? 'grey16' : 'b-w') : wide ? 'rgb16' : 'srgb';
@@ -42,23 +52,66 @@ export async function decodeWithVips(
       .toColourspace(space)
       .raw({ depth: wide ? 'ushort' : 'uchar' })
       .timeout({ seconds: limits.timeoutSeconds });
-    const run = (): Promise<DecodedImage> => pixels(pipeline, wide);
-    if (meta.width * meta.height <= LARGE_PIXELS) return await run();
-    const turn = largeTurn.then(run, run);
-    largeTurn = turn.catch(() => undefined);
-    return await turn;
+    return await inTurn(meta, () => pixels(pipeline, wide, changes));
   } catch (error) {
     throw asUnreadable(error);
   }
 }
 
-async function pixels(pipeline: Sharp, wide: boolean): Promise<DecodedImage> {
+async function inTurn(
+  { width, height }: { readonly width: number; readonly height: number },
+  run: () => Promise<DecodedImage>,
+): Promise<DecodedImage> {
+  if (width * height <= LARGE_PIXELS) return await run();
+  const turn = largeTurn.then(run, run);
+  largeTurn = turn.catch(() => undefined);
+  return await turn;
+}
+
+function changesOf(meta: Metadata, { upright }: VipsOptions): readonly ImageChange[] {
+  const changes: ImageChange[] = [];
+  if (upright && (meta.orientation ?? 1) > 1) changes.push('turned');
+  if (meta.hasAlpha) changes.push('alpha');
+  if (meta.depth === 'ushort') changes.push('narrowed');
+  if (meta.space === 'cmyk') changes.push('cmyk');
+  if ((meta.pages ?? 1) > 1) changes.push('first-frame');
+  return changes;
+}
+
+async function cmykPixels(
+  input: Sharp,
+  limits: ImageLimits,
+  options: VipsOptions,
+  changes: readonly ImageChange[],
+): Promise<DecodedImage> {
+  const upright = options.upright ? input.autoOrient() : input;
+  const { data, info } = await upright
+    // Kept as stored: libvips would put a profile of its own between CMYK and RGB.
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw({ depth: 'uchar' })
+    .timeout({ seconds: limits.timeoutSeconds })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  // A fifth channel is transparency; it is dropped like any other.
+  if (channels < 4 || data.length !== width * height * channels) {
+    throw unreadable(`decoded to ${channels} channels and ${data.length} bytes`);
+  }
+  const out = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < out.length; from += channels) {
+    const light = 255 - data[from + 3];
+    for (let c = 0; c < 3; c++) out[to++] = light - Math.round((data[from + c] * light) / 255);
+  }
+  return { width, height, channels: 3, data: out, ...(changes.length > 0 && { changes }) };
+}
+
+async function pixels(pipeline: Sharp, wide: boolean, changes: readonly ImageChange[]): Promise<DecodedImage> {
   const { data, info } = await pipeline.toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
   if ((channels !== 1 && channels !== 3) || data.length !== width * height * channels * (wide ? 2 : 1)) {
     throw unreadable(`decoded to ${channels} channels and ${data.length} bytes`);
   }
-  return { width, height, channels, data: wide ? narrowed(data) : data };
+  return { width, height, channels, data: wide ? narrowed(data) : data, ...(changes.length > 0 && { changes }) };
 }
 
 /** 16 bit to 8: scaled and rounded. libvips would cut grey and colour differently. */

@@ -39,6 +39,16 @@ export function parsePort(text: string): number {
   return port;
 }
 
+/** "dataset.maxFiles=5" -> ["dataset.maxFiles", 5] */
+export function parseLimit(text: string): readonly [string, number] {
+  const match = /^([A-Za-z.]{1,100})=(\d{1,16})$/.exec(text);
+  const value = Number(match?.[2]);
+  if (match === null || !Number.isSafeInteger(value)) {
+    throw wrong('--limit', 'NAME=NUMBER, e.g. dataset.maxFiles=20000000', text);
+  }
+  return [match[1], value];
+}
+
 /** "grow.cap=0.6" -> ["grow.cap", 0.6]; numbers and true/false are recognised, anything else is text. */
 export function parseOverride(text: string): readonly [string, number | string | boolean] {
   const at = text.indexOf('=');

@@ -8,7 +8,7 @@ import { version } from '../../audit/version.ts';
 import type { AuditFlags } from './commands/audit.ts';
 import type { ExportFlags } from './commands/export.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
-import { parseChannelValues, parseOverride, parsePort, parseSeed, parseSize } from './options.ts';
+import { parseChannelValues, parseLimit, parseOverride, parsePort, parseSeed, parseSize } from './options.ts';
 import type { ProgressOutput } from './progress.ts';
 
 export interface CliEnvironment {
@@ -75,7 +75,10 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
 
   command('audit', 'Audit an encoder and a dataset, write verdict, evidence and a sanitized model to a folder.')
     .option('--encoder <file>', 'the encoder: ONNX, PyTorch or safetensors, recognised by its content')
-    .option('--dataset <path>', 'the dataset: image folder, IDX pair, CIFAR-10 binary or CSV manifest')
+    .option(
+      '--dataset <path>',
+      'the dataset: image folder, CSV or JSONL manifest, IDX, CIFAR, STL-10, SVHN, GTSRB, npz or npy files, tar shards (WebDataset) or zip',
+    )
     .requiredOption('--out <dir>', 'folder for the results; must be empty or hold the run to resume')
     .option(
       '--arch <name>',
@@ -106,6 +109,12 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     .addOption(device())
     .option('--seed <n>', 'seed of all random numbers', parseSeed, 7)
     .option('--set <name=value>', 'set one parameter of the method (may be repeated)', collect, [])
+    .option(
+      '--limit <name=number>',
+      'set one limit of the readers, e.g. dataset.maxFiles (may be repeated)',
+      collectLimits,
+      [],
+    )
     .option('--project <dir>', 'project that keeps the run (default: <out>/project)')
     .option('--resume', 'continue the interrupted run of --out; options may be left out')
     .addOption(json())
@@ -171,6 +180,10 @@ type Override = readonly [string, number | string | boolean];
 
 function collect(text: string, earlier: readonly Override[]): Override[] {
   return [...earlier, parseOverride(text)];
+}
+
+function collectLimits(text: string, earlier: readonly (readonly [string, number])[]): (readonly [string, number])[] {
+  return [...earlier, parseLimit(text)];
 }
 
 /** Commander neither exits nor prints errors by itself: both are ours to word. */

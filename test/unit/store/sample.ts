@@ -26,6 +26,7 @@ export const request: AuditRequest = {
   representation: null,
   classes: null,
   overrides: {},
+  limits: {},
 };
 
 export const encoder: EncoderFacts = {

@@ -27,6 +27,7 @@ export interface AuditFlags {
   readonly device: string;
   readonly seed: number;
   readonly set: readonly (readonly [string, number | string | boolean])[];
+  readonly limit: readonly (readonly [string, number])[];
   readonly project?: string;
   readonly resume?: boolean;
   readonly json?: boolean;
@@ -105,6 +106,7 @@ function chosenOf(flags: AuditFlags, given: ReadonlySet<string>, cwd: string): P
     preset: given.has('preset') ? flags.preset : undefined,
     device: given.has('device') ? flags.device : undefined,
     seed: given.has('seed') ? flags.seed : undefined,
+    limits: flags.limit.length > 0 ? Object.fromEntries(flags.limit) : undefined,
     overrides: flags.set.length > 0 ? Object.fromEntries(flags.set) : undefined,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
