@@ -2,6 +2,7 @@
 import { parentChannel } from '../engine/jobs/entry.ts';
 import { serveJobs } from '../engine/jobs/server.ts';
 import { auditJob } from './audit-job.ts';
+import { benchJob } from './bench-cell.ts';
 import { doctorJob } from './doctor-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 
@@ -10,4 +11,8 @@ process.on('SIGINT', () => {});
 
 const leave = (): void => process.exit(0);
 
-serveJobs<EngineProtocol>(parentChannel(leave), { audit: auditJob, doctor: doctorJob }, { onExit: leave });
+serveJobs<EngineProtocol>(
+  parentChannel(leave),
+  { audit: auditJob, bench: benchJob, doctor: doctorJob },
+  { onExit: leave },
+);

@@ -8,6 +8,7 @@ import type { ProviderInfo, SelfTestRow } from '../engine/providers/provider.ts'
 import type { EncoderSummary } from '../engine/tcore/context.ts';
 import type { MethodParameters } from '../engine/tcore/parameters.ts';
 import type { Resized } from '../formats/datasets/pixel-file.ts';
+import type { BenchJob, MeasuredCell } from './bench-cell.ts';
 import type { ExportCheck } from './export-model.ts';
 import type { FileDigest } from './files.ts';
 import type { Plan } from './plan.ts';
@@ -87,6 +88,8 @@ export interface EngineProtocol extends JobProtocol {
   readonly jobs: {
     /** The whole audit; resumes wherever the host's journal has steps. */
     readonly audit: { readonly request: AuditJob; readonly result: AuditOutcome };
+    /** One cell of a bench. */
+    readonly bench: { readonly request: BenchJob; readonly result: MeasuredCell };
     readonly doctor: {
       readonly request: { readonly device: string };
       readonly result: {

@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import { version } from '../../audit/version.ts';
 import type { AuditFlags } from './commands/audit.ts';
+import type { BenchFlags } from './commands/bench.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
 import { parseChannelValues, parseOverride, parsePort, parseSeed, parseSize } from './options.ts';
 import type { ProgressOutput } from './progress.ts';
@@ -109,6 +110,19 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
       const given = new Set(Object.keys(flags).filter((name) => self.getOptionValueSource(name) === 'cli'));
       const { runAuditCommand } = await import('./commands/audit.ts');
       finish(await runAuditCommand(flags, given, environment));
+    });
+
+  command('bench', 'Plant known attacks and measure the defence against them, cell by cell.')
+    .requiredOption('--plan <plan>', 'a plan as JSON, or a preset: quick, full, full-signs')
+    .requiredOption('--out <dir>', 'folder for cells and tables; must be empty or hold the bench to resume')
+    .option('--encoder <file>', 'your own clean encoder, for a plan with the domain "given"')
+    .option('--dataset <path>', 'your own dataset, for a plan with the domain "given"')
+    .addOption(device())
+    .option('--resume', 'keep the finished cells of --out and run the others')
+    .addOption(json())
+    .action(async (flags: BenchFlags) => {
+      const { runBenchCommand } = await import('./commands/bench.ts');
+      finish(await runBenchCommand(flags, environment));
     });
 
   command('serve', 'Serve the application to a browser on this machine.')
