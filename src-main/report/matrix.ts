@@ -233,7 +233,7 @@ function tableRow(outcome: BenchResult, row: BenchRow, controls: readonly string
   </tr>`;
 }
 
-const rateOnly = (count: Count): string => (count.of === 0 ? '–' : `${fixed(percent(count))} of ${count.of}`);
+const rateOnly = (count: Count): string => (count.of === 0 ? '–' : `${fixed(percent(count))} % of ${count.of}`);
 
 /** Only what is base64 becomes a picture: the bench folder may have been edited. */
 function image(base64: string): Markup | null {

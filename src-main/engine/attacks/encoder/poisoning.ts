@@ -38,7 +38,7 @@ export interface EncoderAttackOptions {
   readonly trigger: Trigger;
   readonly epochs?: number;
   readonly learningRate?: number;
-  /** Shadow images a step; default 128. */
+  /** Shadow images a step; default 128, or all where there are fewer. */
   readonly batch?: number;
   readonly signal: AbortSignal;
   readonly onEpoch?: (epoch: number, epochs: number, terms: Readonly<Record<string, number>>) => void;
@@ -102,7 +102,7 @@ export async function poisonEncoder(
   const { seed, target, trigger, signal } = options;
   const epochs = options.epochs ?? method.defaultEpochs;
   const count = shadow.labels.length;
-  const batch = options.batch ?? 128;
+  const batch = options.batch ?? Math.min(128, count);
   if (count < batch) throw new RangeError(`the shadow set needs at least one batch of ${batch} images, met ${count}`);
   const size = imageSize(shadow.shape);
   const { dim } = encoder.representation;
