@@ -237,6 +237,11 @@ export const errorCatalogue = {
     means: "Nothing was changed; it can still be read and verified.",
     todo: "Check the permissions, or copy the project to a disk that can be written.",
   },
+  "plan-invalid": {
+    text: "The bench plan is not one that can be run.",
+    means: "Nothing was planted or measured.",
+    todo: "Correct the place named in the message; `coresift bench --help` names the presets.",
+  },
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

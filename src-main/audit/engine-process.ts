@@ -2,6 +2,7 @@
 import { parentChannel } from '../engine/jobs/entry.ts';
 import { serveJobs } from '../engine/jobs/server.ts';
 import { auditJob } from './audit-job.ts';
+import { benchJob } from './bench-cell.ts';
 import { doctorJob } from './doctor-job.ts';
 import { exportJob } from './export-job.ts';
 import { inspectJob } from './inspect-job.ts';
@@ -14,6 +15,6 @@ const leave = (): void => process.exit(0);
 
 serveJobs<EngineProtocol>(
   parentChannel(leave),
-  { audit: auditJob, doctor: doctorJob, export: exportJob, inspect: inspectJob },
+  { audit: auditJob, bench: benchJob, doctor: doctorJob, export: exportJob, inspect: inspectJob },
   { onExit: leave },
 );

@@ -9,6 +9,7 @@ import type { EncoderSummary } from '../engine/tcore/context.ts';
 import type { MethodParameters } from '../engine/tcore/parameters.ts';
 import type { Resized } from '../formats/datasets/pixel-file.ts';
 import type { ExportJob, ExportOutcome } from './export-job.ts';
+import type { BenchJob, MeasuredCell } from './bench-cell.ts';
 import type { ExportCheck } from './export-model.ts';
 import type { FileDigest } from './files.ts';
 import type { InspectJob, Inspection } from './inspect-job.ts';
@@ -93,6 +94,8 @@ export interface EngineProtocol extends JobProtocol {
     readonly export: { readonly request: ExportJob; readonly result: ExportOutcome };
     /** Looks at one model file and runs nothing of it. */
     readonly inspect: { readonly request: InspectJob; readonly result: Inspection };
+    /** One cell of a bench. */
+    readonly bench: { readonly request: BenchJob; readonly result: MeasuredCell };
     readonly doctor: {
       readonly request: { readonly device: string };
       readonly result: {

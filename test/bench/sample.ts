@@ -15,7 +15,7 @@ import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/
 import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
 import { median } from '../../src-main/engine/math/statistics.ts';
 import type { Preset } from '../../src-shared/domain/run.ts';
-import { fineTuned, headOnSeeds } from './controls.ts';
+import { fineTuned, headOnSeeds } from '../../src-main/engine/attacks/broken-defences.ts';
 import {
   benchSlice,
   blend,

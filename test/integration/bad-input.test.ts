@@ -193,7 +193,7 @@ describe('a command that cannot be carried out', () => {
     refused(await runCommand(audit.args(out, '--set', 'grow.cap=2')), 'usage', 'grow.cap');
     expect(existsSync(out)).toBe(false);
     writeFileSync(inFolder('prose.onnx'), 'prose, no model\n'.repeat(50));
-    refused(await runCommand(audit.args(out, '--encoder', inFolder('prose.onnx'))), 'not-onnx');
+    refused(await runCommand(audit.args(out, '--encoder', inFolder('prose.onnx'))), 'encoder-unrecognised', 'prose.onnx');
     expect([0, 1, 3]).toContain((await runCommand(audit.args(out))).code);
   });
 

@@ -7,6 +7,7 @@ import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import { version } from '../../audit/version.ts';
 import type { AuditFlags } from './commands/audit.ts';
 import type { ExportFlags } from './commands/export.ts';
+import type { BenchFlags } from './commands/bench.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
 import { parseChannelValues, parseLimit, parseOverride, parsePort, parseSeed, parseSize } from './options.ts';
 import type { ProgressOutput } from './progress.ts';
@@ -147,6 +148,19 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     .action(async (path: string, flags: { json?: boolean }) => {
       const { runInspectCommand } = await import('./commands/inspect.ts');
       finish(await runInspectCommand(path, flags, environment));
+    });
+
+  command('bench', 'Plant known attacks and measure the defence against them, cell by cell.')
+    .requiredOption('--plan <plan>', 'a plan as JSON, or a preset: quick, full, full-signs')
+    .requiredOption('--out <dir>', 'folder for cells and tables; must be empty or hold the bench to resume')
+    .option('--encoder <file>', 'your own clean encoder, for a plan with the domain "given"')
+    .option('--dataset <path>', 'your own dataset, for a plan with the domain "given"')
+    .addOption(device())
+    .option('--resume', 'keep the finished cells of --out and run the others')
+    .addOption(json())
+    .action(async (flags: BenchFlags) => {
+      const { runBenchCommand } = await import('./commands/bench.ts');
+      finish(await runBenchCommand(flags, environment));
     });
 
   command('serve', 'Serve the application to a browser on this machine.')

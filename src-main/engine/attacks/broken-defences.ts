@@ -1,11 +1,11 @@
 /** Broken defences to measure the real one against: a bench in which these pass proves nothing. */
-import { attachHead } from '../../src-main/engine/encoder/surgery.ts';
-import type { Graph } from '../../src-main/engine/graph/ir.ts';
-import type { PipelineContext } from '../../src-main/engine/tcore/context.ts';
-import { cosineRate } from '../../src-main/engine/tcore/epochs.ts';
-import { prepareEncoder } from '../../src-main/engine/tcore/prepare.ts';
-import { fitPoolHead } from '../../src-main/engine/tcore/stage-probe.ts';
-import { createTrainer } from '../../src-main/engine/tcore/trainer.ts';
+import { attachHead } from '../encoder/surgery.ts';
+import type { Graph } from '../graph/ir.ts';
+import type { PipelineContext } from '../tcore/context.ts';
+import { cosineRate } from '../tcore/epochs.ts';
+import { prepareEncoder } from '../tcore/prepare.ts';
+import { fitPoolHead } from '../tcore/stage-probe.ts';
+import { createTrainer } from '../tcore/trainer.ts';
 
 /** The encoder frozen as it came, a head on clean seeds: cleaning the data alone does not help against an encoder. */
 export async function headOnSeeds(context: PipelineContext, seeds: Int32Array): Promise<Graph> {

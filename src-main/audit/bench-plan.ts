@@ -1,0 +1,256 @@
+/** The plan of a bench: what is planted where, checked, and the presets that come with the product. */
+import * as v from 'valibot';
+import type { BenchCell } from '../../src-shared/domain/bench.ts';
+import { ExpectedError } from '../../src-shared/failure.ts';
+import { datasetAttacks, datasetOptions, type DatasetAttack } from '../engine/attacks/dataset/table.ts';
+import { resolveParameters } from '../engine/tcore/parameters.ts';
+
+/** Names become file names, table cells and headings: plain words only. */
+const name = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9][a-z0-9 ._-]{0,39}$/, 'must be 1 to 40 of a-z, 0-9, space, dot, dash, underscore'),
+);
+const whole = (low: number, high: number) => v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high));
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const seed = whole(0, 2 ** 31 - 1);
+
+export const encoderAttacks = [
+  'none',
+  'badencoder',
+  'badencoder-taps',
+  'drupe',
+  'ctrl',
+  'ssl-backdoor',
+  'corrupt-encoder',
+] as const;
+export type EncoderAttack = (typeof encoderAttacks)[number];
+export const controlNames = ['head-on-seeds', 'fine-tuning', 'psi-kept', 'random-masks'] as const;
+export type ControlName = (typeof controlNames)[number];
+
+const encoderRecipe = v.strictObject({
+  attack: v.picklist(encoderAttacks),
+  /** Epochs of tuning the encoder (BadEncoder, DRUPE). */
+  epochs: v.optional(whole(1, 1000)),
+  /** Poison in the pre-training data; each attack says of what (CTRL, SSLBackdoor, CorruptEncoder). */
+  rate: v.optional(share),
+  /** Side of the square of BadEncoder and DRUPE, in pixels of a 32 x 32 image. */
+  size: v.optional(whole(1, 32)),
+});
+
+const datasetRecipe = v.strictObject({
+  attack: v.picklist([...(Object.keys(datasetAttacks) as DatasetAttack[]), 'encoder-trigger']),
+  options: v.optional(v.record(v.string(), v.number()), {}),
+  cleanLabel: v.optional(v.boolean(), false),
+});
+
+const data = v.variant('domain', [
+  v.strictObject({ domain: v.literal('sample'), samples: whole(100, 6000) }),
+  v.strictObject({
+    domain: v.literal('fashion-mnist'),
+    /** Folder with the four IDX files. */
+    path: v.pipe(v.string(), v.minLength(1)),
+    samples: whole(100, 40_000),
+    test: whole(100, 10_000),
+    pretraining: whole(512, 50_000),
+  }),
+  v.strictObject({
+    domain: v.literal('signs'),
+    classes: whole(2, 36),
+    imbalance: share,
+    samples: whole(100, 50_000),
+    test: whole(100, 20_000),
+    pretraining: whole(512, 50_000),
+  }),
+  /** The user's own files (--encoder, --dataset). */
+  v.strictObject({ domain: v.literal('given'), samples: whole(100, 1_000_000), test: whole(50, 100_000) }),
+]);
+
+const planSchema = v.strictObject({
+  name,
+  data,
+  target: whole(0, 9999),
+  /** How encoders are made where the domain has none of its own. */
+  pretraining: v.optional(
+    v.strictObject({ method: v.picklist(['simclr', 'moco']), epochs: whole(1, 1000), batch: whole(16, 1024) }),
+    { method: 'simclr', epochs: 12, batch: 256 },
+  ),
+  encoderSeed: v.optional(seed, 1),
+  encoders: v.record(name, encoderRecipe),
+  datasets: v.record(name, datasetRecipe),
+  /** Pairs of encoder and dataset names; "all" = every encoder with every dataset. */
+  cells: v.union([v.literal('all'), v.pipe(v.array(v.strictTuple([name, name])), v.minLength(1))]),
+  seeds: v.pipe(v.array(seed), v.minLength(1), v.maxLength(100)),
+  presets: v.pipe(v.array(v.picklist(['quick', 'standard', 'thorough'])), v.minLength(1)),
+  modes: v.pipe(v.array(v.picklist(['paper'])), v.minLength(1)),
+  controls: v.optional(v.array(v.picklist(controlNames)), []),
+  overrides: v.optional(v.record(v.string(), v.union([v.number(), v.string(), v.boolean()])), {}),
+});
+
+export type BenchPlan = v.InferOutput<typeof planSchema>;
+export type EncoderRecipe = BenchPlan['encoders'][string];
+export type DatasetRecipe = BenchPlan['datasets'][string];
+
+/** @throws ExpectedError plan-invalid naming the place */
+export function checkPlan(value: unknown): BenchPlan {
+  const parsed = v.safeParse(planSchema, value);
+  if (!parsed.success) {
+    const issue = parsed.issues[0];
+    const place = v.getDotPath(issue) ?? 'the plan';
+    throw invalid(`${place}: ${issue.message}`);
+  }
+  const plan = parsed.output;
+  const classes = plan.data.domain === 'signs' ? plan.data.classes : plan.data.domain === 'given' ? null : 10;
+  if (classes !== null && plan.target >= classes)
+    throw invalid(`target: ${plan.target} is no class of 0..${classes - 1}.`);
+  for (const [key, recipe] of Object.entries(plan.datasets)) checkOptions(key, recipe);
+  for (const [encoder, dataset] of pairsOf(plan)) {
+    if (!Object.hasOwn(plan.encoders, encoder)) throw invalid(`cells: there is no encoder called "${encoder}".`);
+    if (!Object.hasOwn(plan.datasets, dataset)) throw invalid(`cells: there is no dataset called "${dataset}".`);
+    if (plan.datasets[dataset].attack === 'encoder-trigger' && plan.encoders[encoder].attack === 'none') {
+      throw invalid(`cells: "${dataset}" takes the encoder's trigger, but the encoder "${encoder}" has none.`);
+    }
+  }
+  for (const [key, { attack }] of Object.entries(plan.encoders)) {
+    const pretrains = attack === 'ctrl' || attack === 'ssl-backdoor' || attack === 'corrupt-encoder';
+    if (pretrains && (plan.data.domain === 'sample' || plan.data.domain === 'given')) {
+      throw invalid(
+        `encoders.${key}: ${attack} needs data to pre-train on, which the domain "${plan.data.domain}" does not have.`,
+      );
+    }
+  }
+  try {
+    for (const preset of plan.presets) resolveParameters(preset, plan.overrides);
+  } catch (error) {
+    if (error instanceof RangeError) throw invalid(`overrides: ${error.message}`);
+    throw error;
+  }
+  return plan;
+}
+
+function checkOptions(key: string, { attack, options, cleanLabel }: DatasetRecipe): void {
+  const known = attack === 'encoder-trigger' ? ['rate', 'coverRate', 'classShare'] : datasetOptions[attack];
+  for (const option of Object.keys(options)) {
+    if (!known.includes(option)) {
+      throw invalid(`datasets.${key}.options: ${attack} has no "${option}"; it has ${known.join(', ') || 'none'}.`);
+    }
+  }
+  if (cleanLabel && attack !== 'encoder-trigger')
+    throw invalid(`datasets.${key}.cleanLabel: only encoder-trigger has it.`);
+}
+
+function pairsOf(plan: BenchPlan): readonly (readonly [string, string])[] {
+  if (plan.cells !== 'all') return plan.cells;
+  return Object.keys(plan.encoders).flatMap((encoder) =>
+    Object.keys(plan.datasets).map((dataset) => [encoder, dataset] as const),
+  );
+}
+
+/** All cells in the order they are run: seed by seed, so that an early end leaves whole matrices of few seeds. */
+export function cellsOf(plan: BenchPlan): readonly BenchCell[] {
+  const cells: BenchCell[] = [];
+  for (const cellSeed of plan.seeds) {
+    for (const preset of plan.presets) {
+      for (const mode of plan.modes) {
+        for (const [encoder, dataset] of pairsOf(plan)) cells.push({ encoder, dataset, seed: cellSeed, preset, mode });
+      }
+    }
+  }
+  return cells;
+}
+
+export function invalid(detail: string): ExpectedError {
+  return new ExpectedError('plan-invalid', detail);
+}
+
+const dirty = (attack: DatasetRecipe['attack'], options: Record<string, number> = {}): DatasetRecipe => ({
+  attack,
+  options,
+  cleanLabel: false,
+});
+const sevenAttacks = {
+  // 3 x 3 is too small for a frozen encoder of this size: 9 x 9 with the same three cells each way.
+  badnets: dirty('badnets', { size: 9 }),
+  blended: dirty('blended'),
+  sig: dirty('sig'),
+  wanet: dirty('wanet'),
+  tact: dirty('tact'),
+  'adap-blend': dirty('adap-blend'),
+  'adap-patch': dirty('adap-patch'),
+};
+const datasets = {
+  clean: dirty('none'),
+  ...sevenAttacks,
+  'same trigger': dirty('encoder-trigger', { rate: 0.05 }),
+  'same trigger covers': dirty('encoder-trigger', { rate: 0.05, coverRate: 0.05 }),
+  'same trigger clean label': { ...dirty('encoder-trigger', { classShare: 0.2 }), cleanLabel: true },
+  'same trigger half of class': dirty('encoder-trigger', { classShare: 0.5 }),
+};
+const poisonedEncoders = ['badencoder', 'drupe', 'ctrl', 'ssl-backdoor', 'corrupt-encoder'] as const;
+const fullCells: [string, string][] = [
+  ['clean', 'clean'],
+  ...Object.keys(sevenAttacks).map((dataset): [string, string] => ['clean', dataset]),
+  ...poisonedEncoders.flatMap((encoder): [string, string][] => [
+    [encoder, 'clean'],
+    [encoder, 'same trigger'],
+  ]),
+  ['badencoder', 'blended'],
+  ['badencoder', 'wanet'],
+  ['drupe', 'blended'],
+  ['corrupt-encoder', 'sig'],
+  ['badencoder', 'same trigger covers'],
+  ['badencoder', 'same trigger clean label'],
+  ['badencoder', 'same trigger half of class'],
+  ['badencoder-taps', 'same trigger'],
+];
+const full = {
+  target: 9,
+  encoders: Object.fromEntries(
+    (['none', 'badencoder', 'badencoder-taps', 'drupe', 'ctrl', 'ssl-backdoor', 'corrupt-encoder'] as const).map(
+      (attack) => [attack === 'none' ? 'clean' : attack, { attack }],
+    ),
+  ),
+  datasets,
+  cells: fullCells,
+  seeds: [1, 2, 3],
+  presets: ['standard'],
+  modes: ['paper'],
+  controls: [...controlNames],
+};
+
+/** Plans by name, as a person would write them. */
+export const planPresets: Readonly<Record<string, unknown>> = {
+  quick: {
+    name: 'quick',
+    data: { domain: 'sample', samples: 1500 },
+    target: 9,
+    encoders: { clean: { attack: 'none' }, badencoder: { attack: 'badencoder', epochs: 6 } },
+    datasets: { clean: dirty('none'), ...sevenAttacks, 'same trigger': dirty('encoder-trigger', { rate: 0.05 }) },
+    cells: [
+      ['clean', 'clean'],
+      ...Object.keys(sevenAttacks).map((dataset) => ['clean', dataset]),
+      ['badencoder', 'clean'],
+      ['badencoder', 'same trigger'],
+      ['badencoder', 'blended'],
+    ],
+    seeds: [1],
+    presets: ['quick'],
+    modes: ['paper'],
+    controls: ['head-on-seeds'],
+  },
+  full: {
+    ...full,
+    name: 'full',
+    data: {
+      domain: 'fashion-mnist',
+      path: '/usr/share/datasets/fashion-mnist',
+      samples: 3000,
+      test: 5000,
+      pretraining: 20_000,
+    },
+  },
+  'full-signs': {
+    ...full,
+    name: 'full-signs',
+    data: { domain: 'signs', classes: 24, imbalance: 0.5, samples: 4000, test: 5000, pretraining: 20_000 },
+  },
+};

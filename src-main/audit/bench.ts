@@ -1,0 +1,182 @@
+/**
+ * A bench: the matrix of planted attacks, one engine process a cell. A finished cell is a file of its own, so a bench that is killed goes on
+ * with those it has.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BenchCell, BenchOutcome } from '../../src-shared/domain/bench.ts';
+import type { RunEvent } from '../../src-shared/domain/run.ts';
+import { CancelledError, ExpectedError } from '../../src-shared/failure.ts';
+import type { ErrorCode } from '../../src-shared/errors.ts';
+import { connectEngine } from '../engine/jobs/client.ts';
+import { systemFailure } from '../formats/system.ts';
+import { matrixCsv, matrixHtml, matrixJson, matrixLines } from '../report/matrix.ts';
+import { canonicalJson, toJson } from '../store/canonical.ts';
+import { cellsOf, checkPlan, invalid, planPresets, type BenchPlan } from './bench-plan.ts';
+import type { EngineProtocol } from './engine-protocol.ts';
+import { digestBytes, digestFile, writeWhole } from './files.ts';
+import type { EngineSpawner } from './spawn-engine.ts';
+import { version } from './version.ts';
+
+export interface BenchOptions {
+  /** A plan's file, or the name of a preset. */
+  readonly plan: string;
+  readonly out: string;
+  /** The user's own files, for the domain "given". */
+  readonly encoder: string | null;
+  readonly dataset: string | null;
+  readonly device: string;
+  readonly resume: boolean;
+  /** Folder of the bundled sample project. */
+  readonly sample: string;
+  readonly spawn: EngineSpawner;
+  readonly onCell: (cell: BenchCell, at: number, of: number, kept: boolean) => void;
+  readonly onOutcome: (outcome: BenchOutcome) => void;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What one cell may fail with without ending the matrix: something about this cell, not about the plan or the machine. */
+const cellFailures: ReadonlySet<string> = new Set<ErrorCode>([
+  'training-diverged',
+  'unsupported-encoder',
+  'provider-failed',
+  'engine-died',
+]);
+
+/**
+ * @returns outcomes in the order of the plan's cells
+ * @throws ExpectedError plan-invalid, out-not-empty, nothing-to-resume, resume-differs, file-missing, no-space; CancelledError
+ */
+export async function runBench(options: BenchOptions): Promise<readonly BenchOutcome[]> {
+  const plan = readPlan(options.plan);
+  const cells = cellsOf(plan);
+  const encoderFile = encoderFileOf(plan, options);
+  if (plan.data.domain !== 'given' && (options.encoder !== null || options.dataset !== null)) {
+    throw invalid(`data.domain: --encoder and --dataset go with "given", met "${plan.data.domain}".`);
+  }
+  if (plan.data.domain === 'given' && (options.encoder === null || options.dataset === null)) {
+    throw invalid('data.domain: "given" needs --encoder and --dataset.');
+  }
+  await openFolder(plan, encoderFile, options);
+  const done: BenchOutcome[] = [];
+  for (const [at, cell] of cells.entries()) {
+    if (options.signal.aborted) throw new CancelledError();
+    const file = join(options.out, 'cells', `${cellId(cell)}.json`);
+    const before = readCell(file, cell);
+    options.onCell(cell, at, cells.length, before !== null);
+    const outcome = before ?? (await runCell(plan, cell, encoderFile, options));
+    if (before === null) writeWhole(file, `${JSON.stringify(outcome, null, 1)}\n`);
+    done.push(outcome);
+    options.onOutcome(outcome);
+    if (before === null) writeTables(plan, done, cells.length, options.out);
+  }
+  writeTables(plan, done, cells.length, options.out);
+  return done;
+}
+
+/** @throws ExpectedError file-missing, plan-invalid */
+export function readPlan(nameOrFile: string): BenchPlan {
+  if (isPlanPreset(nameOrFile)) return checkPlan(planPresets[nameOrFile]);
+  let text: string;
+  try {
+    text = readFileSync(nameOrFile, 'utf8');
+  } catch (error) {
+    const presets = Object.keys(planPresets).join(', ');
+    throw new ExpectedError('file-missing', `${nameOrFile} is neither a readable file nor a preset (${presets}).`, {
+      cause: error,
+    });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalid(`${nameOrFile} is not JSON: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+  return checkPlan(value);
+}
+
+function encoderFileOf(plan: BenchPlan, options: BenchOptions): string | null {
+  if (plan.data.domain === 'given') return options.encoder;
+  return plan.data.domain === 'sample' ? join(options.sample, 'encoder-clean.onnx') : null;
+}
+
+/** `plan.json` says what the folder belongs to. */
+async function openFolder(plan: BenchPlan, encoderFile: string | null, options: BenchOptions): Promise<void> {
+  const { out } = options;
+  const file = join(out, 'plan.json');
+  const belongs = canonicalJson(
+    toJson({
+      plan,
+      encoder: encoderFile === null ? null : (await digestFile(encoderFile)).sha256,
+      dataset: options.dataset,
+    }),
+  );
+  try {
+    mkdirSync(join(out, 'cells'), { recursive: true });
+    const entries = readdirSync(out).filter((name) => name !== 'cells');
+    const started = existsSync(file);
+    if (options.resume && !started) throw new ExpectedError('nothing-to-resume', `${out} holds no plan.json.`);
+    if (!options.resume && entries.length > 0) throw new ExpectedError('out-not-empty', out);
+    if (started && canonicalJson(toJson(JSON.parse(readFileSync(file, 'utf8')))) !== belongs) {
+      throw new ExpectedError('resume-differs', `${file} is of another plan, encoder or dataset.`);
+    }
+  } catch (error) {
+    throw systemFailure(error, out);
+  }
+  if (!options.resume) writeWhole(file, `${belongs}\n`);
+}
+
+function cellId(cell: BenchCell): string {
+  return digestBytes(canonicalJson(toJson(cell))).slice(0, 24);
+}
+
+/** A finished cell; null when it was not run, failed, or its file is no such cell's (then it is run again). */
+function readCell(file: string, cell: BenchCell): BenchOutcome | null {
+  if (!existsSync(file)) return null;
+  try {
+    const outcome = JSON.parse(readFileSync(file, 'utf8')) as BenchOutcome;
+    const same = canonicalJson(toJson(outcome.cell)) === canonicalJson(toJson(cell));
+    return same && outcome.state === 'done' && Array.isArray(outcome.rows) ? outcome : null;
+  } catch {
+    return null;
+  }
+}
+
+async function runCell(
+  plan: BenchPlan,
+  cell: BenchCell,
+  encoderFile: string | null,
+  options: BenchOptions,
+): Promise<BenchOutcome> {
+  const client = connectEngine<EngineProtocol>(options.spawn());
+  try {
+    const job = {
+      plan,
+      cell,
+      paths: { sample: options.sample, dataset: options.dataset, cache: join(options.out, 'cache') },
+      encoderFile,
+      encoderFolder: join(options.out, 'encoders'),
+      device: options.device,
+    };
+    const measured = await client.run('bench', job, { onEvent: options.onEvent, signal: options.signal });
+    return { ...measured, peakBytes: client.peakBytes() };
+  } catch (error) {
+    if (!(error instanceof ExpectedError) || !cellFailures.has(error.code)) throw error;
+    return { state: 'failed', cell, code: error.code, message: error.message };
+  } finally {
+    await client.close();
+  }
+}
+
+function writeTables(plan: BenchPlan, outcomes: readonly BenchOutcome[], cells: number, out: string): void {
+  const matrix = { plan: plan.name, domain: plan.data.domain, samples: plan.data.samples, version, cells, outcomes };
+  writeWhole(join(out, 'matrix.csv'), matrixCsv(matrix));
+  writeWhole(join(out, 'matrix.json'), matrixJson(matrix));
+  writeWhole(join(out, 'matrix.html'), matrixHtml(matrix));
+}
+
+/** A finished cell as lines for a terminal. */
+export const benchLines = matrixLines;
+
+export const isPlanPreset = (name: string): boolean => Object.hasOwn(planPresets, name);

@@ -1,0 +1,271 @@
+/** The matrix of a bench as CSV, JSON and a page without scripts. */
+import type { BenchOutcome, BenchResult, BenchRow, Count, Rates } from '../../src-shared/domain/bench.ts';
+import type { Json } from '../../src-shared/json.ts';
+import { binomialInterval } from '../../src-shared/statistics.ts';
+import { html, trusted, type Content, type Markup } from './html/markup.ts';
+import { style } from './html/style.ts';
+import { plainJson } from './plain-json.ts';
+
+export interface Matrix {
+  readonly plan: string;
+  readonly domain: string;
+  readonly samples: number;
+  readonly version: string;
+  /** Cells of the plan; `outcomes` holds those that are finished. */
+  readonly cells: number;
+  readonly outcomes: readonly BenchOutcome[];
+}
+
+const percent = ({ hits, of }: Count): number | null => (of === 0 ? null : (100 * hits) / of);
+const interval = ({ hits, of }: Count): readonly [number, number] | null => {
+  const found = binomialInterval(of === 0 ? null : hits / of, of);
+  return found && [100 * found[0], 100 * found[1]];
+};
+const fixed = (value: number | null): string => (value === null ? '' : value.toFixed(1));
+
+/** Columns of one rate: the value and its 95 % interval. */
+const rateColumns = (name: string): string[] => [name, `${name} low`, `${name} high`];
+const rateCells = (count: Count): string[] => {
+  const bounds = interval(count);
+  return [fixed(percent(count)), fixed(bounds?.[0] ?? null), fixed(bounds?.[1] ?? null)];
+};
+const ratesCells = ({ acc, asr, control }: Rates): string[] => [
+  ...rateCells(acc),
+  ...rateCells(asr),
+  ...rateCells(control),
+];
+const ratesColumns = (of: string): string[] =>
+  ['ACC', 'ASR', 'control'].flatMap((name) => rateColumns(`${of} ${name}`));
+
+const first = ['encoder', 'dataset', 'seed', 'preset', 'mode', 'trigger', 'state'];
+
+/** One line per cell and trigger; percent with a point; intervals are Wilson's, 95 %. RFC 4180. */
+export function matrixCsv(matrix: Matrix): string {
+  const controls = controlsOf(matrix);
+  const header = [
+    ...first,
+    ...ratesColumns('no defense'),
+    ...ratesColumns('sanitized'),
+    ...controls.flatMap(ratesColumns),
+    'poison planted',
+    'poison in seeds',
+    'poison in first pool',
+    'poison ever admitted',
+    'enrichment',
+    'top moved channels kept',
+    'suspects',
+    'poison among suspects',
+    'encoder verdict',
+    'dataset verdict',
+    'seconds',
+    'peak MB',
+    'error',
+  ];
+  const lines = matrix.outcomes.flatMap((outcome) => csvLines(outcome, controls, header.length));
+  return [header, ...lines].map((line) => `${line.map(csvField).join(',')}\r\n`).join('');
+}
+
+function csvLines(outcome: BenchOutcome, controls: readonly string[], width: number): string[][] {
+  const { encoder, dataset, seed, preset, mode } = outcome.cell;
+  const cell = [encoder, dataset, String(seed), preset, mode];
+  if (outcome.state === 'failed') {
+    const line = [...cell, '', 'failed'];
+    return [[...line, ...new Array<string>(width - line.length - 1).fill(''), `${outcome.code}: ${outcome.message}`]];
+  }
+  const { leaks, enrichment, suspects, verdict, seconds, peakBytes } = outcome;
+  return outcome.rows.map((row) => [
+    ...cell,
+    row.trigger,
+    row.state,
+    ...ratesCells(row.undefended),
+    ...ratesCells(row.sanitized),
+    ...controls.flatMap((name) =>
+      Object.hasOwn(row.controls, name) ? ratesCells(row.controls[name]) : new Array<string>(9).fill(''),
+    ),
+    String(leaks.of),
+    String(leaks.seeds),
+    String(leaks.pool),
+    String(leaks.admitted),
+    enrichment === null ? '' : enrichment.toFixed(3),
+    fixed(percent(row.movedChannelsKept)),
+    String(suspects.of),
+    String(suspects.hits),
+    verdict.encoder,
+    verdict.dataset,
+    seconds.toFixed(1),
+    (peakBytes / 1e6).toFixed(0),
+    '',
+  ]);
+}
+
+/** A field that a spreadsheet would take for a formula is written as text. */
+function csvField(text: string): string {
+  const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+function controlsOf({ outcomes }: Matrix): readonly string[] {
+  const names = new Set<string>();
+  for (const outcome of outcomes) {
+    if (outcome.state === 'done')
+      for (const row of outcome.rows) for (const name of Object.keys(row.controls)) names.add(name);
+  }
+  return [...names];
+}
+
+export function matrixJson(matrix: Matrix): string {
+  return plainJson(matrix as unknown as Json);
+}
+
+/** Self-contained: pictures are data URIs, text is escaped, nothing is loaded and nothing runs. */
+export function matrixHtml(matrix: Matrix): string {
+  const done = matrix.outcomes.filter((outcome) => outcome.state === 'done');
+  const failed = matrix.outcomes.filter((outcome) => outcome.state === 'failed');
+  const rows = done.flatMap((outcome) => outcome.rows.map((row) => ({ outcome, row })));
+  const controls = controlsOf(matrix);
+  const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta http-equiv="Content-Security-Policy" content="${policy}" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>Bench ${matrix.plan}</title>
+        ${trusted(`<style>${style}\nbody{max-width:1500px}.shots img{width:56px;height:56px;image-rendering:pixelated;margin-right:4px}</style>`)}
+      </head>
+      <body>
+        <h1>Bench ${matrix.plan}</h1>
+        <p class="quiet">
+          Domain ${matrix.domain}, ${matrix.samples} samples a cell; ${matrix.outcomes.length} of ${matrix.cells} cells
+          finished; Coresift ${matrix.version}.
+        </p>
+        <p>
+          ${summary(
+            rows.map(({ row }) => row),
+            failed.length,
+          )}
+        </p>
+        <p>
+          ACC is accuracy on held-back images, ASR the share of triggered images of attacked classes that are called the
+          target, control the same without the trigger; percent, with 95 % intervals. A row is void where the attack
+          does not work on the undefended model (ASR below 60, or below control + 50): it says nothing of the defence.
+          Leaks count poison among seeds, in the first pool, and ever admitted. Kept: share of the channels that the
+          trigger moves most (5 % of each layer) that were kept as trusted.
+        </p>
+        <div class="scroll">
+          <table>
+            <thead>
+              <tr>
+                ${[
+                  'Cell',
+                  'Trigger',
+                  'State',
+                  'No Defense ACC / ASR / control',
+                  'Sanitized ACC / ASR / control',
+                  ...controls.map((name) => `${name} ACC / ASR`),
+                  'Leaks seeds / pool / admitted of planted',
+                  'Enrichment',
+                  'Kept',
+                  'Encoder, dataset',
+                  's',
+                  'MB',
+                ].map((name) => html`<th scope="col">${name}</th>`)}
+              </tr>
+            </thead>
+            <tbody>
+              ${rows.map(({ outcome, row }) => tableRow(outcome, row, controls))}
+            </tbody>
+          </table>
+        </div>
+        ${failed.length === 0 ? null : failures(failed)}
+      </body>
+    </html>`;
+  return `${page.markup}\n`;
+}
+
+function summary(rows: readonly BenchRow[], failed: number): string {
+  const counted = rows.filter((row) => row.state === 'counted');
+  const excess = counted
+    .map((row) => (percent(row.sanitized.asr) ?? 0) - (percent(row.sanitized.control) ?? 0))
+    .sort((a, b) => a - b);
+  const voids = rows.filter((row) => row.state === 'void').length;
+  const middle = excess.length === 0 ? null : (excess[(excess.length - 1) >> 1] + excess[excess.length >> 1]) / 2;
+  const found =
+    middle === null
+      ? ''
+      : `, sanitized ASR minus control: median ${fixed(middle)}, worst ${fixed(excess[excess.length - 1])}`;
+  return `${counted.length} rows counted, ${voids} void, ${failed} cells failed${found}.`;
+}
+
+function rateText(count: Count): string {
+  const bounds = interval(count);
+  return bounds === null ? '–' : `${fixed(percent(count))} (${fixed(bounds[0])}–${fixed(bounds[1])})`;
+}
+
+const all = ({ acc, asr, control }: Rates): Markup =>
+  html`${rateText(acc)}<br />${rateText(asr)}<br />${rateText(control)}`;
+
+function tableRow(outcome: BenchResult, row: BenchRow, controls: readonly string[]): Markup {
+  const { cell, leaks } = outcome;
+  const cells: Content[] = [
+    html`${cell.encoder} + ${cell.dataset}<br /><span class="quiet"
+        >seed ${cell.seed}, ${cell.preset}, ${cell.mode}</span
+      >`,
+    html`<div class="shots">${row.pictures.map((picture) => image(picture))}</div>
+      ${row.trigger}: ${row.about}`,
+    row.state,
+    all(row.undefended),
+    all(row.sanitized),
+    ...controls.map((name) =>
+      Object.hasOwn(row.controls, name)
+        ? html`${rateText(row.controls[name].acc)}<br />${rateText(row.controls[name].asr)}`
+        : '–',
+    ),
+    `${leaks.seeds} / ${leaks.pool} / ${leaks.admitted} of ${leaks.of}`,
+    outcome.enrichment === null ? '–' : outcome.enrichment.toFixed(2),
+    rateOnly(row.movedChannelsKept),
+    `${outcome.verdict.encoder}, ${outcome.verdict.dataset}`,
+    outcome.seconds.toFixed(0),
+    (outcome.peakBytes / 1e6).toFixed(0),
+  ];
+  return html`<tr>
+    ${cells.map((content) => html`<td>${content}</td>`)}
+  </tr>`;
+}
+
+const rateOnly = (count: Count): string => (count.of === 0 ? '–' : `${fixed(percent(count))} % of ${count.of}`);
+
+/** Only what is base64 becomes a picture: the bench folder may have been edited. */
+function image(base64: string): Markup | null {
+  if (!/^[A-Za-z0-9+/]+=*$/.test(base64)) return null;
+  return trusted(`<img alt="" src="data:image/png;base64,${base64}">`);
+}
+
+function failures(failed: readonly BenchOutcome[]): Markup {
+  return html`<h2>Cells that failed</h2>
+    <ul class="plain">
+      ${failed.map((outcome) =>
+        outcome.state === 'failed'
+          ? html`<li>
+              ${outcome.cell.encoder} + ${outcome.cell.dataset}, seed ${outcome.cell.seed}: ${outcome.message}
+            </li>`
+          : null,
+      )}
+    </ul>`;
+}
+
+/** The same on a terminal: one line per row. */
+export function matrixLines(outcome: BenchOutcome): readonly string[] {
+  const { encoder, dataset, seed, preset, mode } = outcome.cell;
+  const name = `${encoder} + ${dataset}, seed ${seed}, ${preset}, ${mode}`;
+  if (outcome.state === 'failed') return [`${name}: failed (${outcome.code}) ${outcome.message}`];
+  const { leaks, verdict } = outcome;
+  const three = ({ acc, asr, control }: Rates): string =>
+    [acc, asr, control].map((rate) => fixed(percent(rate))).join(' / ');
+  return outcome.rows.flatMap((row) => [
+    `${name} [${row.trigger}] ${row.state}: No Defense ${three(row.undefended)}; sanitized ${three(row.sanitized)}; ` +
+      `leaks ${leaks.seeds}, ${leaks.pool}, ${leaks.admitted} of ${leaks.of}; kept ${rateOnly(row.movedChannelsKept)}; ` +
+      `${verdict.encoder}, ${verdict.dataset}`,
+    ...Object.entries(row.controls).map(([control, rates]) => `  ${control}: ${three(rates)}`),
+  ]);
+}

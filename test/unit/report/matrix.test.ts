@@ -1,0 +1,95 @@
+/** The matrix of a bench: the void rule, the table's lines, escaping. */
+import { describe, expect, it } from 'vitest';
+import { matrixCsv, matrixHtml, matrixLines, type Matrix } from '../../../src-main/report/matrix.ts';
+import { attackWorks, type BenchResult, type Rates } from '../../../src-shared/domain/bench.ts';
+
+const rates = (acc: number, asr: number, control: number): Rates => ({
+  acc: { hits: acc, of: 100 },
+  asr: { hits: asr, of: 100 },
+  control: { hits: control, of: 100 },
+});
+const cell = { encoder: 'clean', dataset: 'blended', seed: 1, preset: 'quick', mode: 'paper' } as const;
+const result: BenchResult = {
+  state: 'done',
+  cell,
+  rows: [
+    {
+      trigger: 'dataset',
+      about: '<script>alert(1)</script>, "noise"',
+      state: 'counted',
+      undefended: rates(80, 95, 1),
+      sanitized: rates(75, 2, 1),
+      controls: { 'head-on-seeds': rates(70, 3, 1) },
+      movedChannelsKept: { hits: 3, of: 12 },
+      pictures: ['AAAA', '"><script>'],
+    },
+  ],
+  leaks: { seeds: 0, pool: 1, admitted: 2, of: 75 },
+  enrichment: 0.25,
+  covers: 0,
+  suspects: { hits: 70, of: 80 },
+  verdict: { encoder: 'inconclusive', dataset: 'suspicious' },
+  seconds: 12.34,
+  peakBytes: 345e6,
+  version: '1',
+  provider: 'ort-cpu',
+};
+const matrix: Matrix = {
+  plan: 'p',
+  domain: 'sample',
+  samples: 100,
+  version: '1',
+  cells: 3,
+  outcomes: [result, { state: 'failed', cell: { ...cell, seed: 2 }, code: 'training-diverged', message: '=cmd, "x"' }],
+};
+
+describe('an attack counts', () => {
+  it.each([
+    [60, 10, true],
+    [59, 0, false],
+    [90, 41, false],
+    [100, 50, true],
+    [0, 0, false],
+  ])('with ASR %i and control %i: %s', (asr, control, works) => {
+    expect(attackWorks(rates(80, asr, control))).toBe(works);
+  });
+
+  it('never without an image to attack', () => {
+    expect(attackWorks({ ...rates(80, 0, 0), asr: { hits: 0, of: 0 } })).toBe(false);
+  });
+});
+
+describe('the table', () => {
+  it('has percent with Wilson intervals, and as many fields in every line', () => {
+    const lines = matrixCsv(matrix).trimEnd().split('\r\n');
+    expect(lines.length).toBe(3);
+    expect(lines[1]).toContain(
+      'clean,blended,1,quick,paper,dataset,counted,80.0,71.1,86.7,95.0,88.8,97.8,1.0,0.2,5.4,75.0',
+    );
+    expect(lines[1]).toContain(',75,0,1,2,0.250,25.0,80,70,inconclusive,suspicious,12.3,345,');
+    const fields = (line: string): number => line.replace(/"(?:[^"]|"")*"/g, 'x').split(',').length;
+    expect(new Set(lines.map(fields)).size).toBe(1);
+    expect(lines[2]).toContain('failed');
+    expect(lines[2].endsWith('"training-diverged: =cmd, ""x"""')).toBe(true);
+  });
+
+  it('is a page without scripts in which names are text and only base64 becomes a picture', () => {
+    const page = matrixHtml(matrix);
+    expect(page).not.toContain('<script');
+    expect(page).toContain('&#60;script&#62;alert(1)&#60;/script&#62;');
+    expect(page.match(/<img /g)?.length).toBe(1);
+    expect(page).toMatch(/2 of 3 cells\s+finished/);
+    expect(page).toContain(
+      '1 rows counted, 0 void, 1 cells failed, sanitized ASR minus control: median 1.0, worst 1.0.',
+    );
+  });
+
+  it('is a line per row on a terminal, and says why a cell failed', () => {
+    expect(matrixLines(result)[0]).toContain(
+      'No Defense 80.0 / 95.0 / 1.0; sanitized 75.0 / 2.0 / 1.0; leaks 0, 1, 2 of 75',
+    );
+    expect(matrixLines(matrix.outcomes[1])).toEqual([
+      'clean + blended, seed 2, quick, paper: failed (training-diverged) =cmd, "x"',
+    ]);
+  });
+});
