@@ -162,7 +162,7 @@ const words: Words = {
 
   'sifting.claim': (p) =>
     p.seedCount === 0
-      ? `Keiner von ${p.samples} Proben konnte als Keim vertraut werden.`
+      ? `Keine von ${p.samples} Proben kam als Keim in Frage.`
       : `Von ${p.samples} Proben stimmen ${p.seeds} an ${p.taps} Abgriffen mit ihrer Klasse überein und gelten als Keime; der erste saubere Vorrat nahm ${p.pool} auf.`,
   'sifting.scatter': (p) =>
     `Proben auf zwei Hauptkomponenten. ${p.suspects} von ${p.samples} Proben stehen auf der Verdachtsliste.`,

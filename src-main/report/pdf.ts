@@ -1,0 +1,1 @@
+export type Paper = 'A4' | 'Letter';
