@@ -109,7 +109,6 @@ export async function writeOutputs(input: OutputInput): Promise<WrittenFile[]> {
   return written.sort((a, b) => order(a.path) - order(b.path));
 }
 
-
 const nameOf = (path: string, out: string): string => path.slice(out.length + 1);
 const formatOf = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 const order = (path: string): number => Object.keys(purposes).findIndex((name) => path.endsWith(name));
@@ -185,7 +184,9 @@ function picturesOf({ writer, run, outcome, result }: OutputInput): Pictures {
   const known = numbers.every((one): one is number => typeof one === 'number');
   const bare = suspectRank.findIndex((rank) => rank < 0);
   const patch =
-    known && bare >= 0 ? { index: bare, row: numbers[0], column: numbers[1], size: numbers[2], value: numbers[3] } : null;
+    known && bare >= 0
+      ? { index: bare, row: numbers[0], column: numbers[1], size: numbers[2], value: numbers[3] }
+      : null;
   return samplePictures(writer.reader, run, suspects, patch, pictureSize);
 }
 
@@ -213,7 +214,7 @@ function logOf(reader: ProjectReader, run: string): ReportInput['log'] {
 }
 
 /** UUID version 8 (RFC 9562, 5.8) from a SHA-256: the same run and work give the same id. */
-function uuidOf(text: string): string {
+export function uuidOf(text: string): string {
   const hash = createHash('sha256').update(text).digest();
   hash[6] = (hash[6] & 0x0f) | 0x80;
   hash[8] = (hash[8] & 0x3f) | 0x80;
