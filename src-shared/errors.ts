@@ -242,6 +242,21 @@ export const errorCatalogue = {
     means: "Nothing was planted or measured.",
     todo: "Correct the place named in the message; `coresift bench --help` names the presets.",
   },
+  "key-exists": {
+    text: "There is a signing key of this name.",
+    means: "Nothing was changed.",
+    todo: "Choose another name, or move the old key away.",
+  },
+  "key-unusable": {
+    text: "The key cannot be used.",
+    means: "Nothing was signed or verified.",
+    todo: "Check the passphrase; keys are Ed25519 or ECDSA P-256 in PEM.",
+  },
+  "pack-malformed": {
+    text: "The file is not an audit pack.",
+    means: "Nothing of it was verified.",
+    todo: "Give the .zip file that `coresift report --format pack` wrote; ask for it again if it was cut off on its way.",
+  },
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

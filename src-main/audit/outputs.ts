@@ -4,22 +4,21 @@
  * which run they belong to, when it started and what its log and journal hold; MANIFEST.sha256 covers those too.
  */
 import { createHash } from 'node:crypto';
-import { cpus } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { AuditResult } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
 import { channelMasksJson } from '../report/channel-masks.ts';
-import { reportHtml } from '../report/html.ts';
-import { reportJson } from '../report/json.ts';
 import { manifestName, manifestText } from '../report/manifest.ts';
-import { buildRecord, type OutputFile, type ReportInput } from '../report/record.ts';
+import { buildRecord, type OutputFile, type Pictures, type ReportInput } from '../report/record.ts';
 import { siftedSetCsv } from '../report/sifted-set.ts';
+import { renderReport, reportFormats } from '../report/writers.ts';
 import { canonicalJson, toJson } from '../store/canonical.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import type { ProjectWriter } from '../store/writer.ts';
 import type { AuditOutcome, Preflight } from './engine-protocol.ts';
 import { writeWhole, type FileDigest } from './files.ts';
-import { thumbnailUris } from './thumbnails.ts';
+import { samplePictures } from './thumbnails.ts';
 import { version } from './version.ts';
 
 export interface WrittenFile extends FileDigest {
@@ -41,7 +40,11 @@ export interface OutputInput {
 
 const purposes = {
   'report.html': 'the report, for reading',
+  'report.pdf': 'the report, for printing and filing',
   'report.json': 'the record of the audit, for programs',
+  'report.sarif': 'the findings as SARIF 2.1.0',
+  'bom.cdx.json': 'models and dataset as CycloneDX ML-BOM',
+  'statement.intoto.json': 'where the sanitized model came from, as in-toto statement',
   'sanitized.onnx': 'the sanitized classifier',
   'sanitized.safetensors': 'its weights',
   'channel-masks.json': 'which channels were kept, and why',
@@ -59,13 +62,13 @@ export function purposeOf(name: string): string {
  * Writes every output that the engine did not write itself and records all of them with the run.
  * @throws ExpectedError no-space, file-missing
  */
-export function writeOutputs(input: OutputInput): WrittenFile[] {
+export async function writeOutputs(input: OutputInput): Promise<WrittenFile[]> {
   const { writer, run, out, summary, preflight, outcome, result } = input;
   const written: WrittenFile[] = [];
   const note = (name: OutputName, digest: FileDigest): void => {
     written.push({ path: join(out, name), purpose: purposes[name], ...digest });
   };
-  const write = (name: OutputName, text: string): void => note(name, writeWhole(join(out, name), text));
+  const write = (name: OutputName, text: string | Uint8Array): void => note(name, writeWhole(join(out, name), text));
 
   note('sanitized.onnx', outcome.exported.onnx);
   note('sanitized.safetensors', outcome.exported.safetensors);
@@ -90,9 +93,11 @@ export function writeOutputs(input: OutputInput): WrittenFile[] {
     sha256,
   }));
   const record = buildRecord(reportInput(input, outputs));
-  write('report.json', reportJson(record));
-  const pictured = record.samples.suspects.listed.slice(0, suspectsPictured).map((suspect) => suspect.index);
-  write('report.html', reportHtml(record, { thumbnails: thumbnailUris(writer.reader, run, pictured, pictureSize) }));
+  for (const format of reportFormats) {
+    for (const { name, bytes } of await renderReport(record, format)) {
+      if (Object.hasOwn(purposes, name)) write(name as OutputName, bytes);
+    }
+  }
   write(manifestName, manifestText(written.map((file) => ({ path: nameOf(file.path, out), sha256: file.sha256 }))));
   const known = new Set(writer.reader.exports(run).map((file) => `${file.path} ${file.sha256}`));
   for (const { path, bytes, sha256 } of written) {
@@ -103,10 +108,6 @@ export function writeOutputs(input: OutputInput): WrittenFile[] {
   // People open the report first.
   return written.sort((a, b) => order(a.path) - order(b.path));
 }
-
-/** Suspects shown with their picture in the report, and the size of a picture's square, pixels. */
-const suspectsPictured = 60;
-const pictureSize = 84;
 
 const nameOf = (path: string, out: string): string => path.slice(out.length + 1);
 const formatOf = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
@@ -140,6 +141,10 @@ function reportInput(input: OutputInput, outputs: readonly OutputFile[]): Report
       node: process.versions.node,
       platform: `${process.platform}-${process.arch}`,
       processor: cpus()[0]?.model.trim() ?? 'unknown',
+      'processor threads': cpus().length,
+      'memory, GB': Math.round(totalmem() / 1e8) / 10,
+      'time zone of the machine': Intl.DateTimeFormat().resolvedOptions().timeZone,
+      network: 'no module opens an outward connection',
       provider: provider.id,
       device: provider.device,
       threads: provider.threads,
@@ -153,12 +158,36 @@ function reportInput(input: OutputInput, outputs: readonly OutputFile[]): Report
     curves: reader.metricsAfter(run, 0, 1_000_000).items.filter((point) => Number.isFinite(point.value)),
     decisions: reader.decisions(run),
     outputs,
+    pictures: picturesOf(input),
     journal: {
       projectId: reader.project().id,
       head: reader.head() ?? { seq: 0, hash: '' },
       runDigest,
+      steps: reader.steps(run).map(({ name, digest }) => ({ name, digest })),
     },
   };
+}
+
+/** Suspects shown with their picture in the reports, and the size of a picture's square, pixels. */
+const suspectsPictured = 60;
+const pictureSize = 84;
+
+/** The most suspicious samples, and what the square that was found looks like on a sample that nobody suspects. */
+function picturesOf({ writer, run, outcome, result }: OutputInput): Pictures {
+  const { suspectRank } = outcome.columns;
+  const suspects = [...suspectRank.keys()]
+    .filter((i) => suspectRank[i] >= 0)
+    .sort((a, b) => suspectRank[a] - suspectRank[b])
+    .slice(0, suspectsPictured);
+  const { patchRow, patchColumn, patchSize, patchValue } = result.verdict.encoder.evidence;
+  const numbers = [patchRow, patchColumn, patchSize, patchValue];
+  const known = numbers.every((one): one is number => typeof one === 'number');
+  const bare = suspectRank.findIndex((rank) => rank < 0);
+  const patch =
+    known && bare >= 0
+      ? { index: bare, row: numbers[0], column: numbers[1], size: numbers[2], value: numbers[3] }
+      : null;
+  return samplePictures(writer.reader, run, suspects, patch, pictureSize);
 }
 
 function logOf(reader: ProjectReader, run: string): ReportInput['log'] {
@@ -185,7 +214,7 @@ function logOf(reader: ProjectReader, run: string): ReportInput['log'] {
 }
 
 /** UUID version 8 (RFC 9562, 5.8) from a SHA-256: the same run and work give the same id. */
-function uuidOf(text: string): string {
+export function uuidOf(text: string): string {
   const hash = createHash('sha256').update(text).digest();
   hash[6] = (hash[6] & 0x0f) | 0x80;
   hash[8] = (hash[8] & 0x3f) | 0x80;

@@ -224,7 +224,7 @@ async function compute(
   const result = auditResult(preflight, outcome, resolved);
   const { summary } = reader.run(run);
   const exitCode = exitCodeOfVerdict(result.verdict);
-  const files = writeOutputs({ writer, run, out, summary, request, preflight, outcome, result });
+  const files = await writeOutputs({ writer, run, out, summary, request, preflight, outcome, result });
   sink.add({ type: 'stage', stage: 'export', state: 'finished' });
   const suspects = outcome.columns.suspectRank.reduce((sum, rank) => sum + (rank >= 0 ? 1 : 0), 0);
   return { result, suspects, files, exitCode };

@@ -3,15 +3,17 @@
  * two of them can disagree. Fields follow what auditors ask for: identity, subject, scope, method, environment, log,
  * findings, outcome, verdict, outputs, integrity.
  */
-import { histogram, type Bin } from '../../src-shared/charts/histogram.ts';
 import type { AuditResult, SampleColumns } from '../../src-shared/domain/result.ts';
-import { lossReduction, sampleVerdict } from '../../src-shared/domain/sample.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
 import type { Verdict } from '../../src-shared/domain/verdict.ts';
 import { binomialInterval, type Interval } from '../../src-shared/statistics.ts';
+import { noDeclarations, type Declarations } from './declarations.ts';
+import { mappings, type MappingRow } from './mappings.ts';
+import { countVerdicts, lossHistogram, scatter, suspects, thinCurves } from './sample-facts.ts';
+import { taxonomies, type Taxonomy } from './taxonomies.ts';
 
-/** Raised when a field changes its meaning or goes away; new fields leave it as it is. */
-export const recordSchema = 'urn:coresift:schema:report:1';
+/** Raised when a field changes its meaning or goes away, or a new one is required. Schema: `schemas/report.schema.json`. */
+export const recordSchema = 'urn:coresift:schema:report:2';
 
 /** What a report is made of. Arrays of samples are indexed as the columns are. */
 export interface ReportInput {
@@ -34,6 +36,15 @@ export interface ReportInput {
   /** Every file written beside the report, the report's own files left out. */
   readonly outputs: readonly OutputFile[];
   readonly journal: JournalFacts;
+  readonly pictures?: Pictures;
+  readonly declarations?: Declarations;
+}
+
+/** Pictures of samples, each a PNG in base64, from the pixels that were audited. */
+export interface Pictures {
+  readonly suspects: readonly { readonly index: number; readonly png: string }[];
+  /** A sample that is not under suspicion, bare and with the square that the scan of the encoder found. */
+  readonly patch: { readonly index: number; readonly bare: string; readonly stamped: string } | null;
 }
 
 export interface LogLine {
@@ -79,6 +90,28 @@ export interface JournalFacts {
   readonly head: { readonly seq: number; readonly hash: string };
   /** SHA-256 over the digests of the run's steps: equal for equal work. */
   readonly runDigest: string;
+  readonly steps: readonly { readonly name: string; readonly digest: string }[];
+}
+
+/** A rule of a file reader that met something, with the place in the file. */
+export interface FileFinding {
+  readonly rule: string;
+  readonly severity: 'note' | 'warning' | 'error';
+  readonly file: string;
+  /** Byte offset, where the reader knows it. */
+  readonly offset: number | null;
+  readonly detail: string;
+}
+
+/** How an earlier record of the same subject compares; findings by `<code>/<name>`. */
+export interface Baseline {
+  readonly reportId: string;
+  readonly createdAt: string;
+  /** SHA-256 of the earlier record's canonical JSON. */
+  readonly sha256: string;
+  readonly sameEncoder: boolean;
+  readonly sameDataset: boolean;
+  readonly findings: readonly { readonly key: string; readonly verdict: Verdict }[];
 }
 
 export interface SuspectLine {
@@ -121,6 +154,12 @@ export interface ReportRecord {
   readonly $schema: string;
   readonly reportId: string;
   readonly createdAt: string;
+  readonly document: {
+    /** Names and paths were replaced; digests still are those of the real files. */
+    readonly redacted: boolean;
+    readonly locale: 'en';
+  };
+  readonly declarations: Declarations;
   readonly tool: ReportInput['tool'];
   readonly run: ReportInput['run'] & Pick<AuditRequest, 'mode' | 'preset' | 'seed' | 'device'>;
   readonly subject: Pick<AuditResult, 'encoder' | 'dataset'>;
@@ -129,15 +168,30 @@ export interface ReportRecord {
     readonly notExamined: AuditResult['verdict']['notExamined'];
     readonly assumptions: readonly string[];
   };
+  readonly threatModel: {
+    /** Attacks that the method answers to, as the paper names them. */
+    readonly threats: readonly ('poisoned-encoder' | 'poisoned-dataset' | 'adaptive')[];
+    /** In the words of NIST AI 100-2. */
+    readonly attacker: {
+      readonly stage: readonly string[];
+      readonly goal: readonly string[];
+      readonly capability: readonly string[];
+      readonly knowledge: string;
+    };
+    readonly taxonomies: readonly Taxonomy[];
+  };
   readonly method: {
     readonly name: string;
     readonly reference: string;
+    readonly precision: string;
+    readonly stopping: string;
     readonly request: AuditRequest;
     readonly parameters: AuditResult['parameters'];
   };
   readonly environment: ReportInput['environment'];
   readonly log: readonly LogLine[];
   readonly decisions: readonly DecisionLine[];
+  readonly fileFindings: readonly FileFinding[];
   readonly sifting: AuditResult['sifting'];
   readonly channels: AuditResult['channels'];
   readonly rounds: AuditResult['rounds'];
@@ -160,10 +214,39 @@ export interface ReportRecord {
     readonly sanitizedInterval: Interval | null;
   };
   readonly verdict: AuditResult['verdict'];
+  readonly pictures: Pictures;
+  readonly residualRisk: {
+    /** Codes; the reports spell them out. */
+    readonly limits: readonly RiskCode[];
+    readonly recommendations: readonly RecommendationCode[];
+    readonly reauditWhen: readonly ReauditCode[];
+  };
+  readonly mappings: readonly MappingRow[];
+  readonly baseline: Baseline | null;
   readonly outputs: readonly OutputFile[];
   readonly journal: JournalFacts;
+  readonly integrity: {
+    readonly canonicalisation: 'RFC 8785';
+    readonly digest: 'SHA-256';
+    readonly chain: string;
+  };
+  readonly reproduction: {
+    readonly command: string;
+    /** What a replay on the same provider and thread count must give again. */
+    readonly expects: readonly { readonly what: string; readonly sha256: string }[];
+  };
   readonly verification: readonly { readonly what: string; readonly command: string }[];
 }
+
+export type RiskCode = 'majority-poison' | 'clean-label' | 'unseen-trigger' | 'availability' | 'accuracy-loss';
+export type RecommendationCode =
+  | 'look-at-suspects'
+  | 'use-sanitized'
+  | 'do-not-use-encoder'
+  | 'vouch-for-class'
+  | 'ask-supplier'
+  | 'measure-on-own-data';
+export type ReauditCode = 'inputs-change' | 'expiry' | 'new-version' | 'new-attack';
 
 export interface RecordLimits {
   /** Suspects listed one by one; `sifted-set.csv` has them all. */
@@ -188,19 +271,26 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
     $schema: recordSchema,
     reportId: input.reportId,
     createdAt: input.createdAt,
+    document: { redacted: false, locale: 'en' },
+    declarations: input.declarations ?? noDeclarations,
     tool: input.tool,
     run: { ...input.run, mode: request.mode, preset: request.preset, seed: request.seed, device: request.device },
     subject: { encoder: result.encoder, dataset: result.dataset },
     scope: { examined: examined(result, total), notExamined: result.verdict.notExamined, assumptions },
+    threatModel,
     method: {
       name: 'T-Core bootstrapping (Trusted Core)',
       reference: 'Zhang et al., IEEE Symposium on Security and Privacy 2025',
+      precision: 'float32',
+      stopping:
+        'Growth ends at the last planned share, at grow.cap, or when the held-out accuracy falls by guard.drop.',
       request,
       parameters: result.parameters,
     },
     environment: input.environment,
     log: input.log,
     decisions: input.decisions,
+    fileFindings: fileFindings(result),
     sifting: result.sifting,
     channels: result.channels,
     rounds: result.rounds,
@@ -218,8 +308,26 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
       sanitizedInterval: binomialInterval(sanitizedAccuracy, n),
     },
     verdict: result.verdict,
+    pictures: input.pictures ?? { suspects: [], patch: null },
+    residualRisk: residualRisk(result),
+    mappings,
+    baseline: null,
     outputs: input.outputs,
     journal: input.journal,
+    integrity: {
+      canonicalisation: 'RFC 8785',
+      digest: 'SHA-256',
+      chain: 'Every entry holds the SHA-256 of the entry before; the first, that of the project id.',
+    },
+    reproduction: {
+      command: 'coresift replay report.json --encoder <file> --dataset <path> --out <folder>',
+      expects: [
+        { what: 'work', sha256: input.journal.runDigest },
+        ...input.outputs
+          .filter((file) => reproducible.has(file.path))
+          .map(({ path, sha256 }) => ({ what: path, sha256 })),
+      ],
+    },
     verification: [
       {
         what: 'Every file of this folder against its digest, and this report against the journal',
@@ -229,6 +337,44 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
       { what: "The project's journal, entry by entry", command: 'coresift verify <project folder>' },
     ],
   };
+}
+
+/** Outputs that equal inputs, parameters, seed, provider and threads give again to the byte. */
+export const reproducible: ReadonlySet<string> = new Set(['sanitized.onnx', 'sanitized.safetensors', 'sifted-set.csv']);
+
+/** Threats I to III of the paper; the attacker in the words of NIST AI 100-2 E2025. */
+const threatModel: ReportRecord['threatModel'] = {
+  threats: ['poisoned-encoder', 'poisoned-dataset', 'adaptive'],
+  attacker: {
+    stage: ['training'],
+    goal: ['integrity'],
+    capability: ['training-data control', 'model control', 'testing-data control'],
+    knowledge: 'white-box: the attacker may know the method',
+  },
+  taxonomies,
+};
+
+function fileFindings(result: AuditResult): FileFinding[] {
+  return result.dataset.unreadable.map(({ name, reason }) => ({
+    rule: 'file.unreadable',
+    severity: 'warning' as const,
+    file: name,
+    offset: null,
+    detail: reason,
+  }));
+}
+
+function residualRisk({ verdict, outcome }: AuditResult): ReportRecord['residualRisk'] {
+  const recommendations: RecommendationCode[] = [];
+  const { probeAccuracy, sanitizedAccuracy } = outcome;
+  if (verdict.dataset.verdict === 'suspicious') recommendations.push('look-at-suspects');
+  if (verdict.encoder.verdict === 'suspicious') recommendations.push('do-not-use-encoder', 'ask-supplier');
+  recommendations.push('use-sanitized', 'measure-on-own-data');
+  if (verdict.classes.some((one) => one.verdict === 'inconclusive')) recommendations.push('vouch-for-class');
+  const limits: RiskCode[] = ['majority-poison', 'clean-label', 'unseen-trigger', 'availability'];
+  if (probeAccuracy !== null && sanitizedAccuracy !== null && sanitizedAccuracy < probeAccuracy)
+    limits.push('accuracy-loss');
+  return { limits, recommendations, reauditWhen: ['inputs-change', 'expiry', 'new-version', 'new-attack'] };
 }
 
 const assumptions: readonly string[] = [
@@ -251,100 +397,4 @@ function examined(result: AuditResult, total: number): string[] {
 
 function grouped(value: number): string {
   return value.toLocaleString('en-US');
-}
-
-function countVerdicts(columns: SampleColumns, classVerdicts: readonly Verdict[]): Record<Verdict, number> {
-  const counts: Record<Verdict, number> = { trusted: 0, suspicious: 0, inconclusive: 0, 'not-examined': 0 };
-  for (let i = 0; i < columns.label.length; i += 1) counts[sampleVerdict(columns, i, classVerdicts).verdict] += 1;
-  return counts;
-}
-
-function suspects(input: ReportInput, limit: number): ReportRecord['samples']['suspects'] {
-  const { columns, result, names } = input;
-  const classes = result.dataset.classes.map((one) => one.name);
-  const className = (i: number): string => classes[i] ?? `class ${i}`;
-  const ranked: number[] = [];
-  const byClass = classes.map(() => 0);
-  columns.suspectRank.forEach((rank, i) => {
-    if (rank < 0) return;
-    ranked.push(i);
-    byClass[columns.label[i]] = (byClass[columns.label[i]] ?? 0) + 1;
-  });
-  ranked.sort((a, b) => columns.suspectRank[a] - columns.suspectRank[b]);
-  const listed = ranked.slice(0, limit).map((i) => ({
-    rank: columns.suspectRank[i] + 1,
-    index: columns.index[i],
-    name: names[i],
-    className: className(columns.label[i]),
-    predictedClass: className(columns.predicted[i]),
-    majority: rounded(columns.majority[i]),
-    consistency: rounded(columns.consistency[i]),
-    probeLoss: rounded(columns.probeLoss[i]),
-    finalLoss: rounded(columns.finalLoss[i]),
-    lossReduction: rounded(lossReduction(columns, i)),
-    admittedRound: columns.admittedRound[i] < 0 ? null : columns.admittedRound[i],
-    reason: sampleVerdict(columns, i, []).reason,
-  }));
-  return { total: ranked.length, listed, byClass };
-}
-
-function scatter(columns: SampleColumns, classVerdicts: readonly Verdict[], limit: number): Scatter {
-  const total = columns.label.length;
-  const marked: number[] = [];
-  for (let i = 0; i < total; i += 1) if (columns.seed[i] === 1 || columns.suspectRank[i] >= 0) marked.push(i);
-  const chosen = new Set(evenly(marked, Math.floor(limit / 2)));
-  const rest = Array.from({ length: total }, (_, i) => i).filter((i) => !chosen.has(i));
-  for (const i of evenly(rest, limit - chosen.size)) chosen.add(i);
-  const drawn = [...chosen]
-    .filter((i) => Number.isFinite(columns.scatterX[i]) && Number.isFinite(columns.scatterY[i]))
-    .sort((a, b) => a - b);
-  return {
-    drawn: drawn.length,
-    of: total,
-    index: drawn.map((i) => columns.index[i]),
-    x: drawn.map((i) => rounded(columns.scatterX[i]) ?? 0),
-    y: drawn.map((i) => rounded(columns.scatterY[i]) ?? 0),
-    verdict: drawn.map((i) => sampleVerdict(columns, i, classVerdicts).verdict),
-    seed: drawn.map((i) => columns.seed[i] === 1),
-  };
-}
-
-const lossBins = 30;
-
-function lossHistogram(columns: SampleColumns): LossHistogram | null {
-  const known = columns.finalLoss.filter(Number.isFinite).sort();
-  // A few samples with a huge loss would press all others into one part.
-  const high = known.length === 0 ? 0 : known[Math.floor(0.995 * (known.length - 1))];
-  if (!(high > 0)) return null;
-  const of = (suspects: boolean): Bin[] => {
-    const values = columns.finalLoss.filter((_, i) => columns.suspectRank[i] >= 0 === suspects);
-    return histogram(
-      values.map((value) => Math.min(high, value)),
-      [0, high],
-      lossBins,
-    );
-  };
-  const suspects = of(true);
-  const edges = [...suspects.map((bin) => bin.from), high].map((edge) => rounded(edge) ?? 0);
-  return { edges, suspects: suspects.map((bin) => bin.count), others: of(false).map((bin) => bin.count) };
-}
-
-function evenly<T>(items: readonly T[], limit: number): T[] {
-  if (items.length <= limit) return [...items];
-  return Array.from({ length: limit }, (_, k) => items[Math.floor((k * items.length) / limit)]);
-}
-
-/** Every curve keeps its first and last point. */
-function thinCurves(points: readonly CurvePoint[], limit: number): CurvePoint[] {
-  const curves = Map.groupBy(points, (point) => `${point.stage}/${point.name}`);
-  return [...curves.values()].flatMap((curve) => {
-    const ordered = curve.toSorted((a, b) => a.at - b.at);
-    if (ordered.length <= limit) return ordered;
-    return [...evenly(ordered.slice(0, -1), limit - 1), ...ordered.slice(-1)];
-  });
-}
-
-/** Float32 columns to six significant digits; null where a number is unknown. */
-function rounded(value: number): number | null {
-  return Number.isFinite(value) ? Number(value.toPrecision(6)) : null;
 }

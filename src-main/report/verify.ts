@@ -6,6 +6,7 @@ import type { Check } from '../../src-shared/domain/check.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { visibleName } from '../../src-shared/text.ts';
 import { manifestName, parseManifest } from './manifest.ts';
+import { pathTrick } from './paths.ts';
 import { recordSchema } from './record.ts';
 
 export interface JournalHead {
@@ -28,6 +29,9 @@ export interface ProjectFindings {
 }
 
 export interface VerifyOptions {
+  /** Files that something else vouches for, by name; and whether the journal is verified elsewhere, as in a pack. */
+  readonly outside?: ReadonlySet<string>;
+  readonly journalElsewhere?: boolean;
   /**
    * Verifies a project folder and that its journal still has these entries, and tells what its runs wrote. Without it, a
    * project that is met is said not to have been looked at.
@@ -54,14 +58,14 @@ export function verifyFolder(dir: string, options: VerifyOptions = {}): Check[] 
   let heads: readonly JournalHead[] = [];
   let digests: ReadonlyMap<string, string> = new Map();
   if (hasManifest) {
-    const covered = files.filter((path) => !ofProject(path, projects, ['']));
+    const covered = files.filter((path) => !ofProject(path, projects, ['']) && options.outside?.has(path) !== true);
     const manifest = verifyManifest(dir, covered);
     const record = verifyRecord(dir, files, manifest.digests);
     checks.push(...manifest.checks, ...record.checks);
     ({ digests } = manifest);
     ({ heads } = record);
   }
-  if (projects.length === 0) {
+  if (projects.length === 0 && options.journalElsewhere !== true) {
     const detail = `There is no project in this folder, so the journal was not examined: files that were changed together with ${manifestName} would not be noticed.`;
     checks.push({ what: 'journal', ok: false, kind: 'not-examined', detail });
   }
@@ -190,7 +194,7 @@ function verifyManifest(dir: string, files: readonly string[]): { checks: Check[
       continue;
     }
     const name = visibleName(line.path);
-    const trick = pathTrick(line.path);
+    const trick = line.path === manifestName ? 'itself' : pathTrick(line.path);
     if (trick !== null) fault(name, `The manifest names ${trick}; it was not opened.`);
     else if (seen.has(line.path)) fault(name, 'The manifest names it twice.');
     else if (!present.has(line.path)) fault(name, 'It is in the manifest, but not in the folder as a regular file.');
@@ -208,17 +212,6 @@ function verifyManifest(dir: string, files: readonly string[]): { checks: Check[
       fault(visibleName(path), 'It is in the folder, but not in the manifest.');
   }
   return { checks, digests };
-}
-
-/** What is wrong with a manifest's path, or null: only plain names below the folder are opened. */
-function pathTrick(path: string): string | null {
-  if (path.startsWith('/') || path.startsWith('\\') || /^[A-Za-z]:/.test(path)) return 'an absolute path';
-  if (path.includes('\0')) return 'a path with a NUL character';
-  if (path.includes('\\')) return 'a path with a backslash';
-  const parts = path.split('/');
-  if (parts.includes('..')) return 'a path that leaves the folder';
-  if (parts.includes('.') || parts.includes('')) return 'a path that is not in its plain form';
-  return path === manifestName ? 'itself' : null;
 }
 
 function verifyRecord(
@@ -242,6 +235,9 @@ function verifyRecord(
   return { checks: checks.length === 0 ? [whole] : checks, heads: [record.head] };
 }
 
+/** Outputs and journal stand where they stood in the first. */
+const readableSchemas: ReadonlySet<unknown> = new Set([recordSchema, 'urn:coresift:schema:report:1']);
+
 interface RecordFacts {
   readonly outputs: readonly { readonly path: string; readonly sha256: string }[];
   readonly head: JournalHead;
@@ -255,7 +251,7 @@ function parseRecord(text: string | null): RecordFacts | null {
       journal?: { head?: { seq?: unknown; hash?: unknown } };
     };
     const head = value.journal?.head;
-    if (value.$schema !== recordSchema || !Array.isArray(value.outputs)) return null;
+    if (!readableSchemas.has(value.$schema) || !Array.isArray(value.outputs)) return null;
     if (typeof head?.seq !== 'number' || typeof head.hash !== 'string') return null;
     const outputs = value.outputs.map(({ path, sha256 }) => ({ path: String(path), sha256: String(sha256) }));
     return { outputs, head: { seq: head.seq, hash: head.hash } };

@@ -9,7 +9,7 @@ import { readBlob } from './blobs.ts';
 import { digestJson } from './canonical.ts';
 import { decodeColumn, type ColumnData, type ColumnType } from './columns.ts';
 import { openForReading, storeErrors } from './database.ts';
-import { chainHead, type ChainHead } from './entries.ts';
+import { chainHead, type ChainHead, type EntryRow } from './entries.ts';
 import { isLocked } from './lock.ts';
 import { requireKnown, schemaDifferences } from './migrate.ts';
 import { projectFile } from './paths.ts';
@@ -61,6 +61,8 @@ export interface ProjectReader {
   exports(run: string): ExportRow[];
   decisions(run: string): DecisionRow[];
   head(): ChainHead | null;
+  /** The whole journal, first entry first. */
+  entries(): EntryRow[];
   close(): void;
 }
 
@@ -228,6 +230,7 @@ export function readerOn(db: Database, dir: string, isLive: () => boolean): Proj
         run,
       ),
     head: () => guarded(() => chainHead(db)),
+    entries: () => all<EntryRow>('SELECT * FROM entry ORDER BY seq'),
     close: () => void db.close(),
   };
   return reader;

@@ -8,6 +8,9 @@ import { version } from '../../audit/version.ts';
 import type { AuditFlags } from './commands/audit.ts';
 import type { ExportFlags } from './commands/export.ts';
 import type { BenchFlags } from './commands/bench.ts';
+import type { KeyFlags } from './commands/keys.ts';
+import type { ReplayFlags } from './commands/replay.ts';
+import type { ReportFlags } from './commands/report.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
 import { parseChannelValues, parseLimit, parseOverride, parsePort, parseSeed, parseSize } from './options.ts';
 import type { ProgressOutput } from './progress.ts';
@@ -180,14 +183,78 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
       finish(await runDoctorCommand(flags, environment));
     });
 
-  command('verify', 'Check the digests of an audit folder and the hash chain of a project.')
-    .argument('<path>', 'folder that `audit` wrote, or a project')
+  command('verify', 'Check a pack, an audit folder or a project: digests, signatures, hash chain; offline.')
+    .argument('<path>', 'pack, folder that `audit` wrote, or a project')
+    .option('--key <file>', 'public key (PEM) that must have signed the pack')
     .addOption(json())
-    .action(async (path: string, flags: { json?: boolean }) => {
+    .action(async (path: string, flags: { key?: string; json?: boolean }) => {
       const { runVerifyCommand } = await import('./commands/verify.ts');
-      finish(runVerifyCommand(path, flags, environment));
+      finish(await runVerifyCommand(path, flags, environment));
     });
+
+  command('report', 'Write the reports of a finished run again: other formats and languages, or a signed pack.')
+    .requiredOption('--run <id>', 'id or number of the run')
+    .requiredOption('--project <dir>', 'project that keeps the run')
+    .requiredOption('--out <dir>', 'folder for the files')
+    .option('--format <list>', 'pdf, html, json, sarif, cyclonedx, intoto, pack; several with commas', 'pdf,html,json')
+    .addOption(new Option('--paper <size>', 'paper of the PDF').choices(['A4', 'Letter']).default('A4'))
+    .addOption(new Option('--lang <language>', 'language of PDF and HTML').choices(['en', 'de']).default('en'))
+    .addOption(new Option('--cyclonedx <version>', 'version of CycloneDX').choices(['1.6', '1.7']).default('1.6'))
+    .option('--redact', 'replace names and paths')
+    .option('--marking <text>', 'classification marking, printed on every page')
+    .option('--declarations <file>', 'JSON file with parties, sign-off, validity and what suppliers declare')
+    .option('--baseline <file>', 'report.json of an earlier audit to compare with')
+    .option('--key <name>', 'key that signs the pack')
+    .option('--keys <dir>', 'folder of the keys')
+    .option('--passphrase-file <file>', 'file whose first line is the passphrase (default: CORESIFT_PASSPHRASE)')
+    .addOption(json())
+    .action(async (flags: ReportFlags) => {
+      const { runReportCommand } = await import('./commands/report.ts');
+      finish(await runReportCommand(flags, environment));
+    });
+
+  command('replay', 'Run an audit again from its record and compare the digests.')
+    .argument('<record>', 'report.json of the audit')
+    .requiredOption('--encoder <file>', 'the encoder that was audited')
+    .requiredOption('--dataset <path>', 'the dataset that was audited')
+    .requiredOption('--out <dir>', 'folder for the results of the replay')
+    .option('--classes <file>', 'the class names that were given, where a file was')
+    .addOption(json())
+    .action(async (record: string, flags: ReplayFlags) => {
+      const { runReplayCommand } = await import('./commands/replay.ts');
+      finish(await runReplayCommand(record, flags, environment));
+    });
+
+  addKeyCommands(command('keys', 'Signing keys: create, import, export, list.'), environment, json, finish);
   return program;
+}
+
+function addKeyCommands(
+  keys: Command,
+  environment: CliEnvironment,
+  json: () => Option,
+  finish: (code: ExitCode) => void,
+): void {
+  const add = (act: 'create' | 'import' | 'export' | 'list', description: string): Command => {
+    const one = settle(keys.command(act).description(description), environment)
+      .option('--keys <dir>', 'folder of the keys')
+      .option('--passphrase-file <file>', 'file whose first line is the passphrase (default: CORESIFT_PASSPHRASE)')
+      .addOption(json());
+    if (act !== 'list') one.argument('<name>', 'name of the key');
+    return one.action(async (...given: unknown[]) => {
+      const [name, flags] = act === 'list' ? ['', given[0]] : [given[0] as string, given[1]];
+      const { runKeysCommand } = await import('./commands/keys.ts');
+      finish(await runKeysCommand(act, name, flags as KeyFlags, environment));
+    });
+  };
+  add('create', 'Make a key pair; the private half is kept encrypted.').addOption(
+    new Option('--type <type>', 'kind of key').choices(['ed25519', 'p256']).default('ed25519'),
+  );
+  add('import', 'Take over a private key in PEM.')
+    .requiredOption('--file <file>', 'the private key, PKCS#8 or SEC 1 in PEM')
+    .option('--from-passphrase-file <file>', 'passphrase the file is encrypted with');
+  add('export', 'Print the public half in PEM.').option('--private', 'print the private half, encrypted as it is kept');
+  add('list', 'List the keys.');
 }
 
 type Override = readonly [string, number | string | boolean];

@@ -3,21 +3,16 @@ import type { Column, ColumnChart, StackedBar } from '../../../src-shared/charts
 import { columnChart, stackedBars } from '../../../src-shared/charts/bars.ts';
 import { lineChart, type Series } from '../../../src-shared/charts/lines.ts';
 import { coordinate as c, type Box, type Tick } from '../../../src-shared/charts/scale.ts';
-import { marksPath, scatterPlaces, type MarkShape } from '../../../src-shared/charts/scatter.ts';
+import { marksPath, scatterPlaces } from '../../../src-shared/charts/scatter.ts';
 import type { Verdict } from '../../../src-shared/domain/verdict.ts';
+import type { MarkNames } from '../document/blocks.ts';
+import { scatterMarks } from '../document/marks.ts';
 import type { Scatter } from '../record.ts';
 import { html, trusted, type Markup } from './markup.ts';
 
-const words: Readonly<Record<Verdict, string>> = {
-  trusted: 'trusted',
-  suspicious: 'suspicious',
-  inconclusive: 'inconclusive',
-  'not-examined': 'not examined',
-};
-
 /** Shape, word and colour of a verdict. */
-export function badge(verdict: Verdict, size = 14): Markup {
-  return html`<span class="badge ${verdict}">${verdictShape(verdict, size)}${words[verdict]}</span>`;
+export function badge(verdict: Verdict, word: string, size = 14): Markup {
+  return html`<span class="badge ${verdict}">${verdictShape(verdict, size)}${word}</span>`;
 }
 
 function verdictShape(verdict: Verdict, size: number): Markup {
@@ -59,50 +54,22 @@ function xAxis(box: Box, ticks: readonly Tick[], name: string): Markup {
     )}<text x="${c(box.x + box.width)}" y="${c(bottom + 30)}" text-anchor="end">${name}</text>`;
 }
 
-const marks: readonly {
-  readonly name: string;
-  readonly shape: MarkShape;
-  readonly radius: number;
-  readonly draw: string;
-  readonly has: (scatter: Scatter, i: number) => boolean;
-}[] = [
-  {
-    name: 'trusted, admitted',
-    shape: 'dot',
-    radius: 2,
-    draw: 'class="dots" stroke-width="3.2"',
-    has: (s, i) => s.verdict[i] === 'trusted' && !s.seed[i],
-  },
-  {
-    name: 'inconclusive or not examined',
-    shape: 'ring',
-    radius: 2.6,
-    draw: 'class="s-inconclusive" stroke-width="1.1"',
-    has: (s, i) => s.verdict[i] === 'inconclusive' || s.verdict[i] === 'not-examined',
-  },
-  {
-    name: 'trusted seed',
-    shape: 'diamond',
-    radius: 3,
-    draw: 'class="f-trusted"',
-    has: (s, i) => s.verdict[i] === 'trusted' && s.seed[i],
-  },
-  {
-    name: 'suspicious',
-    shape: 'triangle',
-    radius: 3.4,
-    draw: 'class="f-suspicious"',
-    has: (s, i) => s.verdict[i] === 'suspicious',
-  },
-];
+/** How each kind of mark is drawn. */
+const strokesOfMarks: Readonly<Record<keyof MarkNames, string>> = {
+  admitted: 'class="dots" stroke-width="3.2"',
+  open: 'class="s-inconclusive" stroke-width="1.1"',
+  seed: 'class="f-trusted"',
+  suspicious: 'class="f-suspicious"',
+};
 
 /** Samples on two principal components: dots, rings, diamonds and triangles. */
-export function scatterPicture(scatter: Scatter, label: string): Markup {
+export function scatterPicture(scatter: Scatter, names: MarkNames, label: string): Markup {
   const [width, height] = [1000, 460];
   const places = scatterPlaces(scatter.x, scatter.y, { x: 8, y: 8, width: width - 16, height: height - 16 });
-  const groups = marks.map((mark) => ({
+  const groups = scatterMarks(scatter).map((mark) => ({
     ...mark,
-    which: scatter.verdict.flatMap((_, i) => (mark.has(scatter, i) ? [i] : [])),
+    name: names[mark.id],
+    draw: strokesOfMarks[mark.id],
   }));
   const frame = html`<rect x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="6" class="grid" />`;
   const drawn = groups.map(({ shape, radius, draw, which }) =>

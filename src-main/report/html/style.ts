@@ -21,6 +21,7 @@ a{color:var(--accent)}
 section{border-top:1px solid var(--line);padding:28px 0 12px}
 .quiet,figcaption,caption{color:var(--muted)}
 code,.digest{font:12px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
+.marking{font-weight:700;letter-spacing:.06em;text-align:center;margin:0 0 12px;max-width:none}
 nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin:20px 0 28px;font-size:13px}
 nav a{text-decoration:none;padding:2px 0}
 nav a:hover{text-decoration:underline}
@@ -91,7 +92,7 @@ footer{border-top:1px solid var(--line);padding-top:16px;color:var(--muted);font
 :root{color-scheme:light;--surface:#fff;--raised:#fff;--line:#ccc;--text:#000;--muted:#444;--accent:#0b6263;
 --trusted:#006b50;--suspicious:#b23f00;--inconclusive:#7d5a00;--not-examined:#5d6664;--dot:#8b9a96;--part:#c9d1ce;--second:#6f55a3}
 html{font-size:11px}table,figcaption,caption{font-size:10px}th{white-space:normal}h1{font-size:18px}h2{font-size:14px;break-inside:avoid}code,.digest,pre{font-size:9.5px}
-body{max-width:none;padding:0}nav{display:none}.scroll{overflow:visible}section{padding:16px 0 6px}
+body{max-width:none;padding:0}nav{display:none}.scroll{overflow:visible}section{padding:16px 0 6px}#summary{break-after:page}
 thead{break-after:avoid}figure,tr,.suspects figure,.verdicts>div{break-inside:avoid}h2,h3{break-after:avoid}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 @media (forced-colors:active){.verdicts>div{border-color:CanvasText}}

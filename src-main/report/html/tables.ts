@@ -1,13 +1,7 @@
 /** Tables and lists of the report. */
-import type { Finding } from '../../../src-shared/domain/verdict.ts';
+import type { Cell, ColumnHead } from '../document/blocks.ts';
 import { html, type Content, type Markup } from './markup.ts';
-import { evidenceRow } from '../../../src-shared/evidence.ts';
-
-export interface ColumnHead {
-  readonly name: string;
-  /** Numbers stand on the right; a word column does not break. */
-  readonly kind?: 'text' | 'number' | 'word';
-}
+import { badge } from './pictures.ts';
 
 /** The first cell of each row is its header. */
 export function table(caption: string, heads: readonly ColumnHead[], rows: readonly (readonly Content[])[]): Markup {
@@ -47,16 +41,12 @@ export function facts(pairs: readonly (readonly [name: string, value: Content])[
   </dl>`;
 }
 
-export function digest(sha256: string): Markup {
+function digest(sha256: string): Markup {
   return html`<span class="digest">${sha256}</span>`;
 }
 
-/** The numbers a claim rests on; long lists are cut, which the text says. */
-export function evidenceText(evidence: Finding['evidence']): string {
-  const entries = Object.entries(evidence).map(([name, value]) => {
-    const { words, shown } = evidenceRow(name, value);
-    // The page spells out invisible characters by itself.
-    return `${words} ${typeof value === 'string' ? value : shown}`;
-  });
-  return entries.length === 0 ? '–' : entries.join('; ');
+/** A cell of the document as content: verdicts in shape and word, digests in their own type. */
+export function cellContent(cell: Cell): Content {
+  if (typeof cell === 'string') return cell;
+  return 'digest' in cell ? digest(cell.digest) : badge(cell.verdict, cell.word);
 }

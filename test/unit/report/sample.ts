@@ -255,6 +255,7 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
     journal: {
       projectId: '0198c5e2-0000-7000-8000-000000000003',
       head: { seq: 41, hash: 'c'.repeat(64) },
+      steps: [{ name: 'sift', digest: 'e'.repeat(64) }],
       runDigest: 'f'.repeat(64),
     },
   };

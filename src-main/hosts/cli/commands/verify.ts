@@ -1,17 +1,18 @@
-/** `coresift verify`: digests of an audit folder and the hash chain of its project, without changing anything. */
+/** `coresift verify`: a pack, an audit folder or a project, without changing anything. */
 import { resolve } from 'node:path';
 import type { Check } from '../../../../src-shared/domain/check.ts';
-import { verifyPath } from '../../../audit/verify.ts';
+import { verifyAny } from '../../../audit/verify.ts';
 import type { ExitCode } from '../failure-text.ts';
 import type { CliEnvironment } from '../program.ts';
 
-export function runVerifyCommand(
+export async function runVerifyCommand(
   path: string,
-  flags: { readonly json?: boolean },
+  flags: { readonly key?: string; readonly json?: boolean },
   environment: CliEnvironment,
-): ExitCode {
+): Promise<ExitCode> {
   const { stdout, cwd } = environment;
-  const checks = verifyPath(resolve(cwd, path));
+  const key = flags.key === undefined ? null : resolve(cwd, flags.key);
+  const checks = await verifyAny(resolve(cwd, path), key);
   const unseen = checks.filter((check) => !check.ok && check.kind === 'not-examined').length;
   const failed = checks.filter((check) => !check.ok).length - unseen;
   for (const check of checks) {
@@ -37,6 +38,6 @@ function conclusion(counts: {
 }): string {
   const { checks, failed, notExamined } = counts;
   if (failed > 0) return `${failed} of ${checks} checks failed: do not rely on these results.`;
-  if (notExamined > 0) return 'Journal not examined: what could be looked at fits, but that is not all of it.';
+  if (notExamined > 0) return 'Not all of it was examined: what could be looked at fits.';
   return 'Everything fits.';
 }

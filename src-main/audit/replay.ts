@@ -1,0 +1,64 @@
+/** `coresift replay`: the audit of a record again, on inputs that must be the same, and what came out compared. */
+import { join } from 'node:path';
+import type { Check } from '../../src-shared/domain/check.ts';
+import type { AuditRequest } from '../../src-shared/domain/run.ts';
+import { parseRecord } from './report.ts';
+import { runAudit, type RunWatch } from './run.ts';
+import type { EngineSpawner } from './spawn-engine.ts';
+
+export interface ReplayOptions extends RunWatch {
+  readonly record: string;
+  readonly encoder: string;
+  readonly dataset: string;
+  readonly classes: string | null;
+  readonly out: string;
+  readonly spawn: EngineSpawner;
+}
+
+/**
+ * Everything but the paths of the inputs is taken from the record. Where the inputs lie is part of the first step's digest,
+ * so that step is compared by the inputs' own digests.
+ * @throws ExpectedError report-missing and whatever an audit throws; CancelledError
+ */
+export async function replayAudit(options: ReplayOptions): Promise<Check[]> {
+  const recorded = parseRecord(options.record);
+  const { encoder, dataset, classes, out, spawn, onEvent, onPlan, signal } = options;
+  const request: AuditRequest = { ...recorded.method.request, encoder, dataset, classes };
+  await runAudit({
+    start: { kind: 'new', request },
+    out,
+    project: join(out, 'project'),
+    spawn,
+    onEvent,
+    ...(onPlan === undefined ? {} : { onPlan }),
+    signal,
+  });
+  const met = parseRecord(join(out, 'report.json'));
+  const compare = (what: string, was: string, is: string): Check => ({
+    what,
+    ok: was === is,
+    detail: was === is ? is : `The record says ${was}, the replay gave ${is}.`,
+  });
+  const surroundings = ['provider', 'device', 'threads'].filter(
+    (name) => recorded.environment[name] !== met.environment[name],
+  );
+  const steps = new Map(met.journal.steps.map((step) => [step.name, step.digest]));
+  return [
+    compare('encoder', recorded.subject.encoder.sha256, met.subject.encoder.sha256),
+    compare('dataset', recorded.subject.dataset.sha256, met.subject.dataset.sha256),
+    ...surroundings.map((name): Check => ({
+      what: name,
+      ok: true,
+      kind: 'note',
+      detail: `It was ${String(recorded.environment[name])}, is ${String(met.environment[name])}: last digits may differ.`,
+    })),
+    ...recorded.journal.steps
+      .filter((step) => step.name !== 'preflight')
+      .map((step) => compare(`step ${step.name}`, step.digest, steps.get(step.name) ?? 'no such step')),
+    ...recorded.reproduction.expects
+      .filter((one) => one.what !== 'work')
+      .map((one) =>
+        compare(one.what, one.sha256, met.outputs.find((file) => file.path === one.what)?.sha256 ?? 'no such file'),
+      ),
+  ];
+}

@@ -1,0 +1,49 @@
+/** Every format of the report, by name. */
+import type { Language } from '../../src-shared/report-words/words.ts';
+import { reportCycloneDx, type CycloneDxVersion } from './cyclonedx.ts';
+import { reportHtml } from './html.ts';
+import { provenanceStatement, verificationStatement } from './intoto.ts';
+import { reportJson } from './json.ts';
+import { reportPdf, type Paper } from './pdf.ts';
+import type { ReportRecord } from './record.ts';
+import { reportSarif } from './sarif.ts';
+
+export const reportFormats = ['json', 'html', 'pdf', 'sarif', 'cyclonedx', 'intoto'] as const;
+export type ReportFormat = (typeof reportFormats)[number];
+
+export interface RenderOptions {
+  readonly language?: Language;
+  readonly paper?: Paper;
+  readonly cyclonedx?: CycloneDxVersion;
+}
+
+export interface RenderedFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The same record and options give the same bytes. */
+export async function renderReport(
+  record: ReportRecord,
+  format: ReportFormat,
+  { language = 'en', paper = 'A4', cyclonedx = '1.6' }: RenderOptions = {},
+): Promise<RenderedFile[]> {
+  const file = (name: string, text: string): RenderedFile => ({ name, bytes: Buffer.from(text, 'utf8') });
+  switch (format) {
+    case 'json':
+      return [file('report.json', reportJson(record))];
+    case 'html':
+      return [file('report.html', reportHtml(record, language))];
+    case 'pdf':
+      return [{ name: 'report.pdf', bytes: await reportPdf(record, { language, paper }) }];
+    case 'sarif':
+      return [file('report.sarif', reportSarif(record))];
+    case 'cyclonedx':
+      return [file('bom.cdx.json', reportCycloneDx(record, cyclonedx))];
+    case 'intoto':
+      return [
+        file('statement.intoto.json', provenanceStatement(record)),
+        file('verification.intoto.json', verificationStatement(record)),
+      ];
+  }
+}

@@ -1,0 +1,473 @@
+/** Was die Berichte sagen, auf Deutsch: the German messages, and the verdict sentences from codes and values. */
+import type { Finding } from '../domain/verdict.ts';
+import type { Words } from './words.ts';
+
+const plural = (n: number, one: string, many: string): string => (n === 1 ? one : many);
+
+const words: Words = {
+  'language.name': 'Deutsch',
+  'title.audit': (p) => `Prüfung von ${p.encoder} und ${p.dataset}`,
+  'page.of': (p) => `Seite ${p.page} von ${p.pages}`,
+  'head.run': (p) =>
+    `Lauf ${p.run}, ${p.preset}, Startwert ${p.seed}. Begonnen ${p.started}, ${p.tool}. Bericht ${p.report}.`,
+  contents: 'Inhalt',
+  'foot.legend':
+    'Urteile: vertrauenswürdig = nichts Geprüftes sprach dagegen; verdächtig = es fanden sich Belege; offen = die Belege entscheiden nicht; nicht geprüft = es wird nichts ausgesagt. Dieser Bericht ist Beleg für eine Entscheidung, nicht die Entscheidung.',
+  'foot.data': 'Sätze, die die Prüfung selbst festgehalten hat, stehen in ihrem englischen Wortlaut.',
+
+  'verdict.trusted': 'vertrauenswürdig',
+  'verdict.suspicious': 'verdächtig',
+  'verdict.inconclusive': 'offen',
+  'verdict.not-examined': 'nicht geprüft',
+  'verdict.confidence': (p) => `Sicherheit ${p.value}`,
+  'verdict.no-confidence': 'keine Sicherheit: nichts wurde entschieden',
+  'verdict.rests-on': 'Beruht auf',
+  'verdict.would-change': 'Was dieses Urteil ändern würde',
+  'verdict.as-recorded': 'Wortlaut der Prüfung',
+  'subject.encoder': 'Encoder',
+  'subject.dataset': 'Datensatz',
+  'subject.class': 'Klasse',
+
+  'section.summary': 'Zusammenfassung',
+  'section.subject': 'Was geprüft wurde',
+  'section.threats': 'Bedrohungsmodell',
+  'section.method': 'Verfahren und Parameter',
+  'section.environment': 'Umgebung',
+  'section.not-examined': 'Nicht geprüft',
+  'section.sifting': 'Sichtung',
+  'section.channels': 'Kanäle',
+  'section.bootstrapping': 'Aufbau des sauberen Modells',
+  'section.suspects': 'Verdächtige',
+  'section.trigger': 'Gefundenes Muster',
+  'section.outcome': 'Ergebnis',
+  'section.classes': 'Urteil je Klasse',
+  'section.files': 'Befunde an Dateien',
+  'section.mappings': 'Gesetze, Rahmenwerke, Normen',
+  'section.risk': 'Grenzen und Restrisiko',
+  'section.log': 'Protokoll des Laufs',
+  'section.integrity': 'Ausgaben und wie man sie prüft',
+  'section.reproduction': 'Anleitung zur Wiederholung',
+  'section.glossary': 'Begriffe',
+
+  'summary.claim': (p) => `Urteil über den Encoder: ${p.encoder}; über den Datensatz: ${p.dataset}.`,
+  'summary.parties': 'Beteiligte, wie angegeben',
+  'summary.recommended': 'Was zu tun ist',
+  'summary.figures': 'Die Zahlen dahinter',
+  'summary.unsigned': 'Niemand hat diesen Bericht freigegeben.',
+  'summary.signed': (p) => `Freigegeben von ${p.name}, ${p.role}, ${p.organisation}, ${p.at}.`,
+  'summary.suspects': 'Proben auf der Verdachtsliste',
+  'summary.kept': 'Als vertrauenswürdig behaltene Kanäle',
+  'summary.unseen': 'Nicht Geprüftes',
+  'summary.redacted': 'Namen und Pfade in diesem Bericht sind ersetzt; die Prüfsummen sind die der echten Dateien.',
+  'party.assessor': 'Prüfer',
+  'party.reviewer': 'Gegenprüfer',
+  'party.commissioned': 'Auftraggeber',
+  'party.independent': 'Unabhängig vom Lieferanten',
+  'party.validUntil': 'Gültig bis',
+  'party.marking': 'Einstufung',
+  'party.undeclared': 'nicht angegeben',
+  yes: 'ja',
+  no: 'nein',
+  none: 'keine',
+
+  'subject.claim': (p) =>
+    `${p.samples} ${plural(p.n, 'Probe', 'Proben')} in ${p.classes} Klassen und ein Encoder mit ${p.parameters} Parametern; keinem von beiden wird vertraut.`,
+  'subject.examined': 'Geprüft',
+  'subject.assumed': 'Vorausgesetzt',
+  'subject.declared': 'Angegeben, nicht geprüft',
+  'examined.samples': (p) => `${p.samples} gelesene Proben in ${p.classes} Klassen`,
+  'examined.graph': (p) => `${p.nodes} Knoten und ${p.parameters} Parameter des Encoders, gelesen als ${p.format}`,
+  'examined.taps': (p) => `Aktivierungen an ${p.used} von ${p.taps} Abgriffen: ${p.labels}`,
+  'examined.channels': (p) => `${p.channels} Kanäle in ${p.layers} Schichten`,
+  'assumed.no-holdout':
+    'Es gab weder einen sauberen Vergleichsdatensatz noch einen bekannten Auslöser; vertraut wurde allein der Übereinstimmung der Proben mit ihrer Klasse.',
+  'assumed.guard':
+    'Genauigkeiten sind an zurückgehaltenen Proben des sauberen Vorrats gemessen, deren Etiketten die Prüfung selbst ausgewählt hat.',
+  'assumed.majority':
+    'In jeder Klasse sind mehr Proben sauber als auf gleiche Art vergiftet; eine zu mehr als der Hälfte vergiftete Klasse kann sauber aussehen.',
+  'assumed.trusted':
+    '„Vertrauenswürdig“ heißt, dass nichts Geprüftes dagegen sprach. Es ist kein Beweis, dass nichts da ist.',
+  'field.file': 'Datei',
+  'field.sha256': 'SHA-256',
+  'field.size': 'Größe',
+  'field.format': 'Format',
+  'field.structure': 'Aufbau',
+  'field.input': 'Eingabe',
+  'field.normalisation': 'Normierung',
+  'field.representation': 'Repräsentation',
+  'field.taps': 'Abgriffe',
+  'field.restored': 'Wiederhergestellte Normierungen',
+  'field.path': 'Pfad',
+  'field.samples': 'Proben',
+  'field.duplicates': 'Genaue Doppel',
+  'field.unreadable': 'Nicht lesbar',
+  'field.classes': 'Klassen',
+  'field.name': 'Name',
+  'field.version': 'Version',
+  'field.supplier': 'Lieferant',
+  'field.source': 'Quelle',
+  'field.licence': 'Lizenz',
+  'field.pretraining': 'Daten des Vortrainings',
+  'field.signature': 'Signatur des Lieferanten',
+  'field.split': 'Aufteilung',
+  'field.labels': 'Herkunft der Etiketten',
+  'field.reason': 'Grund',
+  'table.unreadable': 'Was nicht gelesen werden konnte',
+  'format.onnx': (p) =>
+    p.producer === '' ? `${p.format}, Opset ${p.opset}` : `${p.format}, Opset ${p.opset}, von ${p.producer}`,
+  'structure.nodes': (p) => `${p.family}; ${p.nodes} Knoten`,
+  'normalisation.values': (p) => `Mittel ${p.mean}; Streuung ${p.std}; ${p.source}`,
+  'representation.values': (p) => `${p.tensor}, ${p.dim} Werte; ${p.how}`,
+
+  'threats.claim': 'Encoder und Datensatz können beide vergiftet sein, auch von jemandem, der das Verfahren kennt.',
+  'threat.poisoned-encoder': 'Der Encoder wurde vergiftet, bevor er hierher kam.',
+  'threat.poisoned-dataset': 'Der nachgelagerte Datensatz wurde vergiftet.',
+  'threat.adaptive': 'Beide wurden mit einem Auslöser vergiftet, von einem Angreifer, der die Abwehr kennt.',
+  'threats.attacker': 'Der Angreifer, in den Worten von NIST AI 100-2',
+  'threats.stage': 'Phase des Lernens',
+  'threats.goal': 'Ziel',
+  'threats.capability': 'Mittel',
+  'threats.knowledge': 'Wissen',
+  'table.taxonomies': 'Kennungen, auf die sich die Befunde beziehen',
+  'column.taxonomy': 'Verzeichnis',
+  'column.id': 'Kennung',
+
+  'method.claim': (p) =>
+    `${p.all} Parameter bestimmten diese Prüfung: ${p.analyst} vom Prüfer gewählt, ${p.preset} von der Voreinstellung, die übrigen Standard.`,
+  'method.name': 'Verfahren',
+  'method.reference': 'Quelle',
+  'method.mode': 'Modus und Voreinstellung',
+  'method.seed': 'Startwert',
+  'method.device': 'Gewünschtes Gerät',
+  'method.precision': 'Rechengenauigkeit',
+  'method.stopping': 'Abbruchregel',
+  'table.parameters': 'Jeder Parameter, und wer ihn wählte',
+  'column.parameter': 'Parameter',
+  'column.value': 'Wert',
+  'column.chosen': 'Gewählt von',
+  'chosen.default': 'Standard',
+  'chosen.preset': 'Voreinstellung',
+  'chosen.analyst': 'Prüfer',
+
+  'environment.claim': 'Rechner und Programme, die diese Prüfung gerechnet haben; sie lief ohne Netz.',
+  'environment.tool': 'Programm',
+
+  'unseen.claim': (p) =>
+    p.n === 0
+      ? 'Alles, was der Plan nannte, wurde geprüft.'
+      : `${p.count} ${plural(p.n, 'Punkt wurde nicht geprüft; darüber wird nichts ausgesagt.', 'Punkte wurden nicht geprüft; darüber wird nichts ausgesagt.')}`,
+  'table.unseen': 'Was nicht angesehen wurde, und warum',
+  'column.what': 'Was',
+  'column.detail': 'Näheres',
+
+  'sifting.claim': (p) =>
+    p.seedCount === 0
+      ? `Keine von ${p.samples} Proben kam als Keim in Frage.`
+      : `Von ${p.samples} Proben stimmen ${p.seeds} an ${p.taps} Abgriffen mit ihrer Klasse überein und gelten als Keime; der erste saubere Vorrat nahm ${p.pool} auf.`,
+  'sifting.scatter': (p) =>
+    `Proben auf zwei Hauptkomponenten. ${p.suspects} von ${p.samples} Proben stehen auf der Verdachtsliste.`,
+  'sifting.axes':
+    'Zwei Hauptkomponenten des letzten benutzten Abgriffs; die Achsen haben keine Einheit. Weit außen liegende Proben sind am Rand gezeichnet.',
+  'sifting.thinned': (p) => `${p.drawn} von ${p.of} Proben sind gezeichnet, gleichmäßig ausgewählt.`,
+  'mark.admitted': 'vertrauenswürdig, aufgenommen',
+  'mark.open': 'offen oder nicht geprüft',
+  'mark.seed': 'Keim',
+  'mark.suspicious': 'verdächtig',
+  'table.classes-sifted': 'Proben, Keime und erster Vorrat jeder Klasse',
+  'column.class': 'Klasse',
+  'column.samples': 'Proben',
+  'column.seeds': 'Keime',
+  'column.pool': 'Erster Vorrat',
+  'column.suspects': 'Verdächtige',
+  'table.taps': (p) => `Anteil der eigenen Klasse unter den ${p.k} nächsten Nachbarn (Regel: ${p.rule})`,
+  'column.tap': 'Abgriff',
+  'column.share': 'Anteil',
+  'column.chance': 'Zufall',
+  'column.used': 'Benutzt',
+  'tap.unused': (p) => (p.reason === '' ? 'nein' : `nein: ${p.reason}`),
+  'table.warnings': 'Klassen, die einen zweiten Blick brauchen',
+  'column.code': 'Code',
+  'column.met': 'Was auffiel',
+  'rest.of': (p) => `${p.shown} von ${p.total} sind gezeigt; alle stehen in ${p.where}.`,
+
+  'channels.claim': (p) =>
+    p.count === 0
+      ? 'Kein Kanal wurde gefiltert.'
+      : `${p.kept} von ${p.total} Kanälen wurden als vertrauenswürdig behalten; die übrigen ${p.rest} wurden neu angelegt und lernten allein aus dem sauberen Vorrat.`,
+  'channels.caption':
+    'Anteil der Kanäle jeder Schicht, der behalten (kräftig) und neu angelegt (blass) wurde, in der Folge des Netzes.',
+  'channels.accuracy': (p) =>
+    `Nach dem Verlernen war der Encoder bei ${p.unlearned} des sauberen Vorrats richtig, nach dem Wiederherstellen der Filter bei ${p.recovered}; ${p.saturated} der Maskenwerte kehrten zu eins zurück (0,99 oder mehr).`,
+  'channels.histogram': 'Maskenwerte aller Kanäle, in Zwanzigsteln von 0 (gab nach) bis 1 (wurde gebraucht).',
+  'axis.mask': 'Maskenwert',
+  'channels.kept-of': (p) => `${p.kept} von ${p.of} behalten`,
+  'table.masks': 'Kanalmasken je Schicht: 0 = der Kanal gab nach, 1 = er wurde gebraucht',
+  'column.layer': 'Schicht',
+  'column.channels': 'Kanäle',
+  'column.kept': 'Behalten',
+  'column.lowest': 'Kleinste Maske',
+  'column.mean': 'Mittlere Maske',
+  'column.lowest-kept': 'Kleinste behaltene',
+
+  'bootstrapping.claim': (p) =>
+    p.n === 0
+      ? 'Es wurde kein sauberes Modell aufgebaut.'
+      : `Der Vorrat wuchs in ${p.rounds} ${plural(p.n, 'Runde', 'Runden')} von ${p.first} auf ${p.last} Proben; ${p.outside} blieben außerhalb oder unter Verdacht.`,
+  'bootstrapping.pool': (p) => `Proben im Vorrat nach jeder Runde, von ${p.of}. Führung: ${p.guidance}.`,
+  'bootstrapping.loss': 'Trainingsverlust, Mittel jeder Epoche.',
+  'series.loss': 'Trainingsverlust',
+  'axis.round': 'Runde',
+  'table.rounds': 'Runden',
+  'column.round': 'Runde',
+  'column.guidance': 'Führung',
+  'column.aimed': 'Ziel',
+  'column.pool-size': 'Vorrat',
+  'column.admitted': 'Aufgenommen',
+  'column.removed': 'Entfernt',
+  'column.guard': 'Genauigkeit zurückgehalten',
+  'column.loss': 'Verlust',
+  'column.stopped': 'Beendet, weil',
+  'guidance.seeds': 'Keime',
+  'guidance.loss': 'Verlust',
+  'guidance.meta': 'Meta',
+  'guidance.final': 'Schluss',
+
+  'suspects.none-grown':
+    'Keine Probe ist verdächtig: Es wurde kein sauberes Modell aufgebaut, das eine ablehnen könnte.',
+  'suspects.none': (p) => `Keine von ${p.samples} Proben steht auf der Verdachtsliste.`,
+  'suspects.claim': (p) =>
+    `${p.suspects} von ${p.samples} Proben stehen auf der Verdachtsliste, ${p.share} davon mit dem Etikett „${p.name}“.`,
+  'suspects.alt': (p) => `Probe ${p.index} mit dem Etikett ${p.name}`,
+  'suspects.caption': (p) => `${p.rank}. ${p.name}, Probe ${p.index}`,
+  'suspects.spread': 'Wie sich der Endverlust unter den Verdächtigen und unter allen anderen Proben verteilt.',
+  'suspects.spread-caption':
+    'Anteil jeder Gruppe nach ihrem Verlust im bereinigten Modell; die letzte Stufe enthält, was darüber liegt.',
+  'series.suspects': (p) => `Verdächtige (${p.n})`,
+  'series.others': (p) => `alle anderen (${p.n})`,
+  'axis.loss': 'Verlust im bereinigten Modell',
+  'table.seen': (p) =>
+    `Vergebenes Etikett und Klasse, die das bereinigte Modell sieht, von ${p.n} aufgeführten Verdächtigen`,
+  'column.given': 'Etikett',
+  'column.seen': 'Gesehene Klasse',
+  'table.suspects': 'Die Verdachtsliste, die verdächtigsten zuerst',
+  'column.rank': 'Rang',
+  'column.sample': 'Probe',
+  'column.label': 'Etikett',
+  'column.says': 'Bereinigtes Modell sagt',
+  'column.majority': 'Mehrheit',
+  'column.consistency': 'Einklang',
+  'column.probe-loss': 'Verlust der Sonde',
+  'column.final-loss': 'Endverlust',
+  never: 'nie',
+  'round.n': (p) => `Runde ${p.round}`,
+
+  'trigger.none': 'Aus dem Encoder wurde kein Muster gewonnen.',
+  'trigger.claim': (p) =>
+    `Das ungünstigste gefundene Quadrat ist ${p.size} Bildpunkte breit, in Zeile ${p.row}, Spalte ${p.column}; es kippt ${p.undefended} der Bilder im ungeschützten Modell zu „${p.target}“ und ${p.sanitized} im bereinigten.`,
+  'trigger.bare': (p) => `Probe ${p.index}, wie sie ist`,
+  'trigger.stamped': (p) => `Probe ${p.index} mit dem Quadrat`,
+  'trigger.note':
+    'Das Quadrat ist das, unter dem der Encoder verschiedene Bilder als am ähnlichsten sieht. Ob das eine Hintertür ist, sagt das Urteil.',
+
+  'outcome.none': 'Es gab keine zurückgehaltene Probe, an der das bereinigte Modell gemessen werden konnte.',
+  'outcome.claim': (p) =>
+    `An ${p.n} zurückgehaltenen Proben ist das bereinigte Modell bei ${p.sanitized} richtig, die ungeschützte Sonde bei ${p.probe}.`,
+  'table.outcome': 'Genauigkeit an zurückgehaltenen Proben des sauberen Vorrats (95-%-Intervall nach Wilson)',
+  'column.model': 'Modell',
+  'column.accuracy': 'Genauigkeit',
+  'column.interval': 'Intervall',
+  'column.n': 'n',
+  'model.probe': 'Ungeschützte Sonde',
+  'model.sanitized': 'Bereinigtes Modell',
+  'outcome.note':
+    'Nur diese Etiketten wurden geprüft. Es war kein Auslöser gegeben, daher steht hier keine Erfolgsrate eines Angriffs; wie oft ein gefundenes Muster eine Antwort kippt, steht beim Urteil über den Encoder.',
+  'outcome.caption': 'Genauigkeit am zurückgehaltenen Teil des sauberen Vorrats nach jeder Runde.',
+  'series.accuracy': 'Genauigkeit',
+
+  'classes.none': 'Es gab kein Urteil je Klasse.',
+  'classes.claim': (p) =>
+    p.n === 0
+      ? `Nichts sprach gegen eine der ${p.all} Klassen.`
+      : `${p.open} von ${p.all} Klassen ${plural(p.n, 'ist', 'sind')} nicht vertrauenswürdig.`,
+  'table.classes': 'Jede Klasse mit ihren Belegen',
+  'column.verdict': 'Urteil',
+  'column.claim': 'Aussage',
+  'column.rests': 'Beruht auf',
+  'column.change': 'Was es ändern würde',
+
+  'files.claim': (p) =>
+    p.n === 0
+      ? 'Keine Datei gab Anlass zu einem Befund.'
+      : `${p.count} ${plural(p.n, 'Datei gab', 'Dateien gaben')} Anlass zu einem Befund.`,
+  'table.files': 'Befunde an Dateien',
+  'column.rule': 'Regel',
+  'column.severity': 'Schwere',
+  'column.file': 'Datei',
+  'column.offset': 'Byte',
+
+  'mappings.claim':
+    'Wofür dieser Bericht Belege liefert. Ob ein Punkt anwendbar oder erfüllt ist, hat zu erklären, wer sich auf den Bericht stützt.',
+  'table.mappings': 'Punkte, und die Abschnitte, die Belege dafür sind',
+  'column.framework': 'Rahmenwerk',
+  'column.point': 'Punkt',
+  'column.about': 'Gegenstand',
+  'column.evidence-for': 'Belege dafür in',
+
+  'risk.claim': 'Was dieses Verfahren nicht sehen kann, und wann neu zu prüfen ist.',
+  'risk.limits': 'Grenzen',
+  'risk.reaudit': 'Neu prüfen, wenn',
+  'limit.majority-poison':
+    'Gift in der Hälfte einer Klasse oder mehr kehrt die Mehrheitsregel um; vor den Anzeichen wird gewarnt, das Gift wird nicht gefunden.',
+  'limit.clean-label': 'Gift mit richtigen Etiketten, das keine eigene Gruppe bildet, wird nicht gesehen.',
+  'limit.unseen-trigger':
+    'Ein Auslöser, den weder der Datensatz zeigt noch der Suchlauf am Encoder findet, bleibt ungesehen.',
+  'limit.availability': 'Gift, das ohne Auslöser der Genauigkeit schadet, wird nicht gesucht.',
+  'limit.accuracy-loss': 'Das bereinigte Modell ist an den zurückgehaltenen Proben ungenauer als das ungeschützte.',
+  'do.look-at-suspects': 'Die Verdachtsliste ansehen, ehe eine Probe daraus benutzt wird.',
+  'do.use-sanitized': 'Das bereinigte Modell benutzen; es hängt nicht von den Urteilen ab.',
+  'do.do-not-use-encoder': 'Den geprüften Encoder nicht benutzen, wie er ist.',
+  'do.vouch-for-class':
+    'Für einige Bilder jeder Klasse bürgen, die nicht beurteilt werden konnte, oder mehr Proben geben.',
+  'do.ask-supplier': 'Den Lieferanten nach der Herkunft des Encoders fragen und die Datei als Beleg aufheben.',
+  'do.measure-on-own-data': 'Das bereinigte Modell an Etiketten messen, denen Sie selbst vertrauen.',
+  'again.inputs-change': 'sich der Encoder oder der Datensatz ändert',
+  'again.expiry': 'der Tag vorbei ist, bis zu dem dieser Bericht gilt',
+  'again.new-version': 'eine neue Version von Coresift prüft, was diese nicht konnte',
+  'again.new-attack': 'ein Angriff bekannt wird, für den dieses Verfahren nicht gemacht ist',
+
+  'log.claim': (p) =>
+    `${p.entries} Einträge, ${p.seconds === '' ? '' : `${p.seconds} Rechenzeit, `}${p.resumed}-mal fortgesetzt; ${p.decisions} Entscheidungen von Prüfern.`,
+  'table.log': 'Was wann geschah',
+  'column.time': 'Zeit (UTC)',
+  'column.took': 'Dauer',
+  'table.decisions': 'Entscheidungen von Prüfern',
+  'column.who': 'Wer',
+  'column.act': 'Entscheidung',
+
+  'integrity.claim': (p) =>
+    `${p.n} Dateien gingen aus dieser Prüfung hervor; ihre Prüfsummen und der letzte Eintrag des Journals stehen hier.`,
+  'table.outputs': 'Dateien neben diesem Bericht',
+  'column.purpose': 'Was es ist',
+  'column.size': 'Größe',
+  'integrity.project': 'Projekt',
+  'integrity.run': 'Lauf',
+  'integrity.head': 'Letzter Eintrag des Journals',
+  'integrity.entry': (p) => `Eintrag ${p.seq}, ${p.hash}`,
+  'integrity.work': 'Prüfsumme der Arbeit',
+  'integrity.work-note': 'Gleich bei gleichen Eingaben, Startwert, Parametern und Rechenwerk.',
+  'integrity.chain':
+    'Jeder Eintrag enthält die SHA-256 des vorigen über dessen Form nach RFC 8785; der erste die der Projektkennung.',
+  'integrity.baseline': 'Früherer Bericht',
+  'integrity.verify': 'Ohne Netz prüfen',
+  'verify.folder': 'Jede Datei dieses Ordners gegen ihre Prüfsumme, und diesen Bericht gegen das Journal',
+  'verify.plain': 'Die Prüfsummen allein, ohne Coresift',
+  'verify.project': 'Das Journal des Projekts, Eintrag für Eintrag',
+  'verify.pack': 'Ein signiertes Paket, mit nichts als dem öffentlichen Schlüssel',
+
+  'reproduction.claim':
+    'Gleiche Eingaben, Startwert, Parameter, Rechenwerk und Zahl der Threads ergeben gleiche Prüfsummen.',
+  'table.expects': 'Was eine Wiederholung wieder ergeben muss',
+
+  'glossary.claim': 'Die Wörter dieses Berichts.',
+  'word.encoder': 'Encoder: das vortrainierte Netz, das aus einem Bild einen Vektor macht.',
+  'word.tap': 'Abgriff: eine Schicht, deren Aktivierung gelesen wird.',
+  'word.sifting': 'Sichtung: die Auswahl von Proben, die über die Abgriffe hinweg mit ihrer Klasse übereinstimmen.',
+  'word.seed': 'Keim: eine Probe, der die Sichtung zuerst vertraut; aus den Keimen wächst der saubere Vorrat.',
+  'word.mask': 'Kanalmaske: 0 bis 1; wie sehr ein Kanal gebraucht wurde, nachdem verlernt war, was er wusste.',
+  'word.channels': 'Vertrauenswürdige und andere Kanäle: die behaltenen und die neu angelegten.',
+  'word.guidance': 'Führung durch Verlust und Meta: zwei Regeln, nach denen weitere Proben aufgenommen werden.',
+  'word.suspect': 'Verdächtige: Proben, die das ungeschützte Modell lernt und das bereinigte ablehnt.',
+  'word.sanitized': 'Bereinigtes Modell: der Klassifikator aus aufgenommenen Proben und vertrauenswürdigen Kanälen.',
+  'word.escape':
+    '\\u{HEX} steht für ein Zeichen, das nichts zeichnet, die Folge anderer ändert oder das dieses Dokument nicht zeichnen kann.',
+};
+
+const number = new Intl.NumberFormat('de-DE', { maximumSignificantDigits: 3 });
+const whole = new Intl.NumberFormat('de-DE', { maximumFractionDigits: 0 });
+const share = (value: unknown): string => (typeof value === 'number' ? `${number.format(100 * value)} %` : '–');
+const count = (value: unknown): string => (typeof value === 'number' ? whole.format(value) : '–');
+const decimal = (value: unknown): string => (typeof value === 'number' ? number.format(value) : '–');
+
+/** The sentences of a finding from its code, verdict and evidence; null for a code that is not known here. */
+function finding(one: Finding): { readonly claim: string; readonly wouldChange: string } | null {
+  const { evidence: e } = one;
+  const name = one.name ?? '';
+  switch (`${one.code} ${one.verdict}`) {
+    case 'class.refused-cluster suspicious':
+      return {
+        claim: `Von ${count(e['samples'])} Proben mit dem Etikett „${name}“ lernt das ungeschützte Modell ${count(e['refused'])}, die das bereinigte samt ihren Nachbarn ablehnt.`,
+        wouldChange:
+          'Ein Blick auf die abgelehnten Proben: Sind ihre Etiketten richtig, so sind sie eine eigene Art und kein Gift.',
+      };
+    case 'class.refused-cluster trusted':
+      return {
+        claim: `Von ${count(e['samples'])} Proben mit dem Etikett „${name}“ lehnt das bereinigte Modell ${count(e['refused'])} samt ihren Nachbarn ab.`,
+        wouldChange: 'Gift mit richtigen Etiketten, das keine eigene Gruppe bildet, wäre hier nicht zu sehen.',
+      };
+    case 'class.refused-cluster inconclusive':
+      return {
+        claim: `Die Klasse „${name}“ mit ${count(e['samples'])} Proben konnte nicht beurteilt werden; abgelehnt werden ${share(e['refusedShare'])}.`,
+        wouldChange: 'Einige Bilder dieser Klasse, für deren Etiketten Sie bürgen können, oder mehr Proben.',
+      };
+    case 'class.refused-cluster not-examined':
+      return { claim: `Die Klasse „${name}“ hat keine Probe.`, wouldChange: 'Proben dieser Klasse.' };
+    case 'dataset.refused-cluster suspicious':
+      return {
+        claim: `${count(e['suspects'])} von ${count(e['samples'])} Proben lernt das ungeschützte Modell, während das bereinigte sie samt ihren Nachbarn ablehnt; sie häufen sich in einzelnen Klassen.`,
+        wouldChange:
+          'Ein Blick auf die Verdächtigen: Eine Gruppe richtig etikettierter Proben ungewöhnlicher Art kann so aussehen.',
+      };
+    case 'dataset.refused-cluster trusted':
+      return {
+        claim:
+          'Keine Klasse enthält eine Gruppe von Proben, die das ungeschützte Modell lernt und das bereinigte ablehnt.',
+        wouldChange:
+          'Gift unter etwa 1 % der Daten, oder mit richtigen Etiketten und ohne eigene Gruppe, wäre nicht zu sehen.',
+      };
+    case 'dataset.refused-cluster inconclusive':
+      return {
+        claim: 'Keine Klasse enthält eine abgelehnte Gruppe, aber nicht alle Klassen konnten beurteilt werden.',
+        wouldChange: 'Einige Bilder der offenen Klassen, für deren Etiketten Sie bürgen können, oder mehr Proben.',
+      };
+    case 'encoder.patch-collapse suspicious':
+      return {
+        claim: `Ein Quadrat von ${count(e['patchSize'])} Bildpunkten in Zeile ${count(e['patchRow'])}, Spalte ${count(e['patchColumn'])} lässt den Encoder verschiedene Bilder als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])}) und kippt ${share(e['flippedUndefended'])} davon im ungeschützten Modell zu „${String(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
+        wouldChange:
+          'Ein Encoder für dieselbe Aufgabe, der unter diesem Quadrat ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
+      };
+    case 'encoder.patch-collapse inconclusive':
+      return {
+        claim: `Der Suchlauf mit einfarbigen Quadraten entscheidet nicht: mittlerer Kosinus der Bilder ${decimal(e['collapse'])} mit dem ungünstigsten Quadrat, ${decimal(e['collapseWithout'])} ohne. Andere Arten von Auslösern wurden nicht gesucht.`,
+        wouldChange: 'Ein Suchlauf nach weiteren Arten von Auslösern, oder mehr und passendere Bilder.',
+      };
+    default:
+      return null;
+  }
+}
+
+/** Names that come with the record, where a reader meets them. */
+const terms: Readonly<Record<string, string>> = {
+  samples: 'Proben',
+  'samples on the suspect list': 'Proben auf der Verdachtsliste',
+  'refused samples': 'abgelehnte Proben',
+  'refused share': 'abgelehnter Anteil',
+  'refused share of each class': 'abgelehnter Anteil jeder Klasse',
+  'refused share of the other classes': 'abgelehnter Anteil der anderen Klassen',
+  'share in the larger of two groups': 'Anteil der größeren zweier Gruppen',
+  'distance of the two groups, in their widths': 'Abstand der beiden Gruppen in ihren Breiten',
+  'mean cosine of the images with the square': 'mittlerer Kosinus der Bilder mit dem Quadrat',
+  'mean cosine without it': 'mittlerer Kosinus ohne es',
+  'cosine from which this is a collapse': 'Kosinus, ab dem es ein Zusammenfall ist',
+  'first row of the square': 'erste Zeile des Quadrats',
+  'first column of the square': 'erste Spalte des Quadrats',
+  'side of the square, pixels': 'Seite des Quadrats, Bildpunkte',
+  'brightness of the square, 0 to 1': 'Helligkeit des Quadrats, 0 bis 1',
+  'images stamped': 'gestempelte Bilder',
+  'squares tried': 'versuchte Quadrate',
+  'class it flips to': 'Klasse, zu der es kippt',
+  'flipped, undefended model': 'gekippt, ungeschütztes Modell',
+  'flipped, sanitized model': 'gekippt, bereinigtes Modell',
+  'images the flips were counted on': 'Bilder, an denen gezählt wurde',
+};
+
+export const de = { words, finding, terms } as const;
