@@ -113,8 +113,12 @@ const words: Words = {
   'field.labels': 'Herkunft der Etiketten',
   'field.reason': 'Grund',
   'table.unreadable': 'Was nicht gelesen werden konnte',
-  'format.onnx': (p) =>
-    p.producer === '' ? `${p.format}, Opset ${p.opset}` : `${p.format}, Opset ${p.opset}, von ${p.producer}`,
+  'format.file': (p) =>
+    [
+      p.architecture === '' ? p.format : `${p.format} (${p.architecture})`,
+      ...(p.opset === '' ? [] : [`Opset ${p.opset}`]),
+      ...(p.producer === '' ? [] : [`von ${p.producer}`]),
+    ].join(', '),
   'structure.nodes': (p) => `${p.family}; ${p.nodes} Knoten`,
   'normalisation.values': (p) => `Mittel ${p.mean}; Streuung ${p.std}; ${p.source}`,
   'representation.values': (p) => `${p.tensor}, ${p.dim} Werte; ${p.how}`,
