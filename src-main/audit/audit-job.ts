@@ -71,6 +71,7 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
       encoderOptions: inputs.encoderOptions,
       samples: pixels,
       duplicates: inputs.duplicates,
+      mode: request.mode,
       parameters,
       seed: request.seed,
       journal: stepJournal({ find: (spec) => ask('step.find', spec), commit: (step) => ask('step.commit', step) }),

@@ -69,18 +69,21 @@ export interface SiftingFacts {
 }
 
 export interface ChannelFacts {
+  /** Whether channels were filtered. False in distilled mode: no mask was computed, every channel was made anew. */
+  readonly used: boolean;
   readonly layers: readonly {
     readonly id: string;
     readonly label: string;
     readonly channels: number;
     readonly kept: number;
+    /** One value per channel; empty where channels were not filtered. */
     readonly mask: readonly number[];
     readonly trusted: readonly boolean[];
   }[];
   /** Share of all channels, 0..1, whose mask came back to one (0.99 or more). */
-  readonly saturatedAtOne: number;
-  readonly unlearnedAccuracy: number;
-  readonly recoveredAccuracy: number;
+  readonly saturatedAtOne: number | null;
+  readonly unlearnedAccuracy: number | null;
+  readonly recoveredAccuracy: number | null;
 }
 
 /** Columns over samples; one entry each. */
@@ -99,6 +102,8 @@ export interface SampleColumns {
   readonly predicted: Int32Array;
   /** Rank in the suspect list, 0 = most suspicious; -1 = not a suspect. */
   readonly suspectRank: Int32Array;
+  /** Distilled mode: 1 - cosine of the sanitized model's and the encoder's representation, 0..2. NaN in paper mode. */
+  readonly discrepancy: Float32Array;
   /** Two principal components of the last used tap, for the scatter. */
   readonly scatterX: Float32Array;
   readonly scatterY: Float32Array;

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:sample [-- --cases threat-3,threat-1 --seeds 1,2,3 --preset standard --controls --set grow.cap=0.6]`
+ * `npm run bench:sample [-- --mode distilled --cases threat-3,threat-1 --seeds 1,2,3 --preset standard --controls --set grow.cap=0.6]`
  *
  * Measures the defence on planted cases made from the sample project's held-apart images: No Defense, sanitized, leaks,
  * seconds, peak memory, and the negative controls that must fail. ACC, ASR and control in percent, on 2,000 held-back
@@ -14,7 +14,7 @@ import type { PipelineContext } from '../../src-main/engine/tcore/context.ts';
 import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/parameters.ts';
 import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
 import { median } from '../../src-main/engine/math/statistics.ts';
-import type { Preset } from '../../src-shared/domain/run.ts';
+import type { Mode, Preset } from '../../src-shared/domain/run.ts';
 import { fineTuned, headOnSeeds } from './controls.ts';
 import {
   benchSlice,
@@ -64,6 +64,8 @@ const { values: options } = parseArgs({
     cases: { type: 'string', default: 'threat-3,threat-1,threat-2,clean' },
     seeds: { type: 'string', default: '1,2,3' },
     preset: { type: 'string', default: 'standard' },
+    mode: { type: 'string', default: 'paper' },
+    threads: { type: 'string', default: '2' },
     controls: { type: 'boolean', default: false },
     rounds: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
@@ -86,7 +88,7 @@ const row = (...cells: readonly (string | number)[]): void =>
 const rates = ({ acc, asr, control }: Measured): string =>
   `${acc.toFixed(1)} / ${asr.toFixed(1)} / ${control.toFixed(1)}`;
 
-const provider = await createOrtProvider({ threads: 2 });
+const provider = await createOrtProvider({ threads: Number(options.threads) });
 console.log(`${provider.describe().id}, ${JSON.stringify(provider.describe().details)}`);
 row('case : seed', 'No Defense', 'sanitized', 'seeds', 'pool', 'suspects', 'encoder, dataset', 'seconds');
 const summary = new Map<string, { excess: number[]; worst: number[]; accLoss: number[] }>();
@@ -116,6 +118,7 @@ async function runCase(compute: Provider, name: string, seed: number, start: num
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples,
     duplicates: new Int32Array(0),
+    mode: options.mode as Mode,
     parameters: parameterValues(resolveParameters(options.preset as Preset, overrides)),
     seed,
     journal: memoryJournal(),

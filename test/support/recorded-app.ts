@@ -71,6 +71,7 @@ export function recordedTable(): SampleTable {
     finalLoss: new Float32Array(samples),
     predicted: new Int32Array(samples),
     suspectRank: new Int32Array(samples).fill(-1),
+    discrepancy: new Float32Array(total).fill(NaN),
     scatterX: new Float32Array(samples),
     scatterY: new Float32Array(samples),
   };
@@ -201,6 +202,7 @@ export function recordedResult(): AuditResult {
       ],
     },
     channels: {
+      used: true,
       layers: [
         {
           id: 'l1',

@@ -135,6 +135,7 @@ export function toyContext(
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: toySource(images),
     duplicates: new Int32Array(0),
+    mode: 'paper',
     parameters: parameterValues(resolveParameters('quick', { ...tinyPreset, ...overrides })),
     seed: 5,
     journal: memoryJournal(),

@@ -1,5 +1,5 @@
 /** What a stage gets from the outside, and what the whole pipeline gives back. */
-import type { RunEvent, Stage, PoolRound } from '../../../src-shared/domain/run.ts';
+import type { Mode, RunEvent, Stage, PoolRound } from '../../../src-shared/domain/run.ts';
 import type { ChannelFacts, SampleColumns, SiftingFacts } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Graph } from '../graph/ir.ts';
@@ -23,6 +23,7 @@ export interface PipelineContext {
   readonly samples: SampleSource;
   /** Samples that repeat an earlier one exactly; they are scored but never picked as seeds. */
   readonly duplicates: Int32Array;
+  readonly mode: Mode;
   readonly parameters: MethodParameters;
   readonly seed: number;
   readonly journal: StepJournal;

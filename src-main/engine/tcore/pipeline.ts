@@ -1,19 +1,25 @@
 /**
- * T-Core from end to end: probe, sift, expand, unlearn, recover, filter, bootstrap, evidence. Every stage is a
- * journalled step: its result is read back when an earlier, interrupted run committed it.
+ * The audit from end to end: probe, sift and expand; then a clean model, in paper mode by unlearning, recovering,
+ * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence and verdict. Every stage
+ * is a journalled step: its result is read back when an earlier, interrupted run committed it.
  */
+import type { ChannelFacts } from '../../../src-shared/domain/result.ts';
+import type { PoolRound } from '../../../src-shared/domain/run.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import type { Graph } from '../graph/ir.ts';
 import { judge } from '../evidence/verdict.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { PipelineContext, PipelineResult } from './context.ts';
+import { distil } from './distil.ts';
 import type { Evaluation } from './evaluate.ts';
 import { prepareEncoder } from './prepare.ts';
-import { runChannels } from './stage-channels.ts';
+import { runChannels, unusedChannels } from './stage-channels.ts';
 import { runEvidence } from './stage-evidence.ts';
 import { runProbe } from './stage-probe.ts';
-import { runExpand, runSift } from './stage-sift.ts';
+import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
 import { startModel } from './start-model.ts';
 import { count, membership } from './steps.ts';
 
@@ -23,11 +29,112 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
   const probe = await runProbe(context, encoder, [inputDigests.encoder, inputDigests.dataset]);
   const sifted = await runSift(context, encoder, probe.digest);
   const expanded = await runExpand(context, encoder, sifted);
+  const grown = await grow(context, encoder, sifted, expanded);
+  const models = { undefended: probe.classifier, sanitized: grown.classifier };
+  const final = await runEvidence(context, encoder, models, expanded.pool, grown.digest);
+  const refusals = {
+    labels: samples.labels,
+    probe: probe.evaluation,
+    final: final.evaluation,
+    company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
+  };
+  const suspects = rankSuspects(refusals);
+  const outcome = compareOnGuard(sifted.guard, samples.labels, probe.evaluation, final.evaluation);
+  const verdict = judge({
+    ...refusals,
+    classes: samples.classes,
+    sifting: sifted.facts,
+    uncertainClasses: sifted.uncertainClasses,
+    suspects,
+    outcome,
+    scan: final.scan,
+    flips: final.flips,
+  });
+  const suspectRank = new Int32Array(samples.count).fill(-1);
+  suspects.forEach((sample, rank) => (suspectRank[sample] = rank));
+  return {
+    encoder: {
+      family: encoder.family,
+      input: encoder.input,
+      representation: encoder.representation,
+      taps: encoder.taps.map(({ id, label, channels: width }) => ({ id, label, channels: width })),
+      restoredNorms: encoder.restoredNorms.length,
+    },
+    sifting: sifted.facts,
+    channels: grown.channels,
+    rounds: grown.rounds,
+    columns: {
+      index: Int32Array.from({ length: samples.count }, (_, i) => i),
+      label: samples.labels,
+      majority: sifted.majority,
+      consistency: sifted.consistency,
+      seed: membership(sifted.seeds, samples.count),
+      pool: membership(expanded.pool, samples.count),
+      admittedRound: grown.admittedRound,
+      probeLoss: probe.evaluation.loss,
+      finalLoss: final.evaluation.loss,
+      predicted: final.evaluation.predicted,
+      suspectRank,
+      discrepancy: final.discrepancy,
+      scatterX: sifted.plane.filter((_, i) => i % 2 === 0),
+      scatterY: sifted.plane.filter((_, i) => i % 2 === 1),
+    },
+    outcome,
+    verdict,
+    undefended: probe.classifier,
+    sanitized: sanitizedModel({
+      classifier: grown.classifier,
+      restoredNorms: encoder.restoredNorms,
+      classes: samples.classes,
+      provenance: {
+        'coresift.run.digest': final.digest,
+        'coresift.encoder.sha256': inputDigests.encoder,
+        'coresift.mode': context.mode,
+      },
+    }),
+    digest: final.digest,
+  };
+}
+
+/** A clean model, by either mode. */
+interface Grown {
+  /** Evaluation graph: input `pixels`, output `logits`. */
+  readonly classifier: Graph;
+  readonly channels: ChannelFacts;
+  readonly rounds: readonly PoolRound[];
+  readonly admittedRound: Int32Array;
+  readonly digest: string;
+}
+
+async function grow(
+  context: PipelineContext,
+  encoder: Encoder,
+  sifted: SiftStage,
+  expanded: ExpandStage,
+): Promise<Grown> {
+  switch (context.mode) {
+    case 'paper':
+      return growFromChannels(context, encoder, sifted, expanded);
+    case 'distilled': {
+      const { guard, peers } = sifted;
+      const input = { context, encoder, pool: expanded.pool, guard, peers, input: expanded.digest };
+      return { ...(await distil(input)), channels: unusedChannels(encoder) };
+    }
+  }
+}
+
+/** Paper mode: trusted channels are kept, the rest and the head are trained on the growing pool. */
+async function growFromChannels(
+  context: PipelineContext,
+  encoder: Encoder,
+  sifted: SiftStage,
+  expanded: ExpandStage,
+): Promise<Grown> {
   const channels = await runChannels(context, encoder, expanded);
   const start = startModel(context, encoder, channels.trusted);
   const trainer = await start.train(context.parameters['train.batch']);
   try {
-    const grown = await bootstrap({
+    const { rounds, admittedRound, digest } = await bootstrap({
       trainer,
       warmUpTrainer: () => start.train(context.parameters['warmup.batch']),
       context,
@@ -36,66 +143,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
       peers: sifted.peers,
       input: channels.digest,
     });
-    const sanitizedClassifier = trainer.classifier();
-    const models = { undefended: probe.classifier, sanitized: sanitizedClassifier };
-    const final = await runEvidence(context, encoder, models, expanded.pool, grown.digest);
-    const refusals = {
-      labels: samples.labels,
-      probe: probe.evaluation,
-      final: final.evaluation,
-      company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
-    };
-    const suspects = rankSuspects(refusals);
-    const outcome = compareOnGuard(sifted.guard, samples.labels, probe.evaluation, final.evaluation);
-    const verdict = judge({
-      ...refusals,
-      classes: samples.classes,
-      sifting: sifted.facts,
-      uncertainClasses: sifted.uncertainClasses,
-      suspects,
-      outcome,
-      scan: final.scan,
-      flips: final.flips,
-    });
-    const suspectRank = new Int32Array(samples.count).fill(-1);
-    suspects.forEach((sample, rank) => (suspectRank[sample] = rank));
-    return {
-      encoder: {
-        family: encoder.family,
-        input: encoder.input,
-        representation: encoder.representation,
-        taps: encoder.taps.map(({ id, label, channels: width }) => ({ id, label, channels: width })),
-        restoredNorms: encoder.restoredNorms.length,
-      },
-      sifting: sifted.facts,
-      channels: channels.facts,
-      rounds: grown.rounds,
-      columns: {
-        index: Int32Array.from({ length: samples.count }, (_, i) => i),
-        label: samples.labels,
-        majority: sifted.majority,
-        consistency: sifted.consistency,
-        seed: membership(sifted.seeds, samples.count),
-        pool: membership(expanded.pool, samples.count),
-        admittedRound: grown.admittedRound,
-        probeLoss: probe.evaluation.loss,
-        finalLoss: final.evaluation.loss,
-        predicted: final.evaluation.predicted,
-        suspectRank,
-        scatterX: sifted.plane.filter((_, i) => i % 2 === 0),
-        scatterY: sifted.plane.filter((_, i) => i % 2 === 1),
-      },
-      outcome,
-      verdict,
-      undefended: probe.classifier,
-      sanitized: sanitizedModel({
-        classifier: sanitizedClassifier,
-        restoredNorms: encoder.restoredNorms,
-        classes: samples.classes,
-        provenance: { 'coresift.run.digest': final.digest, 'coresift.encoder.sha256': inputDigests.encoder },
-      }),
-      digest: final.digest,
-    };
+    return { classifier: trainer.classifier(), channels: channels.facts, rounds, admittedRound, digest };
   } finally {
     await trainer.dispose();
   }

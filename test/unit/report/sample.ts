@@ -41,6 +41,7 @@ export function sampleColumns(total: number, poison: number): SampleColumns {
     finalLoss: new Float32Array(total),
     predicted: new Int32Array(total),
     suspectRank: new Int32Array(total).fill(-1),
+    discrepancy: new Float32Array(total).fill(NaN),
     scatterX: new Float32Array(total),
     scatterY: new Float32Array(total),
   };
@@ -163,7 +164,7 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
           },
         ],
       },
-      channels: { layers, saturatedAtOne: 0.42, unlearnedAccuracy: 0.19, recoveredAccuracy: 0.62 },
+      channels: { used: true, layers, saturatedAtOne: 0.42, unlearnedAccuracy: 0.19, recoveredAccuracy: 0.62 },
       rounds,
       outcome: { guardSamples: 120, probeAccuracy: 0.9583, sanitizedAccuracy: 0.8917 },
       verdict: {
