@@ -39,6 +39,7 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
     const forwardRate = await measureForward(provider, encoder, pixels);
     const plan = planAudit({
+      mode: request.mode,
       parameters,
       samples: pixels.count,
       classes: pixels.classes.length,

@@ -57,7 +57,7 @@ export function reportHtml(record: ReportRecord, assets: HtmlAssets = { thumbnai
         <header>
           <h1>${title}</h1>
           <p class="quiet">
-            Run ${record.run.number}, ${record.run.preset}, seed ${record.run.seed}. Started
+            Run ${record.run.number}, ${record.run.mode} mode, ${record.run.preset}, seed ${record.run.seed}. Started
             ${time(record.run.startedAt)}${record.createdAt === record.run.startedAt ? '' : `, written ${time(record.createdAt)}`},
             ${record.tool.name} ${record.tool.version}. Report ${record.reportId}.
           </p>

@@ -6,7 +6,7 @@
 import { histogram, type Bin } from '../../src-shared/charts/histogram.ts';
 import type { AuditResult, SampleColumns } from '../../src-shared/domain/result.ts';
 import { lossReduction, sampleVerdict } from '../../src-shared/domain/sample.ts';
-import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
+import type { AuditRequest, Mode, RunSummary } from '../../src-shared/domain/run.ts';
 import type { Verdict } from '../../src-shared/domain/verdict.ts';
 import { binomialInterval, type Interval } from '../../src-shared/statistics.ts';
 
@@ -92,6 +92,8 @@ export interface SuspectLine {
   readonly probeLoss: number | null;
   readonly finalLoss: number | null;
   readonly lossReduction: number | null;
+  /** Distilled mode: 1 - cosine of the sanitized model's and the encoder's representation; null in paper mode. */
+  readonly discrepancy: number | null;
   /** Round of admission; null = never. */
   readonly admittedRound: number | null;
   readonly reason: string;
@@ -193,8 +195,7 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
     subject: { encoder: result.encoder, dataset: result.dataset },
     scope: { examined: examined(result, total), notExamined: result.verdict.notExamined, assumptions },
     method: {
-      name: 'T-Core bootstrapping (Trusted Core)',
-      reference: 'Zhang et al., IEEE Symposium on Security and Privacy 2025',
+      ...methods[request.mode],
       request,
       parameters: result.parameters,
     },
@@ -231,6 +232,18 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
   };
 }
 
+const methods: Readonly<Record<Mode, { readonly name: string; readonly reference: string }>> = {
+  paper: {
+    name: 'T-Core bootstrapping (Trusted Core)',
+    reference: 'Zhang et al., IEEE Symposium on Security and Privacy 2025',
+  },
+  distilled: {
+    name: 'T-Core sifting, then distillation: a model made anew learns the encoder’s answers to credible, uncorrupted samples',
+    reference:
+      'Sifting after Zhang et al., IEEE Symposium on Security and Privacy 2025; the distillation is not part of that paper',
+  },
+};
+
 const assumptions: readonly string[] = [
   'No clean hold-out set and no known trigger were used; nothing was trusted but the agreement of samples with their own class.',
   'Accuracies are measured on held-out samples of the clean pool, whose labels the audit itself chose to trust.',
@@ -245,7 +258,11 @@ function examined(result: AuditResult, total: number): string[] {
     `${grouped(total)} decoded samples in ${result.dataset.classes.length} classes`,
     `${grouped(encoder.nodes)} graph nodes and ${grouped(encoder.parameters)} parameters of the encoder, read as ${encoder.format}`,
     `activations at ${used.length} of ${sifting.taps.length} taps${used.length === 0 ? '' : `: ${used.map((tap) => tap.label).join(', ')}`}`,
-    `${grouped(channels.layers.reduce((sum, layer) => sum + layer.channels, 0))} channels in ${channels.layers.length} layers`,
+    ...(channels.used
+      ? [
+          `${grouped(channels.layers.reduce((sum, layer) => sum + layer.channels, 0))} channels in ${channels.layers.length} layers`,
+        ]
+      : []),
   ];
 }
 
@@ -282,6 +299,7 @@ function suspects(input: ReportInput, limit: number): ReportRecord['samples']['s
     probeLoss: rounded(columns.probeLoss[i]),
     finalLoss: rounded(columns.finalLoss[i]),
     lossReduction: rounded(lossReduction(columns, i)),
+    discrepancy: rounded(columns.discrepancy[i]),
     admittedRound: columns.admittedRound[i] < 0 ? null : columns.admittedRound[i],
     reason: sampleVerdict(columns, i, []).reason,
   }));

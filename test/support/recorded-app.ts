@@ -71,7 +71,7 @@ export function recordedTable(): SampleTable {
     finalLoss: new Float32Array(samples),
     predicted: new Int32Array(samples),
     suspectRank: new Int32Array(samples).fill(-1),
-    discrepancy: new Float32Array(total).fill(NaN),
+    discrepancy: new Float32Array(samples).fill(NaN),
     scatterX: new Float32Array(samples),
     scatterY: new Float32Array(samples),
   };

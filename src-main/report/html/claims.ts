@@ -15,6 +15,7 @@ export function channelClaim({ channels }: ReportRecord): string {
   const total = channels.layers.reduce((sum, layer) => sum + layer.channels, 0);
   const kept = channels.layers.reduce((sum, layer) => sum + layer.kept, 0);
   if (total === 0) return 'No channel was filtered.';
+  if (!channels.used) return `Channels were not filtered: all ${counted(total, 'channel')} were made anew.`;
   return (
     `${count(kept)} of ${counted(total, 'channel')} were kept as trusted; the other ${count(total - kept)} were made anew ` +
     `and learned from the clean pool alone.`

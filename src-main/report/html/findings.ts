@@ -94,36 +94,41 @@ export function channelSection(record: ReportRecord): SectionContent {
     body:
       rows.length === 0
         ? null
-        : html`<figure>
-              ${barsPicture(rows, channelClaim(record), true)}
-              <figcaption>
-                Share of each layer's channels that was kept (solid) and made anew (pale), in network order.
-              </figcaption>
-            </figure>
-            <p>
-              After unlearning the encoder was right on ${percent(channels.unlearnedAccuracy)} of the clean pool, after
-              recovering the filters on ${percent(channels.recoveredAccuracy)}; ${percent(channels.saturatedAtOne)} of
-              the mask values came back to one (0.99 or more).
-            </p>
-            ${table(
-              'Channel masks by layer: 0 = the channel gave way, 1 = it was needed',
-              [
-                { name: 'Layer' },
-                { name: 'Channels', kind: 'number' },
-                { name: 'Kept', kind: 'number' },
-                { name: 'Lowest mask', kind: 'number' },
-                { name: 'Mean mask', kind: 'number' },
-                { name: 'Lowest kept', kind: 'number' },
-              ],
-              channels.layers.map((layer) => [
-                layer.label,
-                count(layer.channels),
-                count(layer.kept),
-                fixed(least(layer.mask), 3),
-                fixed(mean(layer.mask), 3),
-                fixed(least(layer.mask.filter((_, i) => layer.trusted[i])), 3),
-              ]),
-            )}`,
+        : !channels.used
+          ? html`<p>
+              In distilled mode no weight of the encoder reaches the sanitized model, so no channel was unlearned,
+              recovered or kept, and no mask was computed.
+            </p>`
+          : html`<figure>
+                ${barsPicture(rows, channelClaim(record), true)}
+                <figcaption>
+                  Share of each layer's channels that was kept (solid) and made anew (pale), in network order.
+                </figcaption>
+              </figure>
+              <p>
+                After unlearning the encoder was right on ${percent(channels.unlearnedAccuracy)} of the clean pool,
+                after recovering the filters on ${percent(channels.recoveredAccuracy)};
+                ${percent(channels.saturatedAtOne)} of the mask values came back to one (0.99 or more).
+              </p>
+              ${table(
+                'Channel masks by layer: 0 = the channel gave way, 1 = it was needed',
+                [
+                  { name: 'Layer' },
+                  { name: 'Channels', kind: 'number' },
+                  { name: 'Kept', kind: 'number' },
+                  { name: 'Lowest mask', kind: 'number' },
+                  { name: 'Mean mask', kind: 'number' },
+                  { name: 'Lowest kept', kind: 'number' },
+                ],
+                channels.layers.map((layer) => [
+                  layer.label,
+                  count(layer.channels),
+                  count(layer.kept),
+                  fixed(least(layer.mask), 3),
+                  fixed(mean(layer.mask), 3),
+                  fixed(least(layer.mask.filter((_, i) => layer.trusted[i])), 3),
+                ]),
+              )}`,
   };
 }
 

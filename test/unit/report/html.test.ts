@@ -102,7 +102,7 @@ describe('a report of little', () => {
     const little = {
       ...result,
       rounds: [],
-      channels: { layers: [], saturatedAtOne: 0, unlearnedAccuracy: NaN, recoveredAccuracy: NaN },
+      channels: { used: true, layers: [], saturatedAtOne: 0, unlearnedAccuracy: NaN, recoveredAccuracy: NaN },
       outcome: { guardSamples: 0, probeAccuracy: null, sanitizedAccuracy: null },
       verdict: { ...result.verdict, classes: [], notExamined: [] },
     };
