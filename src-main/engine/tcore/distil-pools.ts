@@ -38,45 +38,35 @@ export interface DistilPools {
   readonly answers: Int32Array;
 }
 
-/** Both pools, ties by index. Classes that fall short of their quota stay short. */
+/** Both pools in one order, so that they are nested; ties by index. */
 export function choosePools(evidence: PoolEvidence, shares: PoolShares): DistilPools {
   const { labels, classes } = evidence;
   const byDiscrepancy = rankWithinGroups(evidence.discrepancy, labels, classes);
   const byLoss = rankWithinGroups(evidence.loss, labels, classes);
   const byCompany = rankWithinGroups(evidence.refusal, labels, classes);
-  const answers = fill(evidence, shares.answers, shares.quotaCap, null, (i) =>
-    Math.max(byDiscrepancy[i], byCompany[i]),
-  );
-  const worst = (i: number): number => Math.max(byDiscrepancy[i], byLoss[i], byCompany[i]);
-  return { answers, labels: fill(evidence, shares.labels, shares.quotaCap, new Set(answers), worst) };
+  const order = labels.map((_, i) => i).sort((a, b) => key(a) - key(b) || a - b);
+  function key(i: number): number {
+    return Math.max(byDiscrepancy[i], byLoss[i], byCompany[i]);
+  }
+  return {
+    labels: fill(evidence, order, shares.labels, shares.quotaCap),
+    answers: fill(evidence, order, shares.answers, shares.quotaCap),
+  };
 }
 
-function fill(
-  evidence: PoolEvidence,
-  share: number,
-  quotaCap: number,
-  within: ReadonlySet<number> | null,
-  key: (sample: number) => number,
-): Int32Array {
+/** @param order all samples, the most credible first */
+function fill(evidence: PoolEvidence, order: Int32Array, share: number, quotaCap: number): Int32Array {
   const { labels, classes, excluded } = evidence;
   const sizes = new Float64Array(classes);
   for (const label of labels) sizes[label]++;
   const typical = median(sizes.filter((size) => size > 0));
-  const base = new Set(evidence.base);
-  const members: number[] = [];
   const room = Array.from(sizes, (size) => Math.floor(share * Math.min(size, quotaCap * typical)));
-  const candidates: number[][] = Array.from({ length: classes }, () => []);
-  for (let i = 0; i < labels.length; i++) {
-    if (excluded.has(i)) continue;
-    if (base.has(i)) {
-      members.push(i);
-      room[labels[i]]--;
-    } else if (within === null || within.has(i)) {
-      candidates[labels[i]].push(i);
-    }
+  const members = new Set(evidence.base);
+  for (const i of members) room[labels[i]]--;
+  for (const i of order) {
+    if (room[labels[i]] <= 0 || excluded.has(i) || members.has(i)) continue;
+    members.add(i);
+    room[labels[i]]--;
   }
-  candidates.forEach((list, label) => {
-    members.push(...list.sort((a, b) => key(a) - key(b) || a - b).slice(0, Math.max(0, room[label])));
-  });
   return Int32Array.from(members).sort();
 }
