@@ -13,6 +13,7 @@ import { html, trusted, type Markup } from './html/markup.ts';
 import { bytes, count, counted, seconds, time } from './html/numbers.ts';
 import { badge } from './html/pictures.ts';
 import { style } from './html/style.ts';
+import { triggerSection } from './html/trigger.ts';
 import { digest, evidenceText, facts, table } from './html/tables.ts';
 import type { ReportRecord } from './record.ts';
 
@@ -31,6 +32,7 @@ export function reportHtml(record: ReportRecord, assets: HtmlAssets = { thumbnai
     channelSection(record),
     bootstrapSection(record),
     suspectSection(record, assets.thumbnails),
+    triggerSection(record),
     outcomeSection(record),
     classSection(record),
     notExaminedSection(record),

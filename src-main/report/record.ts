@@ -143,6 +143,7 @@ export interface ReportRecord {
   readonly sifting: AuditResult['sifting'];
   readonly channels: AuditResult['channels'];
   readonly rounds: AuditResult['rounds'];
+  readonly triggers: AuditResult['triggers'];
   readonly curves: readonly CurvePoint[];
   readonly samples: {
     readonly total: number;
@@ -205,6 +206,7 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
     sifting: result.sifting,
     channels: result.channels,
     rounds: result.rounds,
+    triggers: result.triggers,
     curves: thinCurves(input.curves, limits.curve),
     samples: {
       total,

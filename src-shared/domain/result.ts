@@ -109,12 +109,42 @@ export interface SampleColumns {
   readonly scatterY: Float32Array;
 }
 
+/** A small picture: bytes of its planes, one (grey) or three (red, green, blue), row by row. */
+export interface Picture {
+  readonly channels: 1 | 3;
+  readonly height: number;
+  readonly width: number;
+  /** `[channels * height * width]`, 0..255. */
+  readonly bytes: readonly number[];
+}
+
+/** What refused samples have in common, and the trigger estimated from it. */
+export interface TriggerEvidence {
+  /** Refused samples of one class minus the mean of credible samples like them; mid-grey = no difference. */
+  readonly residues: readonly { readonly sample: number; readonly picture: Picture }[];
+  readonly meanResidue: Picture | null;
+  readonly estimate: {
+    /** "patch" covers pixels, "overlay" is added to the image. */
+    readonly form: 'patch' | 'overlay';
+    /** Class the refused samples are labelled. */
+    readonly target: number;
+    /** Refused samples it was made from. */
+    readonly suspects: number;
+    /** Share (0..1) of `n` credible images of other classes, not used to make it, that it flips to the class. */
+    readonly flippedUndefended: number;
+    readonly flippedSanitized: number;
+    readonly n: number;
+    readonly picture: Picture;
+  } | null;
+}
+
 export interface AuditResult {
   readonly encoder: EncoderFacts;
   readonly dataset: DatasetFacts;
   readonly sifting: SiftingFacts;
   readonly channels: ChannelFacts;
   readonly rounds: readonly PoolRound[];
+  readonly triggers: TriggerEvidence;
   /** On the held-out guard samples of the clean pool: the only labels that were examined. */
   readonly outcome: {
     readonly guardSamples: number;

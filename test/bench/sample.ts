@@ -10,7 +10,7 @@ import { memoryJournal } from '../../src-main/audit/journal.ts';
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../src-main/engine/providers/provider.ts';
-import type { PipelineContext } from '../../src-main/engine/tcore/context.ts';
+import type { PipelineContext, PipelineResult } from '../../src-main/engine/tcore/context.ts';
 import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/parameters.ts';
 import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
 import { median } from '../../src-main/engine/math/statistics.ts';
@@ -19,6 +19,7 @@ import { fineTuned, headOnSeeds } from './controls.ts';
 import {
   benchSlice,
   blend,
+  likeness,
   encoderBytes,
   measure,
   plant,
@@ -148,12 +149,25 @@ async function runCase(compute: Provider, name: string, seed: number, start: num
     `${result.verdict.encoder.verdict}, ${result.verdict.dataset.verdict}`,
     seconds.toFixed(0),
   );
+  const { estimate } = result.triggers;
+  if (estimate !== null && result.trigger !== null) {
+    const { form, target: to, suspects: from, flippedUndefended, flippedSanitized } = estimate;
+    const like = likeness(trigger, result.trigger).toFixed(2);
+    const flips = `${flippedUndefended.toFixed(2)} undefended, ${flippedSanitized.toFixed(2)} sanitized`;
+    console.log(`   ${form} estimated from ${from} suspects of class ${to}: flips ${flips}; likeness ${like}`);
+  }
+  console.log(`   highest refused share of a class: ${refusedShares(result).toFixed(3)}`);
   const entry = summary.get(name) ?? { excess: [], worst: [], accLoss: [] };
   entry.excess.push(sanitized.asr - sanitized.control);
   entry.worst.push(sanitized.asr);
   entry.accLoss.push(sanitized.acc - none.acc);
   summary.set(name, entry);
   if (options.controls) await runControls(context, trigger, result.columns.pool);
+}
+
+/** Largest share of a class that is refused, the number that the verdict on the dataset is made from. */
+function refusedShares({ verdict }: PipelineResult): number {
+  return Math.max(...(verdict.dataset.evidence.refusedShares as readonly number[]));
 }
 
 /** What must fail (or only cost accuracy): each differs from the defence in one thing. */

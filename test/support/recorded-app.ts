@@ -146,6 +146,7 @@ export const recordedVerdict: AuditVerdict = {
 
 export function recordedResult(): AuditResult {
   return {
+    triggers: { residues: [], meanResidue: null, estimate: null },
     encoder: {
       file: 'encoder.onnx',
       bytes: 1_234_567,

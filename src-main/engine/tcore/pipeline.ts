@@ -20,6 +20,7 @@ import { runChannels, unusedChannels } from './stage-channels.ts';
 import { runEvidence } from './stage-evidence.ts';
 import { runProbe } from './stage-probe.ts';
 import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
+import { runTriggers } from './stage-triggers.ts';
 import { startModel } from './start-model.ts';
 import { count, membership } from './steps.ts';
 
@@ -31,6 +32,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
   const expanded = await runExpand(context, encoder, sifted);
   const grown = await grow(context, encoder, sifted, expanded);
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
+  context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
   const final = await runEvidence(context, encoder, models, expanded.pool, grown.digest);
   const refusals = {
     labels: samples.labels,
@@ -39,6 +41,11 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
   };
   const suspects = rankSuspects(refusals);
+  const credible = credibleSamples(grown.admittedRound, sifted.guard, suspects);
+  const wide = encoder.representation.dim;
+  const found = await runTriggers(context, models, suspects, credible, wide, final.digest);
+  const state = final.resumed && found.resumed ? 'resumed' : 'finished';
+  context.emit({ type: 'stage', stage: 'evidence', state });
   const outcome = compareOnGuard(sifted.guard, samples.labels, probe.evaluation, final.evaluation);
   const verdict = judge({
     ...refusals,
@@ -49,6 +56,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     outcome,
     scan: final.scan,
     flips: final.flips,
+    estimate: found.evidence.estimate,
   });
   const suspectRank = new Int32Array(samples.count).fill(-1);
   suspects.forEach((sample, rank) => (suspectRank[sample] = rank));
@@ -63,6 +71,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     sifting: sifted.facts,
     channels: grown.channels,
     rounds: grown.rounds,
+    triggers: found.evidence,
     columns: {
       index: Int32Array.from({ length: samples.count }, (_, i) => i),
       label: samples.labels,
@@ -81,19 +90,28 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     },
     outcome,
     verdict,
+    trigger: found.trigger,
     undefended: probe.classifier,
     sanitized: sanitizedModel({
       classifier: grown.classifier,
       restoredNorms: encoder.restoredNorms,
       classes: samples.classes,
       provenance: {
-        'coresift.run.digest': final.digest,
+        'coresift.run.digest': found.digest,
         'coresift.encoder.sha256': inputDigests.encoder,
         'coresift.mode': context.mode,
       },
     }),
-    digest: final.digest,
+    digest: found.digest,
   };
+}
+
+/** What the sanitized model learnt from, and the guard, without suspects; ascending. */
+function credibleSamples(admittedRound: Int32Array, guard: Int32Array, suspects: Int32Array): Int32Array {
+  const refused = new Set(suspects);
+  const chosen = new Set([...admittedRound.keys()].filter((i) => admittedRound[i] >= 0));
+  for (const i of guard) chosen.add(i);
+  return Int32Array.from([...chosen].filter((i) => !refused.has(i))).sort();
 }
 
 /** A clean model, by either mode. */

@@ -44,6 +44,16 @@ export function suspectClaim({ samples, subject, rounds }: ReportRecord): string
   return `${count(total)} of ${counted(samples.total, 'sample')} are on the suspect list${where}.`;
 }
 
+export function triggerClaim({ triggers, subject }: ReportRecord): string {
+  const { estimate } = triggers;
+  if (estimate === null) return 'Too few suspects share a label to estimate a trigger from them.';
+  const name = subject.dataset.classes[estimate.target]?.name ?? `class ${estimate.target}`;
+  return (
+    `What suspects labelled “${name}” have in common flips ${percent(estimate.flippedUndefended)} of ` +
+    `${counted(estimate.n, 'other image')} to that class in the undefended model, ${percent(estimate.flippedSanitized)} in the sanitized one.`
+  );
+}
+
 export function outcomeClaim({ outcome }: ReportRecord): string {
   if (outcome.guardSamples === 0 || outcome.sanitizedAccuracy === null) {
     return 'There was no held-out sample to measure the sanitized model on.';

@@ -337,7 +337,7 @@ function lossFigure({ samples }: ReportRecord): Markup | null {
 }
 
 /** @throws TypeError for anything but a PNG as a data URI: nothing else may stand in an attribute that loads. */
-function thumbnail(source: string, text: string): Markup {
+export function thumbnail(source: string, text: string): Markup {
   if (!/^data:image\/png;base64,[A-Za-z0-9+/]+={0,2}$/.test(source)) {
     throw new TypeError(`a thumbnail must be a PNG data URI, met ${source.slice(0, 40)}`);
   }

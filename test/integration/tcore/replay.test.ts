@@ -20,9 +20,9 @@ const images = toyImages({ sizes: [24, 24, 24] });
 const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
   paper: [
     ...['probe', 'sift', 'unlearn', 'recover', 'filter'],
-    ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence'],
+    ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence', 'evidence/triggers'],
   ],
-  distilled: ['probe', 'sift', 'warm-up', 'grow/discrepancy/0.4', 'final', 'evidence'],
+  distilled: ['probe', 'sift', 'warm-up', 'grow/discrepancy/0.4', 'final', 'evidence', 'evidence/triggers'],
 };
 
 /** Everything a run decides, comparable bit by bit. */

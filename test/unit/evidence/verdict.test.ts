@@ -45,6 +45,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     outcome: { guardSamples: 40, probeAccuracy: 1, sanitizedAccuracy: 1 },
     scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
     flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
+    estimate: null,
     ...changes,
   };
 }
