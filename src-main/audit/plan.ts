@@ -38,6 +38,7 @@ export function planAudit(input: PlanInput): Plan {
   const stages = [
     { stage: 'probe', seconds: forward(samples) + (p['probe.epochs'] * samples) / 20_000 },
     { stage: 'sift', seconds: forward(samples) + (samples * samples) / 4e8 },
+    { stage: 'expand', seconds: training(p['crossfit.epochs'] * p['expand.share'] * samples) },
     ...(input.mode === 'paper' ? bootstrapStages(input, forward, training) : distilStages(input, forward, training)),
     { stage: 'evidence', seconds: forward(samples + searchedImages) },
     { stage: 'export', seconds: 2 + forward(samples) },

@@ -69,6 +69,7 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: '2' },
     controls: { type: 'boolean', default: false },
     rounds: { type: 'boolean', default: false },
+    leak: { type: 'string', default: '0' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -122,6 +123,7 @@ async function runCase(compute: Provider, name: string, seed: number, start: num
     mode: options.mode as Mode,
     parameters: parameterValues(resolveParameters(options.preset as Preset, overrides)),
     seed,
+    forcedLeak: Int32Array.from([...poisoned].slice(0, Number(options.leak))),
     journal: memoryJournal(),
     inputDigests: { encoder: name, dataset: `${name} ${seed}` },
     emit: (event) => {
@@ -156,6 +158,7 @@ async function runCase(compute: Provider, name: string, seed: number, start: num
     const flips = `${flippedUndefended.toFixed(2)} undefended, ${flippedSanitized.toFixed(2)} sanitized`;
     console.log(`   ${form} estimated from ${from} suspects of class ${to}: flips ${flips}; likeness ${like}`);
   }
+  for (const { code, message } of result.sifting.warnings) console.log(`   ${code}: ${message}`);
   console.log(`   highest refused share of a class: ${refusedShares(result).toFixed(3)}`);
   const entry = summary.get(name) ?? { excess: [], worst: [], accLoss: [] };
   entry.excess.push(sanitized.asr - sanitized.control);

@@ -119,6 +119,7 @@ export const tinyPreset: Readonly<Record<string, number | string>> = {
   'grow.meta': '0.6',
   'final.epochs': 1,
   'scan.images': 8,
+  'crossfit.epochs': 1,
   'distil.warmupEpochs': 3,
   'distil.warmupBatch': 8,
   'distil.batch': 16,

@@ -26,6 +26,8 @@ export interface PipelineContext {
   readonly duplicates: Int32Array;
   readonly mode: Mode;
   readonly parameters: MethodParameters;
+  /** Benches and tests only: samples forced into the first pool, to see what poison there does. */
+  readonly forcedLeak?: Int32Array;
   readonly seed: number;
   readonly journal: StepJournal;
   readonly inputDigests: { readonly encoder: string; readonly dataset: string };

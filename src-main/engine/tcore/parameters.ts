@@ -25,6 +25,9 @@ const defaults = {
   /** Share of each class in the first clean pool. */
   'expand.share': 0.1,
 
+  /** Epochs of the nets that check each other's half of the first pool; 0 = no check. */
+  'crossfit.epochs': 20,
+
   'probe.epochs': 60,
   'probe.learningRate': 3e-3,
   'probe.batch': 128,
@@ -128,6 +131,7 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
     'warmup.epochs': 15,
     'grow.epochs': 2,
     'final.epochs': 5,
+    'crossfit.epochs': 10,
     'distil.warmupEpochs': 15,
     'distil.growEpochs': 2,
     'distil.finalEpochs': 5,

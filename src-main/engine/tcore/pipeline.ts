@@ -3,7 +3,7 @@
  * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence and verdict. Every stage
  * is a journalled step: its result is read back when an earlier, interrupted run committed it.
  */
-import type { ChannelFacts } from '../../../src-shared/domain/result.ts';
+import type { ChannelFacts, ClassWarning } from '../../../src-shared/domain/result.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
@@ -13,8 +13,10 @@ import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { PipelineContext, PipelineResult } from './context.ts';
+import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
 import { distil } from './distil.ts';
 import type { Evaluation } from './evaluate.ts';
+import type { Inverted } from './inversion.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
 import { runEvidence } from './stage-evidence.ts';
@@ -30,10 +32,22 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
   const probe = await runProbe(context, encoder, [inputDigests.encoder, inputDigests.dataset]);
   const sifted = await runSift(context, encoder, probe.digest);
   const expanded = await runExpand(context, encoder, sifted);
-  const grown = await grow(context, encoder, sifted, expanded);
+  const first = context.forcedLeak === undefined ? expanded.pool : union(expanded.pool, context.forcedLeak);
+  const crossFit = await runCrossFit(context, encoder, first, expanded.digest);
+  const pure = purified(first, crossFit.contradicted, samples.labels, samples.classes.length);
+  const pool = context.mode === 'distilled' ? pure.pool : first;
+  const grown = await grow(context, encoder, sifted, { pool, digest: crossFit.digest });
+  const alarms = [
+    ...crossFitWarnings(crossFit, samples.classes),
+    ...grown.inverted.map((one) => inversionWarning(one, samples.classes)),
+  ];
+  for (const { code, message, className } of alarms) {
+    context.emit({ type: 'warning', code, message, subject: className });
+  }
+  const sifting = { ...sifted.facts, warnings: [...sifted.facts.warnings, ...alarms] };
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
-  const final = await runEvidence(context, encoder, models, expanded.pool, grown.digest);
+  const final = await runEvidence(context, encoder, models, pool, grown.digest);
   const refusals = {
     labels: samples.labels,
     probe: probe.evaluation,
@@ -50,7 +64,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
   const verdict = judge({
     ...refusals,
     classes: samples.classes,
-    sifting: sifted.facts,
+    sifting,
     uncertainClasses: sifted.uncertainClasses,
     suspects,
     outcome,
@@ -68,7 +82,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
       taps: encoder.taps.map(({ id, label, channels: width }) => ({ id, label, channels: width })),
       restoredNorms: encoder.restoredNorms.length,
     },
-    sifting: sifted.facts,
+    sifting,
     channels: grown.channels,
     rounds: grown.rounds,
     triggers: found.evidence,
@@ -78,7 +92,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
       majority: sifted.majority,
       consistency: sifted.consistency,
       seed: membership(sifted.seeds, samples.count),
-      pool: membership(expanded.pool, samples.count),
+      pool: membership(pool, samples.count),
       admittedRound: grown.admittedRound,
       probeLoss: probe.evaluation.loss,
       finalLoss: final.evaluation.loss,
@@ -106,6 +120,30 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
   };
 }
 
+function union(a: Int32Array, b: Int32Array): Int32Array {
+  return Int32Array.from(new Set([...a, ...b])).sort();
+}
+
+function crossFitWarnings({ accepted }: CrossFit, classes: readonly string[]): ClassWarning[] {
+  return rejectedClasses(accepted).map((classIndex) => ({
+    classIndex,
+    className: classes[classIndex],
+    code: 'cross-fit',
+    message: `Of the first pool of class "${classes[classIndex]}", a model of one half accepts only ${Math.round(100 * accepted[classIndex])} % of the other: what was sifted is not of one kind.`,
+  }));
+}
+
+function inversionWarning(one: Inverted, classes: readonly string[]): ClassWarning {
+  const { classIndex, minority, minorityLoss, majorityLoss } = one;
+  const losses = `median loss ${minorityLoss.toFixed(2)} against ${majorityLoss.toFixed(2)}`;
+  return {
+    classIndex,
+    className: classes[classIndex],
+    code: 'inverted',
+    message: `Right after the warm-up the smaller group of class "${classes[classIndex]}" (${minority} samples) is easier than the larger one (${losses}): poison among the seeds looks like this, and every score of this run may be upside down.`,
+  };
+}
+
 /** What the sanitized model learnt from, and the guard, without suspects; ascending. */
 function credibleSamples(admittedRound: Int32Array, guard: Int32Array, suspects: Int32Array): Int32Array {
   const refused = new Set(suspects);
@@ -121,6 +159,8 @@ interface Grown {
   readonly channels: ChannelFacts;
   readonly rounds: readonly PoolRound[];
   readonly admittedRound: Int32Array;
+  /** Classes that the alarm after the warm-up went off for. */
+  readonly inverted: readonly Inverted[];
   readonly digest: string;
 }
 
@@ -134,8 +174,8 @@ async function grow(
     case 'paper':
       return growFromChannels(context, encoder, sifted, expanded);
     case 'distilled': {
-      const { guard, peers } = sifted;
-      const input = { context, encoder, pool: expanded.pool, guard, peers, input: expanded.digest };
+      const { guard, peers, majority } = sifted;
+      const input = { context, encoder, pool: expanded.pool, guard, peers, majority, input: expanded.digest };
       return { ...(await distil(input)), channels: unusedChannels(encoder) };
     }
   }
@@ -152,16 +192,17 @@ async function growFromChannels(
   const start = startModel(context, encoder, channels.trusted);
   const trainer = await start.train(context.parameters['train.batch']);
   try {
-    const { rounds, admittedRound, digest } = await bootstrap({
+    const { rounds, admittedRound, inverted, digest } = await bootstrap({
       trainer,
       warmUpTrainer: () => start.train(context.parameters['warmup.batch']),
       context,
       pool: expanded.pool,
       guard: sifted.guard,
       peers: sifted.peers,
+      majority: sifted.majority,
       input: channels.digest,
     });
-    return { classifier: trainer.classifier(), channels: channels.facts, rounds, admittedRound, digest };
+    return { classifier: trainer.classifier(), channels: channels.facts, rounds, admittedRound, inverted, digest };
   } finally {
     await trainer.dispose();
   }

@@ -19,10 +19,19 @@ afterAll(() => provider.dispose());
 const images = toyImages({ sizes: [24, 24, 24] });
 const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
   paper: [
-    ...['probe', 'sift', 'unlearn', 'recover', 'filter'],
+    ...['probe', 'sift', 'expand/cross-fit', 'unlearn', 'recover', 'filter'],
     ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence', 'evidence/triggers'],
   ],
-  distilled: ['probe', 'sift', 'warm-up', 'grow/discrepancy/0.4', 'final', 'evidence', 'evidence/triggers'],
+  distilled: [
+    'probe',
+    'sift',
+    'expand/cross-fit',
+    'warm-up',
+    'grow/discrepancy/0.4',
+    'final',
+    'evidence',
+    'evidence/triggers',
+  ],
 };
 
 /** Everything a run decides, comparable bit by bit. */

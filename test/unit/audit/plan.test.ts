@@ -23,7 +23,7 @@ describe('the plan', () => {
 
   it('plans no filtering of channels in distilled mode', () => {
     const { stages } = planAudit({ ...input('standard'), mode: 'distilled' });
-    const names = ['probe', 'sift', 'warm-up', 'grow', 'final', 'evidence', 'export'];
+    const names = ['probe', 'sift', 'expand', 'warm-up', 'grow', 'final', 'evidence', 'export'];
     expect(stages.map(({ stage }) => stage)).toEqual(names);
     expect(stages.every(({ seconds }) => seconds > 0)).toBe(true);
   });

@@ -116,6 +116,41 @@ describe('the verdict on the dataset', () => {
   });
 });
 
+describe('a trigger estimated from refused samples', () => {
+  const estimate = {
+    form: 'patch' as const,
+    target: 2,
+    suspects: 9,
+    flippedUndefended: 0.9,
+    flippedSanitized: 0.03,
+    n: 200,
+    picture: { channels: 1 as const, height: 1, width: 1, bytes: [0] },
+  };
+
+  it('makes a class suspicious that refusals alone would not', () => {
+    const { dataset, classes: findings } = judge(evidence(2, { estimate }));
+    expect(dataset.verdict).toBe('suspicious');
+    expect(findings[2].code).toBe('class.estimated-trigger');
+    expect(findings[2].confidence).toBeCloseTo(0.87, 6);
+    expect(findings[2].evidence).toMatchObject({ flippedUndefended: 0.9, flippedSanitized: 0.03, flipsOf: 200 });
+    expect(findings[0].verdict).toBe('trusted');
+  });
+
+  it.each([
+    ['it flips both models alike: a natural feature', { flippedSanitized: 0.8 }],
+    ['it flips hardly anything', { flippedUndefended: 0.3 }],
+    ['it was tried on too few images', { n: 29 }],
+  ])('says nothing where %s', (_, change) => {
+    expect(judge(evidence(2, { estimate: { ...estimate, ...change } })).dataset.verdict).toBe('trusted');
+  });
+
+  it('is told beside a refused cluster', () => {
+    const { classes: findings } = judge(evidence(30, { estimate }));
+    expect(findings[2].code).toBe('class.refused-cluster');
+    expect(findings[2].evidence).toMatchObject({ flippedUndefended: 0.9 });
+  });
+});
+
 describe('the verdict on the encoder', () => {
   it('is suspicious where a square makes it collapse, with both flip rates', () => {
     const scan = { ...evidence(0).scan, collapse: 0.987 };
