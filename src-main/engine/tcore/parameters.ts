@@ -26,7 +26,7 @@ const defaults = {
   'expand.share': 0.1,
 
   /** Epochs of the nets that check each other's half of the first pool; 0 = no check. */
-  'crossfit.epochs': 20,
+  'crossfit.epochs': 30,
 
   'probe.epochs': 60,
   'probe.learningRate': 3e-3,

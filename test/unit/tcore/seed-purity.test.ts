@@ -64,7 +64,7 @@ describe('the check of the halves', () => {
     // Three images of class 0 labelled 1: what poison is without its trigger.
     const wrong = [...images.labels.keys()].filter((i) => images.labels[i] === 0).slice(0, 3);
     const labels = images.labels.map((label, i) => (wrong.includes(i) ? 1 : label));
-    const context = toyContext(provider, fileGraph('resnet-bn'), { ...images, labels }, { 'crossfit.epochs': 12 });
+    const context = toyContext(provider, fileGraph('resnet-bn'), { ...images, labels }, { 'crossfit.epochs': 40 });
     const encoder = await prepareEncoder(context);
     const pool = Int32Array.from(labels.keys());
     const found = await runCrossFit(context, encoder, pool, 'toy');
