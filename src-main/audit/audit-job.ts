@@ -42,6 +42,7 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
     const forwardRate = await measureForward(provider, encoder, pixels);
     const plan = planAudit({
+      mode: request.mode,
       parameters,
       samples: pixels.count,
       classes: pixels.classes.length,
@@ -75,6 +76,7 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
       encoderOptions: inputs.encoderOptions,
       samples: pixels,
       duplicates: inputs.duplicates,
+      mode: request.mode,
       parameters,
       seed: request.seed,
       journal: stepJournal({ find: (spec) => ask('step.find', spec), commit: (step) => ask('step.commit', step) }),

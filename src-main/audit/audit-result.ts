@@ -5,13 +5,14 @@ import type { ResolvedParameters } from '../engine/tcore/parameters.ts';
 import type { AuditOutcome, Preflight } from './engine-protocol.ts';
 
 export function auditResult(preflight: Preflight, outcome: AuditOutcome, parameters: ResolvedParameters): AuditResult {
-  const { sifting, channels, rounds, verdict } = outcome;
+  const { sifting, channels, rounds, triggers, verdict } = outcome;
   return {
     encoder: { ...preflight.encoder, ...outcome.encoder },
     dataset: preflight.dataset,
     sifting,
     channels,
     rounds,
+    triggers,
     outcome: outcome.outcome,
     verdict: { ...verdict, notExamined: [...verdict.notExamined, ...notRead(preflight)] },
     parameters,

@@ -1,7 +1,7 @@
 /** One cell of a bench, in the engine process: make or read the encoder, plant, audit, measure. */
 import type { BenchCell, BenchResult, BenchRow, Rates } from '../../src-shared/domain/bench.ts';
 import { attackWorks } from '../../src-shared/domain/bench.ts';
-import type { Mode, Preset } from '../../src-shared/domain/run.ts';
+import type { Preset } from '../../src-shared/domain/run.ts';
 import { fineTuned, headOnSeeds } from '../engine/attacks/broken-defences.ts';
 import { plant as plantTrigger } from '../engine/attacks/dataset/encoder-trigger.ts';
 import { plantDataset } from '../engine/attacks/dataset/table.ts';
@@ -92,6 +92,7 @@ async function runCell(provider: Provider, job: BenchJob, context: JobContext<En
   const { planted, truth } = plantCell(clean, plan.datasets[cell.dataset], encoder.trigger, cell.seed, plan.target);
   emit({ type: 'stage', stage: 'preflight', state: 'finished' });
   const pipeline: PipelineContext = {
+    mode: cell.mode,
     provider,
     graph: encoder.graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
@@ -104,7 +105,7 @@ async function runCell(provider: Provider, job: BenchJob, context: JobContext<En
     emit,
     signal,
   };
-  const found = await defend(cell.mode, pipeline);
+  const found = await bootstrapAudit(pipeline);
   const controls = await brokenDefences(plan, cell, pipeline, found);
   const rows: BenchRow[] = [];
   for (const { whose, trigger, source } of triggersOf(encoder.trigger, truth)) {
@@ -152,14 +153,6 @@ async function runCell(provider: Provider, job: BenchJob, context: JobContext<En
     version,
     provider: provider.describe().id,
   };
-}
-
-/** The defence of a mode. */
-function defend(mode: Mode, pipeline: PipelineContext): Promise<PipelineResult> {
-  switch (mode) {
-    case 'paper':
-      return bootstrapAudit(pipeline);
-  }
 }
 
 function parametersOf(

@@ -1,6 +1,7 @@
 /** The plan of a bench: what is planted where, checked, and the presets that come with the product. */
 import * as v from 'valibot';
 import type { BenchCell } from '../../src-shared/domain/bench.ts';
+import { modes } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { datasetAttacks, datasetOptions, type DatasetAttack } from '../engine/attacks/dataset/table.ts';
 import { resolveParameters } from '../engine/tcore/parameters.ts';
@@ -81,7 +82,7 @@ const planSchema = v.strictObject({
   cells: v.union([v.literal('all'), v.pipe(v.array(v.strictTuple([name, name])), v.minLength(1))]),
   seeds: v.pipe(v.array(seed), v.minLength(1), v.maxLength(100)),
   presets: v.pipe(v.array(v.picklist(['quick', 'standard', 'thorough'])), v.minLength(1)),
-  modes: v.pipe(v.array(v.picklist(['paper'])), v.minLength(1)),
+  modes: v.pipe(v.array(v.picklist(modes)), v.minLength(1)),
   controls: v.optional(v.array(v.picklist(controlNames)), []),
   overrides: v.optional(v.record(v.string(), v.union([v.number(), v.string(), v.boolean()])), {}),
 });

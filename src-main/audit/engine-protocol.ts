@@ -60,6 +60,7 @@ export interface AuditOutcome {
   readonly sifting: AuditResult['sifting'];
   readonly channels: AuditResult['channels'];
   readonly rounds: readonly PoolRound[];
+  readonly triggers: AuditResult['triggers'];
   readonly columns: SampleColumns;
   readonly outcome: AuditResult['outcome'];
   readonly verdict: AuditResult['verdict'];

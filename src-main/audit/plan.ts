@@ -1,7 +1,9 @@
 /** What a run will do, about how long it takes and how much memory: shown before it starts, never used to decide. */
+import type { Mode } from '../../src-shared/domain/run.ts';
 import { parseShares, type MethodParameters } from '../engine/tcore/parameters.ts';
 
 export interface PlanInput {
+  readonly mode: Mode;
   readonly parameters: MethodParameters;
   readonly samples: number;
   readonly classes: number;
@@ -33,25 +35,15 @@ export function planAudit(input: PlanInput): Plan {
   const { parameters: p, samples, forwardRate } = input;
   const forward = (images: number): number => images / forwardRate;
   const training = (images: number): number => (trainingCost * images) / forwardRate;
-  const pool = p['expand.share'] * samples;
-
-  const shares = [...parseShares(p['grow.loss']), ...parseShares(p['grow.meta'])].filter(
-    (share) => share <= p['grow.cap'],
-  );
-  const grown = shares.reduce((sum, share) => sum + share, 0) * samples;
-  const largest = (shares.at(-1) ?? p['expand.share']) * samples;
   const stages = [
     { stage: 'probe', seconds: forward(samples) + (p['probe.epochs'] * samples) / 20_000 },
     { stage: 'sift', seconds: forward(samples) + (samples * samples) / 4e8 },
-    { stage: 'unlearn', seconds: training(Math.min(unlearnEpochs, p['unlearn.epochs']) * pool) },
-    { stage: 'recover', seconds: training(p['recover.epochs'] * pool) },
-    { stage: 'warm-up', seconds: training(p['warmup.epochs'] * pool) },
-    { stage: 'grow', seconds: training(p['grow.epochs'] * grown) + forward(samples * shares.length) },
-    { stage: 'final', seconds: training(p['final.epochs'] * largest) },
+    { stage: 'expand', seconds: training(p['crossfit.epochs'] * p['expand.share'] * samples) },
+    ...(input.mode === 'paper' ? bootstrapStages(input, forward, training) : distilStages(input, forward, training)),
     { stage: 'evidence', seconds: forward(samples + searchedImages) },
     { stage: 'export', seconds: 2 + forward(samples) },
   ];
-  const batch = Math.max(p['train.batch'], p['probe.batch']);
+  const batch = Math.max(p['train.batch'], p['probe.batch'], p['distil.batch']);
   // Weights, gradients and two moments, kept by the provider and once more while a step is committed.
   const weightBytes = input.weights * 4 * 8;
   // Activations of a step are a few dozen times its pixels in nets that widen as they shrink.
@@ -62,6 +54,40 @@ export function planAudit(input: PlanInput): Plan {
     stages,
     peakBytes: baseBytes + weightBytes + activationBytes + featureBytes,
   };
+}
+
+type Rate = (images: number) => number;
+
+/** Paper mode: channels, then rounds on the growing pool. */
+function bootstrapStages({ parameters: p, samples }: PlanInput, forward: Rate, training: Rate): Plan['stages'] {
+  const pool = p['expand.share'] * samples;
+  const shares = [...parseShares(p['grow.loss']), ...parseShares(p['grow.meta'])].filter(
+    (share) => share <= p['grow.cap'],
+  );
+  const grown = shares.reduce((sum, share) => sum + share, 0) * samples;
+  const largest = (shares.at(-1) ?? p['expand.share']) * samples;
+  return [
+    { stage: 'unlearn', seconds: training(Math.min(unlearnEpochs, p['unlearn.epochs']) * pool) },
+    { stage: 'recover', seconds: training(p['recover.epochs'] * pool) },
+    { stage: 'warm-up', seconds: training(p['warmup.epochs'] * pool) },
+    { stage: 'grow', seconds: training(p['grow.epochs'] * grown) + forward(samples * shares.length) },
+    { stage: 'final', seconds: training(p['final.epochs'] * largest) },
+  ];
+}
+
+/** Distilled mode: every trained image also passes through the teacher; the final fit looks at the rest each epoch. */
+function distilStages({ parameters: p, samples }: PlanInput, forward: Rate, training: Rate): Plan['stages'] {
+  const taught = (images: number): number => training(images) + forward(images);
+  const rounds = parseShares(p['distil.answers']);
+  const grown = rounds.reduce((sum, share) => sum + share, 0) * samples;
+  return [
+    { stage: 'warm-up', seconds: taught(p['distil.warmupEpochs'] * p['expand.share'] * samples) },
+    { stage: 'grow', seconds: taught(p['distil.growEpochs'] * grown) + forward(samples * rounds.length) },
+    {
+      stage: 'final',
+      seconds: taught(p['distil.finalEpochs'] * samples) + forward(p['distil.finalEpochs'] * 0.3 * samples),
+    },
+  ];
 }
 
 /** Two lines for a person before the run begins. */

@@ -16,6 +16,7 @@ const kinds = {
   finalLoss: Float32Array,
   predicted: Int32Array,
   suspectRank: Int32Array,
+  discrepancy: Float32Array,
   scatterX: Float32Array,
   scatterY: Float32Array,
 } as const satisfies { readonly [K in keyof SampleColumns]: unknown };

@@ -1,6 +1,7 @@
 /** The shape of every request a page may send. A page is the least trusted part: nothing unchecked goes further. */
 import * as v from 'valibot';
 import type { Contract } from '../../src-shared/contract.ts';
+import { modes } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { RequestOf } from '../../src-shared/rpc/connect.ts';
 
@@ -18,7 +19,7 @@ const ofRun = v.strictObject({ runId });
 const auditRequest = v.strictObject({
   encoder: path,
   dataset: path,
-  mode: v.picklist(['paper']),
+  mode: v.picklist(modes),
   preset: v.picklist(['quick', 'standard', 'thorough']),
   seed: count(0, 2 ** 32 - 1),
   device: text(40),

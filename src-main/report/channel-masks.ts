@@ -1,4 +1,7 @@
-/** channel-masks.json: which channels of the encoder were kept, and the mask value each was judged by. */
+/**
+ * channel-masks.json: which channels of the encoder were kept, and the mask value each was judged by. In distilled mode
+ * `used` is false: no channel was kept and no mask computed.
+ */
 import type { ChannelFacts } from '../../src-shared/domain/result.ts';
 import type { Json } from '../../src-shared/json.ts';
 import { plainJson } from './plain-json.ts';
@@ -18,6 +21,7 @@ export function channelMasksJson(channels: ChannelFacts, subject: MaskSubject): 
     createdAt: subject.createdAt,
     run: subject.runId,
     encoder: { file: subject.encoder.file, sha256: subject.encoder.sha256 },
+    used: channels.used,
     saturatedAtOne: finite(channels.saturatedAtOne),
     unlearnedAccuracy: finite(channels.unlearnedAccuracy),
     recoveredAccuracy: finite(channels.recoveredAccuracy),
@@ -33,6 +37,6 @@ export function channelMasksJson(channels: ChannelFacts, subject: MaskSubject): 
   return plainJson(value);
 }
 
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
 }

@@ -26,6 +26,7 @@ export const sectionIds = [
   'bootstrapping',
   'suspects',
   'trigger',
+  'shared-pattern',
   'outcome',
   'classes',
   'files',

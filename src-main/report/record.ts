@@ -4,7 +4,7 @@
  * findings, outcome, verdict, outputs, integrity.
  */
 import type { AuditResult, SampleColumns } from '../../src-shared/domain/result.ts';
-import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
+import type { AuditRequest, Mode, RunSummary } from '../../src-shared/domain/run.ts';
 import type { Verdict } from '../../src-shared/domain/verdict.ts';
 import { binomialInterval, type Interval } from '../../src-shared/statistics.ts';
 import { noDeclarations, type Declarations } from './declarations.ts';
@@ -125,6 +125,8 @@ export interface SuspectLine {
   readonly probeLoss: number | null;
   readonly finalLoss: number | null;
   readonly lossReduction: number | null;
+  /** Distilled mode: 1 - cosine of the sanitized model's and the encoder's representation; null in paper mode. */
+  readonly discrepancy: number | null;
   /** Round of admission; null = never. */
   readonly admittedRound: number | null;
   readonly reason: string;
@@ -195,6 +197,7 @@ export interface ReportRecord {
   readonly sifting: AuditResult['sifting'];
   readonly channels: AuditResult['channels'];
   readonly rounds: AuditResult['rounds'];
+  readonly triggers: AuditResult['triggers'];
   readonly curves: readonly CurvePoint[];
   readonly samples: {
     readonly total: number;
@@ -279,8 +282,7 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
     scope: { examined: examined(result, total), notExamined: result.verdict.notExamined, assumptions },
     threatModel,
     method: {
-      name: 'T-Core bootstrapping (Trusted Core)',
-      reference: 'Zhang et al., IEEE Symposium on Security and Privacy 2025',
+      ...methods[request.mode],
       precision: 'float32',
       stopping:
         'Growth ends at the last planned share, at grow.cap, or when the held-out accuracy falls by guard.drop.',
@@ -294,6 +296,7 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
     sifting: result.sifting,
     channels: result.channels,
     rounds: result.rounds,
+    triggers: result.triggers,
     curves: thinCurves(input.curves, limits.curve),
     samples: {
       total,
@@ -377,6 +380,18 @@ function residualRisk({ verdict, outcome }: AuditResult): ReportRecord['residual
   return { limits, recommendations, reauditWhen: ['inputs-change', 'expiry', 'new-version', 'new-attack'] };
 }
 
+const methods: Readonly<Record<Mode, { readonly name: string; readonly reference: string }>> = {
+  paper: {
+    name: 'T-Core bootstrapping (Trusted Core)',
+    reference: 'Zhang et al., IEEE Symposium on Security and Privacy 2025',
+  },
+  distilled: {
+    name: 'T-Core sifting, then distillation: a model made anew learns the encoder’s answers to credible, uncorrupted samples',
+    reference:
+      'Sifting after Zhang et al., IEEE Symposium on Security and Privacy 2025; the distillation is not part of that paper',
+  },
+};
+
 const assumptions: readonly string[] = [
   'No clean hold-out set and no known trigger were used; nothing was trusted but the agreement of samples with their own class.',
   'Accuracies are measured on held-out samples of the clean pool, whose labels the audit itself chose to trust.',
@@ -391,7 +406,11 @@ function examined(result: AuditResult, total: number): string[] {
     `${grouped(total)} decoded samples in ${result.dataset.classes.length} classes`,
     `${grouped(encoder.nodes)} graph nodes and ${grouped(encoder.parameters)} parameters of the encoder, read as ${encoder.format}`,
     `activations at ${used.length} of ${sifting.taps.length} taps${used.length === 0 ? '' : `: ${used.map((tap) => tap.label).join(', ')}`}`,
-    `${grouped(channels.layers.reduce((sum, layer) => sum + layer.channels, 0))} channels in ${channels.layers.length} layers`,
+    ...(channels.used
+      ? [
+          `${grouped(channels.layers.reduce((sum, layer) => sum + layer.channels, 0))} channels in ${channels.layers.length} layers`,
+        ]
+      : []),
   ];
 }
 

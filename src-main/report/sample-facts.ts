@@ -34,6 +34,7 @@ export function suspects(input: ReportInput, limit: number): ReportRecord['sampl
     probeLoss: rounded(columns.probeLoss[i]),
     finalLoss: rounded(columns.finalLoss[i]),
     lossReduction: rounded(lossReduction(columns, i)),
+    discrepancy: rounded(columns.discrepancy[i]),
     admittedRound: columns.admittedRound[i] < 0 ? null : columns.admittedRound[i],
     reason: sampleVerdict(columns, i, []).reason,
   }));

@@ -14,6 +14,7 @@ export const siftedSetHeader = [
   'round_admitted',
   'final_loss',
   'loss_reduction',
+  'discrepancy',
   'verdict',
   'reason',
 ] as const;
@@ -46,6 +47,7 @@ export function siftedSetCsv(
         round < 0 ? null : round,
         shortest(columns.finalLoss[i]),
         shortest(lossReduction(columns, i)),
+        shortest(columns.discrepancy[i]),
         verdict,
         reason,
       ]),

@@ -75,18 +75,21 @@ export interface SiftingFacts {
 }
 
 export interface ChannelFacts {
+  /** Whether channels were filtered. False in distilled mode: no mask was computed, every channel was made anew. */
+  readonly used: boolean;
   readonly layers: readonly {
     readonly id: string;
     readonly label: string;
     readonly channels: number;
     readonly kept: number;
+    /** One value per channel; empty where channels were not filtered. */
     readonly mask: readonly number[];
     readonly trusted: readonly boolean[];
   }[];
   /** Share of all channels, 0..1, whose mask came back to one (0.99 or more). */
-  readonly saturatedAtOne: number;
-  readonly unlearnedAccuracy: number;
-  readonly recoveredAccuracy: number;
+  readonly saturatedAtOne: number | null;
+  readonly unlearnedAccuracy: number | null;
+  readonly recoveredAccuracy: number | null;
 }
 
 /** Columns over samples; one entry each. */
@@ -105,9 +108,40 @@ export interface SampleColumns {
   readonly predicted: Int32Array;
   /** Rank in the suspect list, 0 = most suspicious; -1 = not a suspect. */
   readonly suspectRank: Int32Array;
+  /** Distilled mode: 1 - cosine of the sanitized model's and the encoder's representation, 0..2. NaN in paper mode. */
+  readonly discrepancy: Float32Array;
   /** Two principal components of the last used tap, for the scatter. */
   readonly scatterX: Float32Array;
   readonly scatterY: Float32Array;
+}
+
+/** A small picture: bytes of its planes, one (grey) or three (red, green, blue), row by row. */
+export interface Picture {
+  readonly channels: 1 | 3;
+  readonly height: number;
+  readonly width: number;
+  /** `[channels * height * width]`, 0..255. */
+  readonly bytes: readonly number[];
+}
+
+/** What refused samples have in common, and the trigger estimated from it. */
+export interface TriggerEvidence {
+  /** Refused samples of one class minus the mean of credible samples like them; mid-grey = no difference. */
+  readonly residues: readonly { readonly sample: number; readonly picture: Picture }[];
+  readonly meanResidue: Picture | null;
+  readonly estimate: {
+    /** "patch" covers pixels, "overlay" is added to the image. */
+    readonly form: 'patch' | 'overlay';
+    /** Class the refused samples are labelled. */
+    readonly target: number;
+    /** Refused samples it was made from. */
+    readonly suspects: number;
+    /** Share (0..1) of `n` credible images of other classes, not used to make it, that it flips to the class. */
+    readonly flippedUndefended: number;
+    readonly flippedSanitized: number;
+    readonly n: number;
+    readonly picture: Picture;
+  } | null;
 }
 
 export interface AuditResult {
@@ -116,6 +150,7 @@ export interface AuditResult {
   readonly sifting: SiftingFacts;
   readonly channels: ChannelFacts;
   readonly rounds: readonly PoolRound[];
+  readonly triggers: TriggerEvidence;
   /** On the held-out guard samples of the clean pool: the only labels that were examined. */
   readonly outcome: {
     readonly guardSamples: number;

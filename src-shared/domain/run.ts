@@ -18,7 +18,9 @@ export const stages = [
 export type Stage = (typeof stages)[number];
 
 export type Preset = 'quick' | 'standard' | 'thorough';
-export type Mode = 'paper';
+/** "paper" = T-Core as published: trusted channels are kept; "distilled" = a model made anew learns from the encoder. */
+export const modes = ['paper', 'distilled'] as const;
+export type Mode = (typeof modes)[number];
 
 /** What a person chose; everything else follows from the preset and is recorded with the run. */
 export interface AuditRequest {
@@ -66,7 +68,7 @@ export interface RunSummary {
 /** One round of bootstrapping, from warm-up to final. */
 export interface PoolRound {
   readonly round: number;
-  readonly guidance: 'seeds' | 'loss' | 'meta' | 'final';
+  readonly guidance: 'seeds' | 'loss' | 'meta' | 'discrepancy' | 'final';
   /** Share of the dataset aimed at, 0..1. */
   readonly share: number;
   readonly size: number;
@@ -79,6 +81,8 @@ export interface PoolRound {
   readonly loss: number;
   /** Why growth stopped here, when it did. */
   readonly stopped: string | null;
+  /** Distilled mode: samples on which the encoder's own answer was taught. */
+  readonly distilled?: number;
 }
 
 /** Events a running audit streams, coalesced to at most 10 a second by the sender. */

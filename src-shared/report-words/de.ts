@@ -39,6 +39,7 @@ const words: Words = {
   'section.bootstrapping': 'Aufbau des sauberen Modells',
   'section.suspects': 'Verdächtige',
   'section.trigger': 'Gefundenes Muster',
+  'section.shared-pattern': 'Was Verdächtige gemeinsam haben',
   'section.outcome': 'Ergebnis',
   'section.classes': 'Urteil je Klasse',
   'section.files': 'Befunde an Dateien',
@@ -198,6 +199,9 @@ const words: Words = {
     p.count === 0
       ? 'Kein Kanal wurde gefiltert.'
       : `${p.kept} von ${p.total} Kanälen wurden als vertrauenswürdig behalten; die übrigen ${p.rest} wurden neu angelegt und lernten allein aus dem sauberen Vorrat.`,
+  'channels.unused-claim': (p) => `Kanäle wurden nicht gefiltert: alle ${p.total} wurden neu angelegt.`,
+  'channels.unused':
+    'In der destillierten Betriebsart erreicht kein Gewicht des Encoders das bereinigte Modell; kein Kanal wurde verlernt, wiederhergestellt oder behalten und keine Maske berechnet.',
   'channels.caption':
     'Anteil der Kanäle jeder Schicht, der behalten (kräftig) und neu angelegt (blass) wurde, in der Folge des Netzes.',
   'channels.accuracy': (p) =>
@@ -234,6 +238,7 @@ const words: Words = {
   'guidance.seeds': 'Keime',
   'guidance.loss': 'Verlust',
   'guidance.meta': 'Meta',
+  'guidance.discrepancy': 'Abweichung und Verlust',
   'guidance.final': 'Schluss',
 
   'suspects.none-grown':
@@ -264,6 +269,17 @@ const words: Words = {
   'column.final-loss': 'Endverlust',
   never: 'nie',
   'round.n': (p) => `Runde ${p.round}`,
+
+  'shared-pattern.none': 'Zu wenige Verdächtige teilen ein Etikett, um daraus einen Auslöser zu schätzen.',
+  'shared-pattern.claim': (p) =>
+    `Was Verdächtige mit dem Etikett „${p.name}“ gemeinsam haben, kippt ${p.undefended} von ${p.n} anderen Bildern im ungeschützten Modell zu dieser Klasse, im bereinigten ${p.sanitized}.`,
+  'shared-pattern.estimate': 'Der aus den Verdächtigen geschätzte Auslöser',
+  'shared-pattern.patch': 'Schätzung: verdeckt Bildpunkte',
+  'shared-pattern.overlay': 'Schätzung: wird auf das Bild addiert',
+  'shared-pattern.mean': 'Mittlerer Rest der Verdächtigen',
+  'shared-pattern.residue': (p) => `Rest von Probe ${p.sample}`,
+  'shared-pattern.note': (p) =>
+    `Ein Rest ist eine verdächtige Probe minus dem Mittel der glaubwürdigen Proben, die das bereinigte Modell ihr am ähnlichsten findet; Mittelgrau heißt kein Unterschied. Die Schätzung stammt aus ${p.suspects} Verdächtigen; gekippt wurde an ${p.n} glaubwürdigen Bildern, die keinen Teil daran hatten.`,
 
   'trigger.none': 'Aus dem Encoder wurde kein Muster gewonnen.',
   'trigger.claim': (p) =>

@@ -37,6 +37,7 @@ export const en = {
   'section.bootstrapping': 'Bootstrapping',
   'section.suspects': 'Suspects',
   'section.trigger': 'Recovered pattern',
+  'section.shared-pattern': 'What suspects share',
   'section.outcome': 'Outcome',
   'section.classes': 'Verdict by class',
   'section.files': 'Findings in files',
@@ -204,6 +205,9 @@ export const en = {
     p.count === 0
       ? 'No channel was filtered.'
       : `${p.kept} of ${p.total} channels were kept as trusted; the other ${p.rest} were made anew and learned from the clean pool alone.`,
+  'channels.unused-claim': (p: { total: string }) => `Channels were not filtered: all ${p.total} were made anew.`,
+  'channels.unused':
+    'In distilled mode no weight of the encoder reaches the sanitized model, so no channel was unlearned, recovered or kept, and no mask was computed.',
   'channels.caption': "Share of each layer's channels that was kept (solid) and made anew (pale), in network order.",
   'channels.accuracy': (p: { unlearned: string; recovered: string; saturated: string }) =>
     `After unlearning the encoder was right on ${p.unlearned} of the clean pool, after recovering the filters on ${p.recovered}; ${p.saturated} of the mask values came back to one (0.99 or more).`,
@@ -240,6 +244,7 @@ export const en = {
   'guidance.seeds': 'seeds',
   'guidance.loss': 'loss',
   'guidance.meta': 'meta',
+  'guidance.discrepancy': 'discrepancy and loss',
   'guidance.final': 'final',
 
   'suspects.none-grown': 'No sample was suspected: no clean model was grown that could refuse one.',
@@ -283,6 +288,17 @@ export const en = {
   'trigger.stamped': (p: { index: string }) => `Sample ${p.index} with the square`,
   'trigger.note':
     'The square is the one under which the encoder sees different images as most alike. Whether that is a backdoor is what the verdict says.',
+
+  'shared-pattern.none': 'Too few suspects share a label to estimate a trigger from them.',
+  'shared-pattern.claim': (p: { name: string; undefended: string; sanitized: string; n: string; count: number }) =>
+    `What suspects labelled “${p.name}” have in common flips ${p.undefended} of ${p.n} other ${plural(p.count, 'image', 'images')} to that class in the undefended model, ${p.sanitized} in the sanitized one.`,
+  'shared-pattern.estimate': 'The trigger estimated from the suspects',
+  'shared-pattern.patch': 'Estimate: covers pixels',
+  'shared-pattern.overlay': 'Estimate: is added to the image',
+  'shared-pattern.mean': 'Mean residue of the suspects',
+  'shared-pattern.residue': (p: { sample: string }) => `Residue of sample ${p.sample}`,
+  'shared-pattern.note': (p: { suspects: string; n: string }) =>
+    `A residue is a suspect minus the mean of the credible samples that the sanitized model finds most like it; mid-grey is no difference. The estimate was made from ${p.suspects} suspects; the flips were counted on ${p.n} credible images that had no part in it.`,
 
   'outcome.none': 'There was no held-out sample to measure the sanitized model on.',
   'outcome.claim': (p: { n: string; sanitized: string; probe: string }) =>

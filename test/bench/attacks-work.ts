@@ -46,6 +46,7 @@ for (const attack of given.attacks.split(',') as DatasetAttack[]) {
     const size = attack === 'badnets' ? { size: 9 } : {};
     const { planted, truth } = plantDataset(attack, clean, { seed, target, ...size });
     const context = {
+      mode: 'paper' as const,
       provider,
       graph: readOnnx(encoderBytes('encoder-clean')).graph,
       encoderOptions: { inputSize: null, mean: null, std: null, representation: null },

@@ -1,6 +1,8 @@
 /** Cases with a known truth, made from the sample project's bench images: what is poisoned, how, and how to measure. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import type { Trigger as Estimate } from '../../src-main/engine/evidence/trigger.ts';
+import { mean } from '../../src-main/engine/math/statistics.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
 import type { Graph } from '../../src-main/engine/graph/ir.ts';
 import type { Provider } from '../../src-main/engine/providers/provider.ts';
@@ -111,6 +113,39 @@ export function sampleSource({ pixels, labels }: LabelledImages): SampleSource {
       }
     },
   };
+}
+
+/**
+ * How like the planted trigger an estimate is: for a patch the overlap of the pixels both cover (intersection over
+ * union, in `plant`'s case those it changes on mid-grey), for an overlay the correlation with its mean change of images.
+ */
+export function likeness(trigger: Trigger, estimate: Estimate): number {
+  const images = readImages('held-back/t10k-images-idx3-ubyte.gz').subarray(0, 200 * plane);
+  const changed = Uint8Array.from(images);
+  for (let at = 0; at < changed.length; at += plane) trigger(changed, at);
+  const change = new Float64Array(plane);
+  for (let i = 0; i < images.length; i++) change[i % plane] += (changed[i] - images[i]) / 255 / 200;
+  if (estimate.form === 'overlay') return correlation(change, estimate.shift);
+  const grey = new Uint8Array(plane).fill(128);
+  trigger(grey, 0);
+  let both = 0;
+  let either = 0;
+  for (let i = 0; i < plane; i++) {
+    const [planted, found] = [grey[i] !== 128, estimate.mask[i] >= 0.5];
+    if (planted && found) both++;
+    if (planted || found) either++;
+  }
+  return either > 0 ? both / either : 0;
+}
+
+function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const centred = (values: ArrayLike<number>): number[] => {
+    const middle = mean(values);
+    return Array.from(values, (value) => value - middle);
+  };
+  const [x, y] = [centred(a), centred(b)];
+  const dot = (p: number[], q: number[]): number => p.reduce((sum, value, i) => sum + value * q[i], 0);
+  return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
 }
 
 export interface Measured {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:sample [-- --cases threat-3,threat-1 --seeds 1,2,3 --preset standard --controls --set grow.cap=0.6]`
+ * `npm run bench:sample [-- --mode distilled --cases threat-3,threat-1 --seeds 1,2,3 --preset standard --controls --set grow.cap=0.6]`
  *
  * Measures the defence on planted cases made from the sample project's held-apart images: No Defense, sanitized, leaks,
  * seconds, peak memory, and the negative controls that must fail. ACC, ASR and control in percent, on 2,000 held-back
@@ -10,15 +10,16 @@ import { memoryJournal } from '../../src-main/audit/journal.ts';
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../src-main/engine/providers/provider.ts';
-import type { PipelineContext } from '../../src-main/engine/tcore/context.ts';
+import type { PipelineContext, PipelineResult } from '../../src-main/engine/tcore/context.ts';
 import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/parameters.ts';
 import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
 import { median } from '../../src-main/engine/math/statistics.ts';
-import type { Preset } from '../../src-shared/domain/run.ts';
+import type { Mode, Preset } from '../../src-shared/domain/run.ts';
 import { fineTuned, headOnSeeds } from '../../src-main/engine/attacks/broken-defences.ts';
 import {
   benchSlice,
   blend,
+  likeness,
   encoderBytes,
   measure,
   plant,
@@ -64,8 +65,11 @@ const { values: options } = parseArgs({
     cases: { type: 'string', default: 'threat-3,threat-1,threat-2,clean' },
     seeds: { type: 'string', default: '1,2,3' },
     preset: { type: 'string', default: 'standard' },
+    mode: { type: 'string', default: 'paper' },
+    threads: { type: 'string', default: '2' },
     controls: { type: 'boolean', default: false },
     rounds: { type: 'boolean', default: false },
+    leak: { type: 'string', default: '0' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -86,7 +90,7 @@ const row = (...cells: readonly (string | number)[]): void =>
 const rates = ({ acc, asr, control }: Measured): string =>
   `${acc.toFixed(1)} / ${asr.toFixed(1)} / ${control.toFixed(1)}`;
 
-const provider = await createOrtProvider({ threads: 2 });
+const provider = await createOrtProvider({ threads: Number(options.threads) });
 console.log(`${provider.describe().id}, ${JSON.stringify(provider.describe().details)}`);
 row('case : seed', 'No Defense', 'sanitized', 'seeds', 'pool', 'suspects', 'encoder, dataset', 'seconds');
 const summary = new Map<string, { excess: number[]; worst: number[]; accLoss: number[] }>();
@@ -116,8 +120,10 @@ async function runCase(compute: Provider, name: string, seed: number, start: num
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples,
     duplicates: new Int32Array(0),
+    mode: options.mode as Mode,
     parameters: parameterValues(resolveParameters(options.preset as Preset, overrides)),
     seed,
+    forcedLeak: Int32Array.from([...poisoned].slice(0, Number(options.leak))),
     journal: memoryJournal(),
     inputDigests: { encoder: name, dataset: `${name} ${seed}` },
     emit: (event) => {
@@ -145,12 +151,26 @@ async function runCase(compute: Provider, name: string, seed: number, start: num
     `${result.verdict.encoder.verdict}, ${result.verdict.dataset.verdict}`,
     seconds.toFixed(0),
   );
+  const { estimate } = result.triggers;
+  if (estimate !== null && result.trigger !== null) {
+    const { form, target: to, suspects: from, flippedUndefended, flippedSanitized } = estimate;
+    const like = likeness(trigger, result.trigger).toFixed(2);
+    const flips = `${flippedUndefended.toFixed(2)} undefended, ${flippedSanitized.toFixed(2)} sanitized`;
+    console.log(`   ${form} estimated from ${from} suspects of class ${to}: flips ${flips}; likeness ${like}`);
+  }
+  for (const { code, message } of result.sifting.warnings) console.log(`   ${code}: ${message}`);
+  console.log(`   highest refused share of a class: ${refusedShares(result).toFixed(3)}`);
   const entry = summary.get(name) ?? { excess: [], worst: [], accLoss: [] };
   entry.excess.push(sanitized.asr - sanitized.control);
   entry.worst.push(sanitized.asr);
   entry.accLoss.push(sanitized.acc - none.acc);
   summary.set(name, entry);
   if (options.controls) await runControls(context, trigger, result.columns.pool);
+}
+
+/** Largest share of a class that is refused, the number that the verdict on the dataset is made from. */
+function refusedShares({ verdict }: PipelineResult): number {
+  return Math.max(...(verdict.dataset.evidence.refusedShares as readonly number[]));
 }
 
 /** What must fail (or only cost accuracy): each differs from the defence in one thing. */

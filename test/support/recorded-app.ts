@@ -71,6 +71,7 @@ export function recordedTable(): SampleTable {
     finalLoss: new Float32Array(samples),
     predicted: new Int32Array(samples),
     suspectRank: new Int32Array(samples).fill(-1),
+    discrepancy: new Float32Array(samples).fill(NaN),
     scatterX: new Float32Array(samples),
     scatterY: new Float32Array(samples),
   };
@@ -145,6 +146,7 @@ export const recordedVerdict: AuditVerdict = {
 
 export function recordedResult(): AuditResult {
   return {
+    triggers: { residues: [], meanResidue: null, estimate: null },
     encoder: {
       file: 'encoder.onnx',
       bytes: 1_234_567,
@@ -203,6 +205,7 @@ export function recordedResult(): AuditResult {
       ],
     },
     channels: {
+      used: true,
       layers: [
         {
           id: 'l1',

@@ -119,6 +119,14 @@ export const tinyPreset: Readonly<Record<string, number | string>> = {
   'grow.meta': '0.6',
   'final.epochs': 1,
   'scan.images': 8,
+  'crossfit.epochs': 1,
+  'distil.warmupEpochs': 3,
+  'distil.warmupBatch': 8,
+  'distil.batch': 16,
+  'distil.labels': '0.4',
+  'distil.answers': '0.6',
+  'distil.growEpochs': 1,
+  'distil.finalEpochs': 2,
 };
 
 /** A context with the tiny preset, changed by `overrides`, and a journal that forgets; `more` replaces any part of it. */
@@ -135,6 +143,7 @@ export function toyContext(
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: toySource(images),
     duplicates: new Int32Array(0),
+    mode: 'paper',
     parameters: parameterValues(resolveParameters('quick', { ...tinyPreset, ...overrides })),
     seed: 5,
     journal: memoryJournal(),

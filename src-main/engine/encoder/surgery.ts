@@ -44,10 +44,10 @@ export function reinitialise(
   return changed;
 }
 
-type Role = 'weight' | 'bias' | 'scale' | 'restored scale' | 'shift' | 'mean' | 'variance';
+export type Role = 'weight' | 'bias' | 'scale' | 'restored scale' | 'shift' | 'mean' | 'variance';
 
-/** What each parameter is, from the node that reads it. */
-function rolesOf(encoder: Encoder): ReadonlyMap<string, Role | { readonly outAxis: number }> {
+/** What each parameter and running statistic is, from the node that reads it. */
+export function rolesOf(encoder: Encoder): ReadonlyMap<string, Role | { readonly outAxis: number }> {
   const { graph } = encoder;
   const restored = new Set(encoder.restoredNorms);
   const roles = new Map<string, Role | { outAxis: number }>();

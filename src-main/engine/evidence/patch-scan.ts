@@ -8,10 +8,8 @@
  */
 import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import type { Graph } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
-import { evaluateClassifier } from '../tcore/evaluate.ts';
 
 /** A solid square; rows and columns from 0, `value` in 0..1 for all channels. */
 export interface Patch {
@@ -135,34 +133,4 @@ export function stampedSource(samples: SampleSource, patch: Patch): SampleSource
       stamp(out, indices.length * channels, height, width, patch);
     },
   };
-}
-
-export interface Flips {
-  /** Class that most stamped images of other classes are called. */
-  readonly target: number;
-  /** Share (0..1) of images not called that without the patch which are called that with it, and how many those are. */
-  readonly share: number;
-  readonly n: number;
-}
-
-/** How many of the samples a patch flips to one class under a classifier. @param target class to count; null = the commonest */
-export async function countFlips(
-  provider: Provider,
-  classifier: Graph,
-  samples: SampleSource,
-  indices: Int32Array,
-  patch: Patch,
-  target: number | null,
-  options: { batch: number; signal: AbortSignal },
-): Promise<Flips> {
-  const before = await evaluateClassifier(provider, classifier, samples, indices, options);
-  const after = await evaluateClassifier(provider, classifier, stampedSource(samples, patch), indices, options);
-  const counts = new Int32Array(samples.classes.length);
-  after.predicted.forEach((called, i) => {
-    if (before.predicted[i] !== called) counts[called]++;
-  });
-  const chosen = target ?? counts.indexOf(Math.max(...counts));
-  const open = [...before.predicted.keys()].filter((i) => before.predicted[i] !== chosen);
-  const flipped = open.filter((i) => after.predicted[i] === chosen).length;
-  return { target: chosen, share: open.length > 0 ? flipped / open.length : 0, n: open.length };
 }

@@ -3,12 +3,13 @@
  * sanitized model refuses, class by class; the encoder by the patch scan. "trusted" is said only of what was examined
  * and found clear, and never of an encoder, of which no scan sees every trigger.
  */
-import type { SiftingFacts } from '../../../src-shared/domain/result.ts';
+import type { SiftingFacts, TriggerEvidence } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { median } from '../math/statistics.ts';
-import { baseLimit, collapseLimit, isTrigger, type Flips, type PatchScan } from './patch-scan.ts';
+import { baseLimit, collapseLimit, isTrigger, type PatchScan } from './patch-scan.ts';
 import { isFitted, isRefused, type RefusalEvidence } from './suspects.ts';
+import type { Flips } from './trigger.ts';
 
 export interface VerdictEvidence extends RefusalEvidence {
   readonly classes: readonly string[];
@@ -22,6 +23,8 @@ export interface VerdictEvidence extends RefusalEvidence {
   };
   readonly scan: PatchScan;
   readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
+  /** The trigger estimated from the refused samples of one class. */
+  readonly estimate: TriggerEvidence['estimate'];
 }
 
 /**
@@ -39,6 +42,12 @@ const leastFittedInClass = 2 * refusedLimit;
 /** Share of stamped images that a collapsing patch must also flip in the undefended model, and fewest images scanned. */
 const leastFlipped = 0.5;
 const fewestScanned = 30;
+/**
+ * Flips from which a trigger estimated from refused samples is one: of images that had no part in it, most in the
+ * undefended model and hardly any in the sanitized one.
+ */
+const estimateFlips = 0.5;
+const estimateLeftOver = 0.2;
 /** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
 const splitLimit = 2;
 /** Accuracy of the sanitized model on the guard (lower end of its interval) below which its refusals mean nothing. */
@@ -83,11 +92,25 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
   if (share >= refusedLimit && refused >= fewestRefused(samples)) {
     return {
       ...common,
+      evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
       verdict: 'suspicious',
       confidence: marginOver(share, refusedLimit),
       claim: `Of ${samples} samples labelled "${name}", ${refused} are fitted by the undefended model and refused, with their neighbours, by the sanitized one.`,
       wouldChange:
         'A look at the refused samples: if their labels are right, they are a kind of their own, not poison.',
+    };
+  }
+  const { estimate } = evidence;
+  if (estimate?.target === c && isEstimatedTrigger(estimate)) {
+    const { flippedUndefended, flippedSanitized, n, suspects } = estimate;
+    return {
+      ...common,
+      code: 'class.estimated-trigger',
+      verdict: 'suspicious',
+      confidence: flippedUndefended - flippedSanitized,
+      claim: `What ${suspects} refused samples labelled "${name}" have in common flips ${percent(flippedUndefended)} of ${n} other images to that class in the undefended model, ${percent(flippedSanitized)} in the sanitized one.`,
+      wouldChange: 'A sanitized model that follows the same pattern would make it a natural feature of the class.',
+      evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
     };
   }
   const doubt =
@@ -143,6 +166,19 @@ function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
     return `Class "${name}" falls into two groups far apart (${Math.round(100 * (1 - facts.majorityShare))} % in the smaller one); poison with right labels looks like this, and so do natural sub-kinds.`;
   }
   return null;
+}
+
+/** The flips of the estimated trigger, where it is one of this class. */
+function estimateNumbers({ estimate }: VerdictEvidence, c: number): Finding['evidence'] {
+  if (estimate?.target !== c) return {};
+  const { flippedUndefended, flippedSanitized, n } = estimate;
+  return { flippedUndefended, flippedSanitized, flipsOf: n };
+}
+
+/** Whether the estimate flips unseen images in the undefended model only. */
+export function isEstimatedTrigger(estimate: NonNullable<TriggerEvidence['estimate']>): boolean {
+  const { flippedUndefended, flippedSanitized, n } = estimate;
+  return n >= fewestScanned && flippedUndefended >= estimateFlips && flippedSanitized <= estimateLeftOver;
 }
 
 function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): Finding {

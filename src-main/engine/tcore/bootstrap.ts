@@ -6,15 +6,25 @@
  * drops, the round is taken back and growth ends.
  */
 import type { Json } from '../../../src-shared/json.ts';
-import type { PoolRound, Stage } from '../../../src-shared/domain/run.ts';
+import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import type { Tensor } from '../graph/ir.ts';
-import type { CommittedStep } from '../journal.ts';
 import { admit, neighbourRefusal } from './admission.ts';
 import type { PipelineContext } from './context.ts';
 import { progressOf } from './context.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
+import { invertedClasses, invertedTensor, readInverted, type Inverted } from './inversion.ts';
 import { parseShares, type MethodParameters } from './parameters.ts';
+import {
+  journalRound,
+  playRounds,
+  settleRound,
+  stageOf,
+  type RoundPlan,
+  type RoundResult,
+  type RoundState,
+} from './rounds.ts';
+import { vector } from './steps.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface BootstrapInput {
@@ -28,6 +38,8 @@ export interface BootstrapInput {
   readonly guard: Int32Array;
   /** Neighbours of the same given label in the untrusted encoder, `[deciding taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
+  /** Mean 2-means membership, 0..1. `[samples]` */
+  readonly majority: Float32Array;
   /** Digest of the filtering step. */
   readonly input: string;
 }
@@ -37,78 +49,38 @@ export interface Bootstrapped {
   /** Round that first admitted a sample; -1 = never. */
   readonly admittedRound: Int32Array;
   readonly finalPool: Int32Array;
+  readonly inverted: readonly Inverted[];
   /** Loss before and after the virtual epoch of the last meta round; null without one. */
   readonly lossReduction: Float32Array | null;
   readonly digest: string;
 }
 
-type Guidance = PoolRound['guidance'];
-
-interface RoundPlan {
-  readonly name: string;
-  readonly guidance: Guidance;
-  readonly share: number;
-  readonly epochs: number;
-}
-
-/** What a round leaves behind; tensors of the trainer's state are prefixed with "state:". */
-interface RoundState {
-  readonly round: PoolRound;
-  readonly pool: Int32Array;
-  readonly reduction: Float32Array | null;
-  readonly state: Record<string, Tensor>;
-  readonly digest: string;
-  /** Read back from the journal. */
-  readonly resumed: boolean;
-}
+/** Loss reduction of the virtual epoch, `[samples]`, in a meta round's step. */
+const reductionName = 'reduction';
 
 export async function bootstrap(input: BootstrapInput): Promise<Bootstrapped> {
   const { context, trainer } = input;
-  const { parameters, samples } = context;
-  const { pool: base, guard } = input;
-  const rounds: PoolRound[] = [];
-  const admittedRound = new Int32Array(samples.count).fill(-1);
-  let previous: RoundState | null = null;
   let reduction: Float32Array | null = null;
-  let stopped: string | null = null;
-
-  let stage: Stage | null = null;
-  let resumed = true;
-
-  for (const plan of planRounds(parameters)) {
-    if (stopped !== null && plan.guidance !== 'final') continue;
-    if (stage !== stageOf(plan)) {
-      endStage(context, stage, resumed);
-      stage = stageOf(plan);
-      resumed = true;
-      context.emit({ type: 'stage', stage, state: 'started' });
-    }
-    const current = await runRound(input, plan, rounds.length, { base, guard, previous });
-    resumed &&= current.resumed;
-    rounds.push(current.round);
-    context.emit({ type: 'pool', round: current.round });
-    stopped ??= current.round.stopped;
-    if (current.round.stopped !== 'guard') {
-      for (const i of current.pool) if (admittedRound[i] < 0) admittedRound[i] = rounds.length - 1;
-    }
-    reduction = current.reduction ?? reduction;
-    previous = current;
-  }
-  endStage(context, stage, resumed);
-  if (previous === null) throw new Error('no round was planned');
-  trainer.load(previous.state);
-  return { rounds, admittedRound, finalPool: previous.pool, lossReduction: reduction, digest: previous.digest };
-}
-
-function endStage(context: PipelineContext, stage: Stage | null, resumed: boolean): void {
-  if (stage !== null) context.emit({ type: 'stage', stage, state: resumed ? 'resumed' : 'finished' });
+  let inverted: readonly Inverted[] = [];
+  const { rounds, admittedRound, last } = await playRounds(
+    context,
+    planRounds(context.parameters),
+    async (plan, number, previous) => {
+      const current = await runRound(input, plan, number, previous);
+      reduction = (current.extra[reductionName]?.data as Float32Array | undefined) ?? reduction;
+      if (plan.guidance === 'seeds') inverted = readInverted(current.extra);
+      return current;
+    },
+  );
+  trainer.load(last.state);
+  return { rounds, admittedRound, finalPool: last.pool, inverted, lossReduction: reduction, digest: last.digest };
 }
 
 /** Warm-up, loss-guided rounds, meta-guided rounds up to the cap, final fit. */
 export function planRounds(parameters: MethodParameters): RoundPlan[] {
   const capped = (text: string): number[] =>
     parseShares(text).filter((share) => share <= parameters['grow.cap'] + 1e-9);
-  const grow = (guidance: Guidance, shares: readonly number[]): RoundPlan[] =>
+  const grow = (guidance: PoolRound['guidance'], shares: readonly number[]): RoundPlan[] =>
     shares.map((share) => ({
       name: `grow/${guidance}/${share}`,
       guidance,
@@ -123,52 +95,22 @@ export function planRounds(parameters: MethodParameters): RoundPlan[] {
   ];
 }
 
-async function runRound(
+function runRound(
   input: BootstrapInput,
   plan: RoundPlan,
   number: number,
-  known: { base: Int32Array; guard: Int32Array; previous: RoundState | null },
+  previous: RoundState | null,
 ): Promise<RoundState> {
   const { context, trainer } = input;
-  const step = await context.journal.step(
-    {
-      name: plan.name,
-      params: roundParameters(context.parameters, plan),
-      inputs: [known.previous?.digest ?? input.input],
-    },
-    async () => {
-      if (known.previous) trainer.load(known.previous.state);
-      const result = await computeRound(input, plan, number, known);
-      const state: Record<string, Tensor> = {};
-      for (const [name, tensor] of Object.entries(result.state)) state[`state:${name}`] = tensor;
-      return {
-        data: { ...result.round, perClass: [...result.round.perClass] } as unknown as Json,
-        tensors: {
-          pool: { dtype: 'int32', dims: [result.pool.length], data: result.pool },
-          ...(result.reduction === null
-            ? {}
-            : { reduction: { dtype: 'float32', dims: [result.reduction.length], data: result.reduction } }),
-          ...state,
-        },
-      };
-    },
-  );
-  return readRound(step);
-}
-
-function readRound(step: CommittedStep): RoundState {
-  const state: Record<string, Tensor> = {};
-  for (const [name, tensor] of Object.entries(step.tensors)) {
-    if (name.startsWith('state:')) state[name.slice('state:'.length)] = tensor;
-  }
-  return {
-    round: step.data as unknown as PoolRound,
-    pool: step.tensors.pool.data as Int32Array,
-    reduction: (step.tensors.reduction?.data as Float32Array | undefined) ?? null,
-    state,
-    digest: step.digest,
-    resumed: step.resumed,
+  const step = {
+    name: plan.name,
+    params: roundParameters(context.parameters, plan),
+    inputs: [previous?.digest ?? input.input],
   };
+  return journalRound(context, step, async () => {
+    if (previous) trainer.load(previous.state);
+    return computeRound(input, plan, number, previous);
+  });
 }
 
 function roundParameters(parameters: MethodParameters, plan: RoundPlan): Json {
@@ -182,51 +124,33 @@ async function computeRound(
   input: BootstrapInput,
   plan: RoundPlan,
   number: number,
-  known: { base: Int32Array; guard: Int32Array; previous: RoundState | null },
-): Promise<Omit<RoundState, 'digest' | 'resumed'>> {
-  const { context, trainer } = input;
-  const { samples, parameters } = context;
-  const before = known.previous;
-  const { pool, reduction } = await choosePool(input, plan, known);
+  previous: RoundState | null,
+): Promise<RoundResult> {
+  const { context, trainer, guard } = input;
+  const { pool, reduction } = await choosePool(input, plan, previous);
   const loss =
     plan.guidance === 'seeds'
       ? await warmUp(input, plan, pool, number)
       : await trainRound(context, trainer, plan, pool, number);
-
-  const guardAccuracy = known.guard.length > 0 ? (await evaluate(input, known.guard)).accuracy : null;
-  const formerly = before?.round.guardAccuracy ?? null;
-
-  const dropped =
-    before !== null &&
-    plan.guidance !== 'final' &&
-    guardAccuracy !== null &&
-    formerly !== null &&
-    hasDropped(formerly, guardAccuracy, known.guard.length, parameters['guard.drop']);
-  const keptPool = dropped ? before.pool : pool;
-  const kept = new Set(before?.pool ?? []);
-  const now = new Set(keptPool);
-  const round: PoolRound = {
-    round: number,
-    guidance: plan.guidance,
-    share: plan.share,
-    size: keptPool.length,
-    perClass: countPerClass(keptPool, samples.labels, samples.classes.length),
-    admitted: [...now].filter((i) => !kept.has(i)).length,
-    removed: [...kept].filter((i) => !now.has(i)).length,
-    guardAccuracy,
-    loss,
-    stopped: dropped ? 'guard' : null,
+  const guardAccuracy = guard.length > 0 ? (await evaluate(input, guard)).accuracy : null;
+  const alarms = plan.guidance === 'seeds' ? await packInverted(input, pool) : {};
+  const made = { pool, loss, guardAccuracy, guardSamples: guard.length };
+  const { round, takenBack } = settleRound(context, plan, number, previous, made);
+  return {
+    round,
+    pool: takenBack && previous ? previous.pool : pool,
+    state: takenBack && previous ? previous.state : trainer.state(),
+    extra: { ...alarms, ...(reduction === null ? {} : { [reductionName]: vector(reduction) }) },
   };
-  return { round, pool: keptPool, reduction, state: dropped ? before.state : trainer.state() };
 }
 
-/**
- * Whether the guard's accuracy fell by more than `drop` and by more than chance explains: 2.5 standard errors of a
- * proportion over `n` samples, which a guard of a few dozen needs.
- */
-export function hasDropped(before: number, now: number, n: number, drop: number): boolean {
-  const error = Math.sqrt((before * (1 - before) + 1 / n) / n);
-  return before - now > Math.max(drop, 2.5 * error);
+/** The alarm for an inverted run, from every sample's loss after the warm-up. */
+async function packInverted(input: BootstrapInput, pool: Int32Array): Promise<Record<string, Tensor>> {
+  const { labels, classes } = input.context.samples;
+  const { loss } = await evaluate(input, null);
+  return invertedTensor(
+    invertedClasses(loss, input.majority, labels, classes.length, new Set([...pool, ...input.guard])),
+  );
 }
 
 /** Trains in small batches, as the first pool is small, and hands the state over. */
@@ -279,27 +203,22 @@ function rateOf(plan: RoundPlan, parameters: MethodParameters, epoch: number): (
       return (step, steps) => peak * (1 - (0.7 * (epoch + step / steps)) / plan.epochs);
     case 'loss':
     case 'meta':
+    case 'discrepancy':
       return () => peak * parameters['train.growRate'];
     case 'final':
       return cosineRate(peak, epoch, plan.epochs);
   }
 }
 
-function stageOf(plan: RoundPlan): 'warm-up' | 'grow' | 'final' {
-  return plan.guidance === 'seeds' ? 'warm-up' : plan.guidance === 'final' ? 'final' : 'grow';
-}
-
 /** The pool of a round, and the loss reduction it was chosen by where meta guidance did. */
 async function choosePool(
   input: BootstrapInput,
   plan: RoundPlan,
-  known: { base: Int32Array; guard: Int32Array; previous: RoundState | null },
+  previous: RoundState | null,
 ): Promise<{ pool: Int32Array; reduction: Float32Array | null }> {
   const { context } = input;
-  if (plan.guidance === 'seeds') return { pool: known.base, reduction: null };
-  if (plan.guidance === 'final') {
-    return { pool: known.previous?.pool ?? known.base, reduction: null };
-  }
+  if (plan.guidance === 'seeds') return { pool: input.pool, reduction: null };
+  if (plan.guidance === 'final') return { pool: previous?.pool ?? input.pool, reduction: null };
   const evaluation = await evaluate(input, null);
   let guide = evaluation.loss;
   let reduction: Float32Array | null = null;
@@ -314,8 +233,8 @@ async function choosePool(
       classes: samples.classes.length,
       guide,
       refusal: neighbourRefusal(input.peers, parameters['grow.company'], evaluation.loss),
-      base: known.base,
-      excluded: new Set(known.guard),
+      base: input.pool,
+      excluded: new Set(input.guard),
     },
     { share: plan.share, quotaCap: parameters['grow.quotaCap'] },
   );
@@ -347,10 +266,4 @@ function evaluate(input: BootstrapInput, indices: Int32Array | null): Promise<Ev
     batch: context.parameters['train.batch'],
     signal: context.signal,
   });
-}
-
-function countPerClass(pool: Int32Array, labels: Int32Array, classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (const i of pool) counts[labels[i]]++;
-  return counts;
 }

@@ -1,7 +1,8 @@
 /** What a stage gets from the outside, and what the whole pipeline gives back. */
-import type { RunEvent, Stage, PoolRound } from '../../../src-shared/domain/run.ts';
-import type { ChannelFacts, SampleColumns, SiftingFacts } from '../../../src-shared/domain/result.ts';
+import type { Mode, RunEvent, Stage, PoolRound } from '../../../src-shared/domain/run.ts';
+import type { ChannelFacts, SampleColumns, SiftingFacts, TriggerEvidence } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
+import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { StepJournal } from '../journal.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -23,7 +24,10 @@ export interface PipelineContext {
   readonly samples: SampleSource;
   /** Samples that repeat an earlier one exactly; they are scored but never picked as seeds. */
   readonly duplicates: Int32Array;
+  readonly mode: Mode;
   readonly parameters: MethodParameters;
+  /** Benches and tests only: samples forced into the first pool, to see what poison there does. */
+  readonly forcedLeak?: Int32Array;
   readonly seed: number;
   readonly journal: StepJournal;
   readonly inputDigests: { readonly encoder: string; readonly dataset: string };
@@ -44,6 +48,9 @@ export interface PipelineResult {
   readonly sifting: SiftingFacts;
   readonly channels: ChannelFacts;
   readonly rounds: readonly PoolRound[];
+  readonly triggers: TriggerEvidence;
+  /** The estimated trigger in full size; null without one. */
+  readonly trigger: Trigger | null;
   readonly columns: SampleColumns;
   readonly outcome: {
     readonly guardSamples: number;

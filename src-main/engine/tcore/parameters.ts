@@ -25,6 +25,9 @@ const defaults = {
   /** Share of each class in the first clean pool. */
   'expand.share': 0.1,
 
+  /** Epochs of the nets that check each other's half of the first pool; 0 = no check. */
+  'crossfit.epochs': 30,
+
   'probe.epochs': 60,
   'probe.learningRate': 3e-3,
   'probe.batch': 128,
@@ -80,6 +83,34 @@ const defaults = {
   'guard.drop': 0.1,
   'final.epochs': 15,
 
+  /** Distilled mode. Widths of the student's head (two hidden layers), and its learning rate (Adam). */
+  'distil.hidden': 128,
+  'distil.learningRate': 2e-3,
+  'distil.warmupEpochs': 30,
+  'distil.warmupBatch': 32,
+  'distil.batch': 64,
+  /** Shares of the dataset whose labels are taught, round by round, and of those whose representations are. */
+  'distil.labels': '0.25,0.5',
+  'distil.answers': '0.5,0.75',
+  'distil.growEpochs': 3,
+  'distil.finalLabels': 0.7,
+  'distil.finalAnswers': 0.85,
+  'distil.finalEpochs': 10,
+  /** lambda: weight of the teacher's answers against the labels; smaller in the final fit. */
+  'distil.weight': 3,
+  'distil.finalWeight': 0.3,
+  /** Class quota is share x min(n_c, this x median class size). */
+  'distil.quotaCap': 1.25,
+  /** Least area of a crop, largest change of brightness and contrast. */
+  'distil.crop': 0.5,
+  'distil.jitter': 0.3,
+  /** How often the student's input gets a rectangle, and an overlay. */
+  'distil.rectangle': 0.7,
+  'distil.overlay': 0.4,
+  /** Confidence from which the averaged student's own prediction is taught for samples outside the label pool; 1 = never. */
+  'distil.pseudo': 0.9,
+  'distil.average': 0.99,
+
   /** Images that the patch scan of the encoder stamps. */
   'scan.images': 64,
 } as const;
@@ -100,9 +131,20 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
     'warmup.epochs': 15,
     'grow.epochs': 2,
     'final.epochs': 5,
+    'crossfit.epochs': 10,
+    'distil.warmupEpochs': 15,
+    'distil.growEpochs': 2,
+    'distil.finalEpochs': 5,
   },
   standard: {},
-  thorough: { 'warmup.epochs': 40, 'grow.loss': '0.2,0.3,0.4,0.5', 'final.epochs': 30 },
+  thorough: {
+    'warmup.epochs': 40,
+    'grow.loss': '0.2,0.3,0.4,0.5',
+    'final.epochs': 30,
+    'distil.warmupEpochs': 40,
+    'distil.growEpochs': 5,
+    'distil.finalEpochs': 20,
+  },
 };
 
 const choices: Partial<Record<ParameterName, readonly string[]>> = {
@@ -124,7 +166,18 @@ const shares = new Set<ParameterName>([
   'guard.share',
   'guard.drop',
   'unlearn.stopAccuracy',
+  'distil.finalLabels',
+  'distil.finalAnswers',
+  'distil.crop',
+  'distil.jitter',
+  'distil.rectangle',
+  'distil.overlay',
+  'distil.pseudo',
+  'distil.average',
 ]);
+
+/** Parameters that are rising shares in 0..1 with commas between them. */
+const shareLists = new Set<ParameterName>(['grow.loss', 'grow.meta', 'distil.labels', 'distil.answers']);
 
 /**
  * Defaults, changed by the preset, changed by the analyst.
@@ -149,7 +202,20 @@ export function resolveParameters(
       resolved[name] = { value: defaults[name], chosenBy: 'default' };
     }
   }
+  requireNestedShares(resolved as ResolvedParameters);
   return resolved as ResolvedParameters;
+}
+
+/** In every round of distilled mode the labels are taught on a part of what the teacher's answers are. */
+function requireNestedShares(resolved: ResolvedParameters): void {
+  const rounds = (name: 'distil.labels' | 'distil.answers'): number[] => parseShares(String(resolved[name].value));
+  const [labels, answers] = [rounds('distil.labels'), rounds('distil.answers')];
+  const final = Number(resolved['distil.finalLabels'].value) > Number(resolved['distil.finalAnswers'].value);
+  if (labels.length !== answers.length || labels.some((share, i) => share > answers[i]) || final) {
+    throw new RangeError(
+      'parameters "distil.labels" and "distil.answers" must hold as many shares, and labels never a larger one than answers',
+    );
+  }
 }
 
 /** The bare values. */
@@ -177,7 +243,7 @@ function check(name: ParameterName, value: number | string | boolean): void {
   if (typeof value === 'number' && (!Number.isFinite(value) || value < 0 || (shares.has(name) && value > 1))) {
     throw new RangeError(`parameter "${name}" must be ${shares.has(name) ? 'in 0..1' : 'at least 0'}, met ${value}`);
   }
-  if (name === 'grow.loss' || name === 'grow.meta') {
+  if (shareLists.has(name)) {
     const list = parseShares(String(value));
     const rising = list.every((share, i) => share > 0 && share <= 1 && (i === 0 || share > list[i - 1]));
     if (!rising)

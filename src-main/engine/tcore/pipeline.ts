@@ -1,19 +1,28 @@
 /**
- * T-Core from end to end: probe, sift, expand, unlearn, recover, filter, bootstrap, evidence. Every stage is a
- * journalled step: its result is read back when an earlier, interrupted run committed it.
+ * The audit from end to end: probe, sift and expand; then a clean model, in paper mode by unlearning, recovering,
+ * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence and verdict. Every stage
+ * is a journalled step: its result is read back when an earlier, interrupted run committed it.
  */
+import type { ChannelFacts, ClassWarning } from '../../../src-shared/domain/result.ts';
+import type { PoolRound } from '../../../src-shared/domain/run.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import type { Graph } from '../graph/ir.ts';
 import { judge } from '../evidence/verdict.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { PipelineContext, PipelineResult } from './context.ts';
+import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
+import { distil } from './distil.ts';
 import type { Evaluation } from './evaluate.ts';
+import type { Inverted } from './inversion.ts';
 import { prepareEncoder } from './prepare.ts';
-import { runChannels } from './stage-channels.ts';
+import { runChannels, unusedChannels } from './stage-channels.ts';
 import { runEvidence } from './stage-evidence.ts';
 import { runProbe } from './stage-probe.ts';
-import { runExpand, runSift } from './stage-sift.ts';
+import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
+import { runTriggers } from './stage-triggers.ts';
 import { startModel } from './start-model.ts';
 import { count, membership } from './steps.ts';
 
@@ -23,79 +32,177 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
   const probe = await runProbe(context, encoder, [inputDigests.encoder, inputDigests.dataset]);
   const sifted = await runSift(context, encoder, probe.digest);
   const expanded = await runExpand(context, encoder, sifted);
+  const first = context.forcedLeak === undefined ? expanded.pool : union(expanded.pool, context.forcedLeak);
+  const crossFit = await runCrossFit(context, encoder, first, expanded.digest);
+  const pure = purified(first, crossFit.contradicted, samples.labels, samples.classes.length);
+  const pool = context.mode === 'distilled' ? pure.pool : first;
+  const grown = await grow(context, encoder, sifted, { pool, digest: crossFit.digest });
+  const alarms = [
+    ...crossFitWarnings(crossFit, samples.classes),
+    ...grown.inverted.map((one) => inversionWarning(one, samples.classes)),
+  ];
+  for (const { code, message, className } of alarms) {
+    context.emit({ type: 'warning', code, message, subject: className });
+  }
+  const sifting = { ...sifted.facts, warnings: [...sifted.facts.warnings, ...alarms] };
+  const models = { undefended: probe.classifier, sanitized: grown.classifier };
+  context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
+  const final = await runEvidence(context, encoder, models, pool, grown.digest);
+  const refusals = {
+    labels: samples.labels,
+    probe: probe.evaluation,
+    final: final.evaluation,
+    company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
+  };
+  const suspects = rankSuspects(refusals);
+  const credible = credibleSamples(grown.admittedRound, sifted.guard, suspects);
+  const wide = encoder.representation.dim;
+  const found = await runTriggers(context, models, suspects, credible, wide, final.digest);
+  const state = final.resumed && found.resumed ? 'resumed' : 'finished';
+  context.emit({ type: 'stage', stage: 'evidence', state });
+  const outcome = compareOnGuard(sifted.guard, samples.labels, probe.evaluation, final.evaluation);
+  const verdict = judge({
+    ...refusals,
+    classes: samples.classes,
+    sifting,
+    uncertainClasses: sifted.uncertainClasses,
+    suspects,
+    outcome,
+    scan: final.scan,
+    flips: final.flips,
+    estimate: found.evidence.estimate,
+  });
+  const suspectRank = new Int32Array(samples.count).fill(-1);
+  suspects.forEach((sample, rank) => (suspectRank[sample] = rank));
+  return {
+    encoder: {
+      family: encoder.family,
+      input: encoder.input,
+      representation: encoder.representation,
+      taps: encoder.taps.map(({ id, label, channels: width }) => ({ id, label, channels: width })),
+      restoredNorms: encoder.restoredNorms.length,
+    },
+    sifting,
+    channels: grown.channels,
+    rounds: grown.rounds,
+    triggers: found.evidence,
+    columns: {
+      index: Int32Array.from({ length: samples.count }, (_, i) => i),
+      label: samples.labels,
+      majority: sifted.majority,
+      consistency: sifted.consistency,
+      seed: membership(sifted.seeds, samples.count),
+      pool: membership(pool, samples.count),
+      admittedRound: grown.admittedRound,
+      probeLoss: probe.evaluation.loss,
+      finalLoss: final.evaluation.loss,
+      predicted: final.evaluation.predicted,
+      suspectRank,
+      discrepancy: final.discrepancy,
+      scatterX: sifted.plane.filter((_, i) => i % 2 === 0),
+      scatterY: sifted.plane.filter((_, i) => i % 2 === 1),
+    },
+    outcome,
+    verdict,
+    trigger: found.trigger,
+    undefended: probe.classifier,
+    sanitized: sanitizedModel({
+      classifier: grown.classifier,
+      restoredNorms: encoder.restoredNorms,
+      classes: samples.classes,
+      provenance: {
+        'coresift.run.digest': found.digest,
+        'coresift.encoder.sha256': inputDigests.encoder,
+        'coresift.mode': context.mode,
+      },
+    }),
+    digest: found.digest,
+  };
+}
+
+function union(a: Int32Array, b: Int32Array): Int32Array {
+  return Int32Array.from(new Set([...a, ...b])).sort();
+}
+
+function crossFitWarnings({ accepted }: CrossFit, classes: readonly string[]): ClassWarning[] {
+  return rejectedClasses(accepted).map((classIndex) => ({
+    classIndex,
+    className: classes[classIndex],
+    code: 'cross-fit',
+    message: `Of the first pool of class "${classes[classIndex]}", a model of one half accepts only ${Math.round(100 * accepted[classIndex])} % of the other: what was sifted is not of one kind.`,
+  }));
+}
+
+function inversionWarning(one: Inverted, classes: readonly string[]): ClassWarning {
+  const { classIndex, minority, minorityLoss, majorityLoss } = one;
+  const losses = `median loss ${minorityLoss.toFixed(2)} against ${majorityLoss.toFixed(2)}`;
+  return {
+    classIndex,
+    className: classes[classIndex],
+    code: 'inverted',
+    message: `Right after the warm-up the smaller group of class "${classes[classIndex]}" (${minority} samples) is easier than the larger one (${losses}): poison among the seeds looks like this, and every score of this run may be upside down.`,
+  };
+}
+
+/** What the sanitized model learnt from, and the guard, without suspects; ascending. */
+function credibleSamples(admittedRound: Int32Array, guard: Int32Array, suspects: Int32Array): Int32Array {
+  const refused = new Set(suspects);
+  const chosen = new Set([...admittedRound.keys()].filter((i) => admittedRound[i] >= 0));
+  for (const i of guard) chosen.add(i);
+  return Int32Array.from([...chosen].filter((i) => !refused.has(i))).sort();
+}
+
+/** A clean model, by either mode. */
+interface Grown {
+  /** Evaluation graph: input `pixels`, output `logits`. */
+  readonly classifier: Graph;
+  readonly channels: ChannelFacts;
+  readonly rounds: readonly PoolRound[];
+  readonly admittedRound: Int32Array;
+  /** Classes that the alarm after the warm-up went off for. */
+  readonly inverted: readonly Inverted[];
+  readonly digest: string;
+}
+
+async function grow(
+  context: PipelineContext,
+  encoder: Encoder,
+  sifted: SiftStage,
+  expanded: ExpandStage,
+): Promise<Grown> {
+  switch (context.mode) {
+    case 'paper':
+      return growFromChannels(context, encoder, sifted, expanded);
+    case 'distilled': {
+      const { guard, peers, majority } = sifted;
+      const input = { context, encoder, pool: expanded.pool, guard, peers, majority, input: expanded.digest };
+      return { ...(await distil(input)), channels: unusedChannels(encoder) };
+    }
+  }
+}
+
+/** Paper mode: trusted channels are kept, the rest and the head are trained on the growing pool. */
+async function growFromChannels(
+  context: PipelineContext,
+  encoder: Encoder,
+  sifted: SiftStage,
+  expanded: ExpandStage,
+): Promise<Grown> {
   const channels = await runChannels(context, encoder, expanded);
   const start = startModel(context, encoder, channels.trusted);
   const trainer = await start.train(context.parameters['train.batch']);
   try {
-    const grown = await bootstrap({
+    const { rounds, admittedRound, inverted, digest } = await bootstrap({
       trainer,
       warmUpTrainer: () => start.train(context.parameters['warmup.batch']),
       context,
       pool: expanded.pool,
       guard: sifted.guard,
       peers: sifted.peers,
+      majority: sifted.majority,
       input: channels.digest,
     });
-    const sanitizedClassifier = trainer.classifier();
-    const models = { undefended: probe.classifier, sanitized: sanitizedClassifier };
-    const final = await runEvidence(context, encoder, models, expanded.pool, grown.digest);
-    const refusals = {
-      labels: samples.labels,
-      probe: probe.evaluation,
-      final: final.evaluation,
-      company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
-    };
-    const suspects = rankSuspects(refusals);
-    const outcome = compareOnGuard(sifted.guard, samples.labels, probe.evaluation, final.evaluation);
-    const verdict = judge({
-      ...refusals,
-      classes: samples.classes,
-      sifting: sifted.facts,
-      uncertainClasses: sifted.uncertainClasses,
-      suspects,
-      outcome,
-      scan: final.scan,
-      flips: final.flips,
-    });
-    const suspectRank = new Int32Array(samples.count).fill(-1);
-    suspects.forEach((sample, rank) => (suspectRank[sample] = rank));
-    return {
-      encoder: {
-        family: encoder.family,
-        input: encoder.input,
-        representation: encoder.representation,
-        taps: encoder.taps.map(({ id, label, channels: width }) => ({ id, label, channels: width })),
-        restoredNorms: encoder.restoredNorms.length,
-      },
-      sifting: sifted.facts,
-      channels: channels.facts,
-      rounds: grown.rounds,
-      columns: {
-        index: Int32Array.from({ length: samples.count }, (_, i) => i),
-        label: samples.labels,
-        majority: sifted.majority,
-        consistency: sifted.consistency,
-        seed: membership(sifted.seeds, samples.count),
-        pool: membership(expanded.pool, samples.count),
-        admittedRound: grown.admittedRound,
-        probeLoss: probe.evaluation.loss,
-        finalLoss: final.evaluation.loss,
-        predicted: final.evaluation.predicted,
-        suspectRank,
-        scatterX: sifted.plane.filter((_, i) => i % 2 === 0),
-        scatterY: sifted.plane.filter((_, i) => i % 2 === 1),
-      },
-      outcome,
-      verdict,
-      undefended: probe.classifier,
-      sanitized: sanitizedModel({
-        classifier: sanitizedClassifier,
-        restoredNorms: encoder.restoredNorms,
-        classes: samples.classes,
-        provenance: { 'coresift.run.digest': final.digest, 'coresift.encoder.sha256': inputDigests.encoder },
-      }),
-      digest: final.digest,
-    };
+    return { classifier: trainer.classifier(), channels: channels.facts, rounds, admittedRound, inverted, digest };
   } finally {
     await trainer.dispose();
   }

@@ -90,6 +90,7 @@ export async function runChannels(
     trusted,
     digest: filtered.digest,
     facts: {
+      used: true,
       layers: encoder.layers.map((layer, l) => ({
         id: layer.id,
         label: layer.label,
@@ -102,5 +103,23 @@ export async function runChannels(
       unlearnedAccuracy: (forgotten.data as { accuracy: number }).accuracy,
       recoveredAccuracy: (recovered.data as { accuracy: number }).accuracy,
     },
+  };
+}
+
+/** What is said of the channels where none is filtered: no mask was computed and none was kept. */
+export function unusedChannels(encoder: Encoder): ChannelFacts {
+  return {
+    used: false,
+    layers: encoder.layers.map(({ id, label, channels }) => ({
+      id,
+      label,
+      channels,
+      kept: 0,
+      mask: [],
+      trusted: new Array<boolean>(channels).fill(false),
+    })),
+    saturatedAtOne: null,
+    unlearnedAccuracy: null,
+    recoveredAccuracy: null,
   };
 }

@@ -1,18 +1,24 @@
-/** The evidence stage: what the sanitized model makes of every sample, and the patch scan of the untrusted encoder. */
+/** The first step of the evidence stage: what the sanitized model makes of every sample, and the patch scan of the untrusted encoder. */
 import type { Json } from '../../../src-shared/json.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import { countFlips, scanForPatches, type Flips, type PatchScan } from '../evidence/patch-scan.ts';
+import { scanForPatches, stampedSource, type PatchScan } from '../evidence/patch-scan.ts';
+import { countFlips, type Flips } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
 import { progressOf, type PipelineContext } from './context.ts';
+import { studentScorer, type StudentView } from './discrepancy.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
-import { evaluationBatch, evaluationTensors, readEvaluation, select, stage } from './steps.ts';
+import { evaluationBatch, evaluationTensors, readEvaluation, select, vector } from './steps.ts';
 
 export interface EvidenceStage {
   readonly evaluation: Evaluation;
+  /** Distilled mode: how far the sanitized model's representation is from the encoder's, 0..2; NaN in paper mode. */
+  readonly discrepancy: Float32Array;
   readonly scan: PatchScan;
   /** How the scan's patch flips each model, counted for the same class. */
   readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
   readonly digest: string;
+  /** Read back from the journal. */
+  readonly resumed: boolean;
 }
 
 /** @param pool the first clean pool: the samples to stamp, credible and of every class */
@@ -24,28 +30,42 @@ export async function runEvidence(
   input: string,
 ): Promise<EvidenceStage> {
   const { provider, samples, signal, parameters } = context;
-  const step = await stage(context, 'evidence', select(context, 'scan'), [input], async () => {
+  const params = { seed: context.seed, ...(select(context, 'scan') as object) } as Json;
+  const step = await context.journal.step({ name: 'evidence', params, inputs: [input] }, async () => {
     const options = { batch: evaluationBatch, signal };
-    const evaluation = await evaluateClassifier(provider, models.sanitized, samples, null, {
-      ...options,
-      onProgress: progressOf(context, 'evidence', 'samples'),
-    });
+    const { evaluation, discrepancy } = await viewOf(context, encoder, models.sanitized);
     const scan = await scanForPatches(provider, encoder, samples, spread(pool, parameters['scan.images']), {
       signal,
       onProgress: progressOf(context, 'evidence', 'patches'),
     });
     const stamped = spread(pool, 10 * parameters['scan.images']);
     const flip = (model: Graph, target: number | null): Promise<Flips> =>
-      countFlips(provider, model, samples, stamped, scan.patch, target, options);
+      countFlips(provider, model, samples, stampedSource(samples, scan.patch), stamped, target, options);
     const undefended = await flip(models.undefended, null);
     const flips = { undefended, sanitized: await flip(models.sanitized, undefended.target) };
     return {
       data: { accuracy: evaluation.accuracy, scan, flips } as unknown as Json,
-      tensors: evaluationTensors(evaluation),
+      tensors: { ...evaluationTensors(evaluation), discrepancy: vector(discrepancy) },
     };
   });
   const { scan, flips } = step.data as unknown as Pick<EvidenceStage, 'scan' | 'flips'>;
-  return { evaluation: readEvaluation(step), scan, flips, digest: step.digest };
+  const discrepancy = step.tensors.discrepancy.data as Float32Array;
+  return { evaluation: readEvaluation(step), discrepancy, scan, flips, digest: step.digest, resumed: step.resumed };
+}
+
+/** The sanitized model's word on every sample. Only a student was taught to answer like the encoder. */
+async function viewOf(context: PipelineContext, encoder: Encoder, sanitized: Graph): Promise<StudentView> {
+  const { provider, samples, signal } = context;
+  const options = { batch: evaluationBatch, signal };
+  const onProgress = progressOf(context, 'evidence', 'samples');
+  switch (context.mode) {
+    case 'distilled':
+      return studentScorer(provider, encoder, samples, options)(sanitized, onProgress);
+    case 'paper': {
+      const evaluation = await evaluateClassifier(provider, sanitized, samples, null, { ...options, onProgress });
+      return { evaluation, discrepancy: new Float32Array(samples.count).fill(NaN) };
+    }
+  }
 }
 
 /** At most `count` entries, evenly spread. */

@@ -3,6 +3,7 @@
  * loads the server.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { modes, type Mode } from '../../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import { version } from '../../audit/version.ts';
 import type { AuditFlags } from './commands/audit.ts';
@@ -104,7 +105,11 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
       'tensor of the encoder to take as representation (default: found from the graph)',
     )
     .option('--classes <file>', 'class names, one per line (default: from the dataset)')
-    .addOption(new Option('--mode <mode>', 'method').choices(['paper']).default('paper'))
+    .addOption(
+      new Option('--mode <mode>', 'paper: T-Core as published; distilled: a model made anew learns from the encoder')
+        .choices(modes)
+        .default('paper' satisfies Mode),
+    )
     .addOption(
       new Option('--preset <preset>', 'how long to train')
         .choices(['quick', 'standard', 'thorough'])

@@ -19,6 +19,7 @@ import {
   riskSection,
 } from './closing.ts';
 import { figuresOf, type Figures } from './figures.ts';
+import { sharedPatternSection } from './shared-pattern.ts';
 import {
   bootstrappingSection,
   channelSection,
@@ -77,6 +78,7 @@ export function reportDocument(record: ReportRecord, language: Language = 'en'):
       bootstrappingSection(writing),
       suspectSection(writing),
       triggerSection(writing),
+      sharedPatternSection(writing),
       outcomeSection(writing),
       classSection(writing),
       fileSection(writing),

@@ -109,6 +109,14 @@ export function channelSection({ record, words, figures }: Writing): Section {
   const { channels } = record;
   const total = channels.layers.reduce((sum, layer) => sum + layer.channels, 0);
   const kept = channels.layers.reduce((sum, layer) => sum + layer.kept, 0);
+  if (!channels.used && total > 0) {
+    return {
+      id: 'channels',
+      name: words['section.channels'],
+      claim: words['channels.unused-claim']({ total: figures.count(total) }),
+      blocks: [{ kind: 'text', text: words['channels.unused'] }],
+    };
+  }
   const claim = words['channels.claim']({
     kept: figures.count(kept),
     total: figures.count(total),

@@ -199,7 +199,10 @@ function drawBars(doc: PDFKit.PDFDocument, { rows }: Extract<Chart, { kind: 'bar
   });
   doc.translate(x, y);
   bars.bars.forEach((bar, i) => {
-    label(doc, shortened(shownIn(doc.font('regular'), bar.label), 36), 0, bar.y + 3, { size: 7.5, colour: colours.text });
+    label(doc, shortened(shownIn(doc.font('regular'), bar.label), 36), 0, bar.y + 3, {
+      size: 7.5,
+      colour: colours.text,
+    });
     bar.parts.forEach((part, k) => {
       doc.rect(part.x, part.y, part.width, part.height).fill(k === 0 ? colours.accent : colours.part);
     });

@@ -1,10 +1,11 @@
 /** The form of a new audit: texts as typed -> a request, or what is wrong with which field. */
 import { auditRequest } from '../../../src-shared/domain/request.ts';
-import type { AuditRequest, Preset } from '../../../src-shared/domain/run.ts';
+import type { AuditRequest, Mode, Preset } from '../../../src-shared/domain/run.ts';
 
 export interface FormTexts {
   readonly encoder: string;
   readonly dataset: string;
+  readonly mode: Mode;
   readonly preset: Preset;
   readonly seed: string;
   readonly arch: string;
@@ -17,6 +18,7 @@ export interface FormTexts {
 export const emptyForm: FormTexts = {
   encoder: '',
   dataset: '',
+  mode: 'paper',
   preset: 'standard',
   seed: '7',
   arch: '',
@@ -62,7 +64,15 @@ export function readForm(texts: FormTexts): FormResult {
   const arch = texts.arch.trim() === '' ? null : texts.arch.trim();
   return {
     ok: true,
-    request: auditRequest(encoder, dataset, { preset: texts.preset, seed, arch, inputSize, mean, std }),
+    request: auditRequest(encoder, dataset, {
+      mode: texts.mode,
+      preset: texts.preset,
+      seed,
+      arch,
+      inputSize,
+      mean,
+      std,
+    }),
     out: out === '' ? null : out,
   };
 }

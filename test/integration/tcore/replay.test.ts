@@ -1,6 +1,6 @@
 /** A run is its journal: cut off after any step and taken up again, it ends in the very same bytes. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunEvent } from '../../../src-shared/domain/run.ts';
+import { modes, type Mode, type RunEvent } from '../../../src-shared/domain/run.ts';
 import { writeOnnx } from '../../../src-main/engine/graph/onnx/write.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
@@ -17,10 +17,22 @@ beforeAll(async () => {
 afterAll(() => provider.dispose());
 
 const images = toyImages({ sizes: [24, 24, 24] });
-const steps = [
-  ...['probe', 'sift', 'unlearn', 'recover', 'filter'],
-  ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence'],
-];
+const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
+  paper: [
+    ...['probe', 'sift', 'expand/cross-fit', 'unlearn', 'recover', 'filter'],
+    ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence', 'evidence/triggers'],
+  ],
+  distilled: [
+    'probe',
+    'sift',
+    'expand/cross-fit',
+    'warm-up',
+    'grow/discrepancy/0.4',
+    'final',
+    'evidence',
+    'evidence/triggers',
+  ],
+};
 
 /** Everything a run decides, comparable bit by bit. */
 function decided(result: PipelineResult): unknown {
@@ -32,21 +44,28 @@ const bytes = (graph: PipelineResult['sanitized']): string => Buffer.from(writeO
 
 const overrides = { 'probe.epochs': 2, 'unlearn.epochs': 2, 'recover.epochs': 2, 'warmup.epochs': 2 };
 
-function run(record: Recording, seed = 5, emit: (event: RunEvent) => void = () => {}): Promise<PipelineResult> {
+function run(
+  record: Recording,
+  mode: Mode,
+  seed = 5,
+  emit: (event: RunEvent) => void = () => {},
+): Promise<PipelineResult> {
   const context = toyContext(provider, fileGraph('vgg-folded'), images, overrides, {
     journal: record.journal,
+    mode,
     seed,
     emit,
   });
   return bootstrapAudit(context);
 }
 
-describe('a run and its journal', () => {
+describe.each(modes)('a run in %s mode and its journal', (mode) => {
+  const steps = stepsOf[mode];
   let whole: Recording;
   let uninterrupted: unknown;
   beforeAll(async () => {
     whole = recording();
-    uninterrupted = decided(await run(whole));
+    uninterrupted = decided(await run(whole, mode));
   });
 
   it('goes through every stage once', () => {
@@ -58,7 +77,7 @@ describe('a run and its journal', () => {
     async (_, count) => {
       const record = whole.cutAfter(count);
       const states: string[] = [];
-      const resumed = await run(record, 5, (event) => {
+      const resumed = await run(record, mode, 5, (event) => {
         if (event.type === 'stage' && event.state !== 'started') states.push(`${event.stage} ${event.state}`);
       });
       expect(record.computed).toEqual(steps.slice(count));
@@ -71,8 +90,8 @@ describe('a run and its journal', () => {
   );
 
   it('gives the same bytes for the same seed and others for another', async () => {
-    expect(decided(await run(recording()))).toEqual(uninterrupted);
-    const other = (await run(recording(), 6)) as unknown as Record<string, unknown>;
+    expect(decided(await run(recording(), mode))).toEqual(uninterrupted);
+    const other = (await run(recording(), mode, 6)) as unknown as Record<string, unknown>;
     const first = uninterrupted as Record<string, unknown>;
     expect(bytes(other.sanitized as PipelineResult['sanitized'])).not.toBe(first.sanitized);
     expect(other.digest).not.toBe(first.digest);

@@ -3,6 +3,7 @@ import { planAudit, planText } from '../../../src-main/audit/plan.ts';
 import { parameterValues, resolveParameters } from '../../../src-main/engine/tcore/parameters.ts';
 
 const input = (preset: 'quick' | 'standard' | 'thorough', samples = 3000) => ({
+  mode: 'paper' as const,
   parameters: parameterValues(resolveParameters(preset)),
   samples,
   classes: 10,
@@ -18,6 +19,13 @@ describe('the plan', () => {
     expect(planAudit(input('thorough')).seconds).toBeGreaterThan(standard);
     expect(planAudit(input('standard', 30_000)).seconds).toBeGreaterThan(5 * standard);
     expect(planAudit({ ...input('standard'), forwardRate: 800 }).seconds).toBeGreaterThan(3 * standard);
+  });
+
+  it('plans no filtering of channels in distilled mode', () => {
+    const { stages } = planAudit({ ...input('standard'), mode: 'distilled' });
+    const names = ['probe', 'sift', 'expand', 'warm-up', 'grow', 'final', 'evidence', 'export'];
+    expect(stages.map(({ stage }) => stage)).toEqual(names);
+    expect(stages.every(({ seconds }) => seconds > 0)).toBe(true);
   });
 
   it('is the sum of its stages, none of them negative', () => {

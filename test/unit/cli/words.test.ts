@@ -129,6 +129,7 @@ function result(encoder: Verdict, dataset: Verdict): AuditResult {
     sifting: { seeds: 1, pool: 2 } as AuditResult['sifting'],
     channels: {} as AuditResult['channels'],
     rounds: [],
+    triggers: { residues: [], meanResidue: null, estimate: null },
     outcome: { guardSamples: 20, probeAccuracy: 0.8, sanitizedAccuracy: 0.75 },
     verdict: {
       encoder: finding('encoder', encoder),

@@ -45,6 +45,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     outcome: { guardSamples: 40, probeAccuracy: 1, sanitizedAccuracy: 1 },
     scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
     flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
+    estimate: null,
     ...changes,
   };
 }
@@ -121,6 +122,41 @@ describe('the verdict on the dataset', () => {
     const lonely = evidence(30, { company: new Float32Array(300) });
     expect(judge(lonely).dataset.verdict).toBe('trusted');
     expect(rankSuspects(lonely).length).toBe(0);
+  });
+});
+
+describe('a trigger estimated from refused samples', () => {
+  const estimate = {
+    form: 'patch' as const,
+    target: 2,
+    suspects: 9,
+    flippedUndefended: 0.9,
+    flippedSanitized: 0.03,
+    n: 200,
+    picture: { channels: 1 as const, height: 1, width: 1, bytes: [0] },
+  };
+
+  it('makes a class suspicious that refusals alone would not', () => {
+    const { dataset, classes: findings } = judge(evidence(2, { estimate }));
+    expect(dataset.verdict).toBe('suspicious');
+    expect(findings[2].code).toBe('class.estimated-trigger');
+    expect(findings[2].confidence).toBeCloseTo(0.87, 6);
+    expect(findings[2].evidence).toMatchObject({ flippedUndefended: 0.9, flippedSanitized: 0.03, flipsOf: 200 });
+    expect(findings[0].verdict).toBe('trusted');
+  });
+
+  it.each([
+    ['it flips both models alike: a natural feature', { flippedSanitized: 0.8 }],
+    ['it flips hardly anything', { flippedUndefended: 0.3 }],
+    ['it was tried on too few images', { n: 29 }],
+  ])('says nothing where %s', (_, change) => {
+    expect(judge(evidence(2, { estimate: { ...estimate, ...change } })).dataset.verdict).toBe('trusted');
+  });
+
+  it('is told beside a refused cluster', () => {
+    const { classes: findings } = judge(evidence(30, { estimate }));
+    expect(findings[2].code).toBe('class.refused-cluster');
+    expect(findings[2].evidence).toMatchObject({ flippedUndefended: 0.9 });
   });
 });
 

@@ -64,12 +64,26 @@ describe('the report as a page', () => {
   });
 
   it('shows thumbnails of suspects as data and names the samples', () => {
-    const images = [...document.querySelectorAll('img')];
+    const images = [...document.querySelectorAll<HTMLImageElement>('#suspects img')];
     expect(images.map((image) => image.alt)).toEqual([
       'Sample 0, labelled ankle boot',
       'Sample 5, labelled ankle boot',
     ]);
     for (const image of images) expect(image.src).toMatch(/^data:image\/png;base64,/);
+  });
+
+  it('shows the estimated trigger and the residues, with how often it flips either model', () => {
+    const section = document.querySelector('#trigger') as HTMLElement;
+    const images = [...section.querySelectorAll('img')];
+    expect(images.map((image) => image.alt)).toEqual([
+      'The trigger estimated from the suspects',
+      'Mean residue of the suspects',
+      'Residue of sample 0',
+    ]);
+    for (const image of images) expect(image.src).toMatch(/^data:image\/png;base64,/);
+    const text = section.textContent.replace(/\s+/g, ' ');
+    expect(text).toContain('flips 97.0 % of 120 other images');
+    expect(text).toContain('2.0 % in the sanitized one');
   });
 
   it('gives every picture a name, every table a caption and headers, and every link a target on the page', () => {
@@ -102,7 +116,7 @@ describe('a report of little', () => {
     const little = {
       ...result,
       rounds: [],
-      channels: { layers: [], saturatedAtOne: 0, unlearnedAccuracy: NaN, recoveredAccuracy: NaN },
+      channels: { used: true, layers: [], saturatedAtOne: 0, unlearnedAccuracy: NaN, recoveredAccuracy: NaN },
       outcome: { guardSamples: 0, probeAccuracy: null, sanitizedAccuracy: null },
       verdict: { ...result.verdict, classes: [], notExamined: [] },
     };

@@ -1,6 +1,6 @@
 /** A record input of any size, drawn from a counter so that it is the same every time. */
 import { PNG } from 'pngjs';
-import type { SampleColumns } from '../../../src-shared/domain/result.ts';
+import type { Picture, SampleColumns } from '../../../src-shared/domain/result.ts';
 import type { ReportInput } from '../../../src-main/report/record.ts';
 import { encoder, request } from '../store/sample.ts';
 
@@ -41,6 +41,7 @@ export function sampleColumns(total: number, poison: number): SampleColumns {
     finalLoss: new Float32Array(total),
     predicted: new Int32Array(total),
     suspectRank: new Int32Array(total).fill(-1),
+    discrepancy: new Float32Array(total).fill(NaN),
     scatterX: new Float32Array(total),
     scatterY: new Float32Array(total),
   };
@@ -63,6 +64,13 @@ export function sampleColumns(total: number, poison: number): SampleColumns {
   }
   return columns;
 }
+
+const picture = (step: number): Picture => ({
+  channels: 1,
+  height: 4,
+  width: 5,
+  bytes: Array.from({ length: 20 }, (_, i) => (i * 13 * step) % 256),
+});
 
 export interface Extra {
   /** Put into every name that comes with the data. */
@@ -124,6 +132,22 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
     run: { id: '0198c5e2-0000-7000-8000-000000000002', number: 4, startedAt: '2026-01-02T03:00:00.000Z' },
     request,
     result: {
+      triggers: {
+        residues: poison > 0 ? [{ sample: 0, picture: picture(1) }] : [],
+        meanResidue: poison > 0 ? picture(2) : null,
+        estimate:
+          poison > 0
+            ? {
+                form: 'patch',
+                target: 9,
+                suspects: poison,
+                flippedUndefended: 0.97,
+                flippedSanitized: 0.02,
+                n: 120,
+                picture: picture(3),
+              }
+            : null,
+      },
       encoder: {
         ...encoder,
         file: h('/data/vendor/encoder.onnx'),
@@ -163,7 +187,7 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
           },
         ],
       },
-      channels: { layers, saturatedAtOne: 0.42, unlearnedAccuracy: 0.19, recoveredAccuracy: 0.62 },
+      channels: { used: true, layers, saturatedAtOne: 0.42, unlearnedAccuracy: 0.19, recoveredAccuracy: 0.62 },
       rounds,
       outcome: { guardSamples: 120, probeAccuracy: 0.9583, sanitizedAccuracy: 0.8917 },
       verdict: {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { admit, neighbourRefusal, type AdmissionEvidence } from '../../../src-main/engine/tcore/admission.ts';
-import { hasDropped, planRounds } from '../../../src-main/engine/tcore/bootstrap.ts';
+import { planRounds } from '../../../src-main/engine/tcore/bootstrap.ts';
+import { hasDropped } from '../../../src-main/engine/tcore/rounds.ts';
 import { parameterValues, resolveParameters } from '../../../src-main/engine/tcore/parameters.ts';
 
 /** Two classes of 100, base = the first 10 of each; the guide ranks by index, company is the same for all. */

@@ -1,7 +1,7 @@
 /** `coresift audit` */
 import { join, resolve } from 'node:path';
 import { auditRequest } from '../../../../src-shared/domain/request.ts';
-import type { AuditRequest, Preset } from '../../../../src-shared/domain/run.ts';
+import type { AuditRequest, Mode, Preset } from '../../../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../../../src-shared/failure.ts';
 import { runAudit, type FinishedAudit } from '../../../audit/run.ts';
 import { forkEngine } from '../../../audit/spawn-engine.ts';
@@ -22,7 +22,7 @@ export interface AuditFlags {
   readonly std?: readonly number[];
   readonly representation?: string;
   readonly classes?: string;
-  readonly mode: 'paper';
+  readonly mode: Mode;
   readonly preset: Preset;
   readonly device: string;
   readonly seed: number;

@@ -1,0 +1,72 @@
+/**
+ * Who teaches the student in a round of distilled mode: on the answers pool it learns the untrusted encoder's
+ * representation, on the label pool, a part of it, the given labels.
+ *
+ * Neither the discrepancy between student and teacher nor the loss is believed alone: with poison among the seeds each
+ * of them can be inverted. A sample is ranked within its class by the worst of what speaks against it, its neighbours'
+ * refusal among them (`admission.ts`), under quotas that poison cannot inflate.
+ */
+import { median, rankWithinGroups } from '../math/statistics.ts';
+
+export interface PoolEvidence {
+  readonly labels: Int32Array;
+  readonly classes: number;
+  /** 1 - cosine of the student's and the teacher's representation, 0..2. `[samples]` */
+  readonly discrepancy: Float32Array;
+  /** The student's cross entropy against the given label. `[samples]` */
+  readonly loss: Float32Array;
+  /** Mean refusal of the neighbours of the same given label, 0..1. `[samples]` */
+  readonly refusal: Float32Array;
+  /** Always members of both pools: the first pool. */
+  readonly base: Int32Array;
+  /** Never members: the guard. */
+  readonly excluded: ReadonlySet<number>;
+}
+
+export interface PoolShares {
+  /** Shares of the dataset aimed at, 0..1; `labels` is at most `answers`. */
+  readonly labels: number;
+  readonly answers: number;
+  /** Class quota is share x min(n_c, quotaCap x median class size). */
+  readonly quotaCap: number;
+}
+
+export interface DistilPools {
+  /** Samples whose given label is taught, ascending; a part of `answers`. */
+  readonly labels: Int32Array;
+  /** Samples on which the teacher's answer is taught, ascending. */
+  readonly answers: Int32Array;
+}
+
+/** Both pools in one order, so that they are nested; ties by index. */
+export function choosePools(evidence: PoolEvidence, shares: PoolShares): DistilPools {
+  const { labels, classes } = evidence;
+  const byDiscrepancy = rankWithinGroups(evidence.discrepancy, labels, classes);
+  const byLoss = rankWithinGroups(evidence.loss, labels, classes);
+  const byCompany = rankWithinGroups(evidence.refusal, labels, classes);
+  const order = labels.map((_, i) => i).sort((a, b) => key(a) - key(b) || a - b);
+  function key(i: number): number {
+    return Math.max(byDiscrepancy[i], byLoss[i], byCompany[i]);
+  }
+  return {
+    labels: fill(evidence, order, shares.labels, shares.quotaCap),
+    answers: fill(evidence, order, shares.answers, shares.quotaCap),
+  };
+}
+
+/** @param order all samples, the most credible first */
+function fill(evidence: PoolEvidence, order: Int32Array, share: number, quotaCap: number): Int32Array {
+  const { labels, classes, excluded } = evidence;
+  const sizes = new Float64Array(classes);
+  for (const label of labels) sizes[label]++;
+  const typical = median(sizes.filter((size) => size > 0));
+  const room = Array.from(sizes, (size) => Math.floor(share * Math.min(size, quotaCap * typical)));
+  const members = new Set(evidence.base);
+  for (const i of members) room[labels[i]]--;
+  for (const i of order) {
+    if (room[labels[i]] <= 0 || excluded.has(i) || members.has(i)) continue;
+    members.add(i);
+    room[labels[i]]--;
+  }
+  return Int32Array.from(members).sort();
+}

@@ -1,0 +1,324 @@
+/**
+ * Distilled mode: a model of the encoder's architecture, every weight made anew, learns the untrusted encoder's clean
+ * function from its answers to credible, uncorrupted images, and the labels of a narrower pool; its own input is
+ * corrupted. Pools grow by what student and teacher agree on (`distil-pools.ts`). In the final fit the averaged
+ * student's confident predictions stand in for the labels outside the pool.
+ *
+ * No weight of the untrusted encoder reaches the student. What does reach it are answers to images of the pools: a
+ * backdoor comes along only with images that show its trigger.
+ */
+import type { Json } from '../../../src-shared/json.ts';
+import type { PoolRound } from '../../../src-shared/domain/run.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import type { Graph, Tensor } from '../graph/ir.ts';
+import { neighbourRefusal } from './admission.ts';
+import { progressOf, type PipelineContext } from './context.ts';
+import { studentScorer, type StudentView } from './discrepancy.ts';
+import { choosePools, type DistilPools } from './distil-pools.ts';
+import { cosineRate, requireFiniteLoss } from './epochs.ts';
+import { evaluateClassifier } from './evaluate.ts';
+import { invertedClasses, invertedTensor, readInverted, type Inverted } from './inversion.ts';
+import { parseShares, type MethodParameters } from './parameters.ts';
+import {
+  journalRound,
+  playRounds,
+  settleRound,
+  stageOf,
+  type RoundPlan,
+  type RoundResult,
+  type RoundState,
+} from './rounds.ts';
+import { evaluationBatch, vector } from './steps.ts';
+import { createStudent, freshStudent, type FreshStudent, type Student } from './student.ts';
+
+export interface DistilInput {
+  readonly context: PipelineContext;
+  readonly encoder: Encoder;
+  /** First clean pool, ascending. */
+  readonly pool: Int32Array;
+  /** Samples next to it in the TIS ranking, never trained on, ascending. */
+  readonly guard: Int32Array;
+  /** Neighbours of the same given label in the untrusted encoder, `[deciding taps][samples * grow.company]`. */
+  readonly peers: readonly Int32Array[];
+  /** Mean 2-means membership, 0..1. `[samples]` */
+  readonly majority: Float32Array;
+  /** Digest of the step before. */
+  readonly input: string;
+}
+
+export interface Distilled {
+  /** Evaluation graph: input `pixels`, output `logits`. */
+  readonly classifier: Graph;
+  readonly rounds: readonly PoolRound[];
+  /** Round that first admitted a sample's label; -1 = never. */
+  readonly admittedRound: Int32Array;
+  readonly inverted: readonly Inverted[];
+  readonly digest: string;
+}
+
+export interface DistilPlan extends RoundPlan {
+  /** Share of the dataset whose teacher's answers are taught, 0..1; `share` is that of the labels. */
+  readonly answers: number;
+  readonly batch: number;
+  /** lambda. */
+  readonly weight: number;
+}
+
+/** Name of a round's tensor: samples on which the teacher's answer is taught. */
+const answersName = 'answers';
+
+export async function distil(input: DistilInput): Promise<Distilled> {
+  const { context, encoder } = input;
+  const { provider, samples, parameters, seed, signal } = context;
+  const hidden = [parameters['distil.hidden'], parameters['distil.hidden']].filter((width) => width > 0);
+  const fresh = freshStudent(encoder, samples.classes.length, hidden, seed, 'distil');
+  const session: Session = {
+    ...input,
+    fresh,
+    score: studentScorer(provider, encoder, samples, { batch: evaluationBatch, signal }),
+  };
+  let inverted: readonly Inverted[] = [];
+  const { rounds, admittedRound, last } = await playRounds(
+    context,
+    planDistillation(parameters),
+    async (plan, number, before) => {
+      const current = await runRound(session, plan, number, before);
+      if (plan.guidance === 'seeds') inverted = readInverted(current.extra);
+      return current;
+    },
+  );
+  const classifier = await withStudent(session, parameters['distil.batch'], last.state, (student) =>
+    Promise.resolve(student.classifier()),
+  );
+  return { classifier, rounds, admittedRound, inverted, digest: last.digest };
+}
+
+/** Warm-up on the first pool, growth, final fit. */
+export function planDistillation(parameters: MethodParameters): DistilPlan[] {
+  const labels = parseShares(parameters['distil.labels']);
+  const answers = parseShares(parameters['distil.answers']);
+  const [first, batch] = [parameters['expand.share'], parameters['distil.batch']];
+  const weight = parameters['distil.weight'];
+  return [
+    {
+      name: 'warm-up',
+      guidance: 'seeds',
+      share: first,
+      answers: first,
+      epochs: parameters['distil.warmupEpochs'],
+      batch: parameters['distil.warmupBatch'],
+      weight,
+    },
+    ...labels.map((share, i): DistilPlan => ({
+      name: `grow/discrepancy/${share}`,
+      guidance: 'discrepancy',
+      share,
+      answers: answers[i],
+      epochs: parameters['distil.growEpochs'],
+      batch,
+      weight,
+    })),
+    {
+      name: 'final',
+      guidance: 'final',
+      share: parameters['distil.finalLabels'],
+      answers: parameters['distil.finalAnswers'],
+      epochs: parameters['distil.finalEpochs'],
+      batch,
+      weight: parameters['distil.finalWeight'],
+    },
+  ];
+}
+
+interface Session extends DistilInput {
+  readonly fresh: FreshStudent;
+  readonly score: (classifier: Graph) => Promise<StudentView>;
+}
+
+async function withStudent<T>(
+  { context, encoder, fresh }: Session,
+  batch: number,
+  state: Readonly<Record<string, Tensor>> | null,
+  act: (student: Student) => Promise<T>,
+): Promise<T> {
+  const { provider, samples, parameters } = context;
+  const classes = samples.classes.length;
+  const average = parameters['distil.average'];
+  const student = await createStudent(provider, { encoder, student: fresh, classes, batch, average });
+  try {
+    if (state !== null) student.load(state);
+    return await act(student);
+  } finally {
+    await student.dispose();
+  }
+}
+
+function runRound(
+  session: Session,
+  plan: DistilPlan,
+  number: number,
+  previous: RoundState | null,
+): Promise<RoundState> {
+  const { context } = session;
+  const step = {
+    name: plan.name,
+    params: roundParameters(context, plan),
+    inputs: [previous?.digest ?? session.input],
+  };
+  return journalRound(context, step, () =>
+    withStudent(session, plan.batch, previous?.state ?? null, (student) =>
+      computeRound(session, student, plan, number, previous),
+    ),
+  );
+}
+
+function roundParameters({ parameters, seed }: PipelineContext, plan: DistilPlan): Json {
+  const relevant = Object.entries(parameters).filter(([name]) => /^(distil|augment|grow|guard)\./.test(name));
+  return { ...Object.fromEntries(relevant), ...plan, seed };
+}
+
+async function computeRound(
+  session: Session,
+  student: Student,
+  plan: DistilPlan,
+  number: number,
+  previous: RoundState | null,
+): Promise<RoundResult> {
+  const { context, guard } = session;
+  const pools = await poolsOf(session, student, plan, previous);
+  const loss = await trainRound(session, student, plan, pools, number);
+  const guardAccuracy = guard.length > 0 ? await accuracyOn(session, student, guard) : null;
+  const made = { pool: pools.labels, loss, guardAccuracy, guardSamples: guard.length };
+  const { round, takenBack } = settleRound(context, plan, number, previous, made);
+  if (takenBack && previous) {
+    const distilled = previous.extra[answersName].data.length;
+    return { round: { ...round, distilled }, pool: previous.pool, state: previous.state, extra: previous.extra };
+  }
+  return {
+    round: { ...round, distilled: pools.answers.length },
+    pool: pools.labels,
+    state: student.state(),
+    extra: {
+      [answersName]: vector(pools.answers),
+      ...(plan.guidance === 'seeds' ? await packInverted(session, student) : {}),
+    },
+  };
+}
+
+/** The alarm for an inverted run, from every sample's loss after the warm-up. */
+async function packInverted(session: Session, student: Student): Promise<Record<string, Tensor>> {
+  const { context, majority, pool, guard } = session;
+  const { labels, classes } = context.samples;
+  const { evaluation } = await session.score(student.classifier());
+  const taught = new Set([...pool, ...guard]);
+  return invertedTensor(invertedClasses(evaluation.loss, majority, labels, classes.length, taught));
+}
+
+/** The first pool for both in the warm-up; afterwards what the student of the round before says of every sample. */
+async function poolsOf(
+  session: Session,
+  student: Student,
+  plan: DistilPlan,
+  previous: RoundState | null,
+): Promise<DistilPools> {
+  const { context, pool, guard, peers } = session;
+  const { samples, parameters } = context;
+  if (previous === null) return { labels: pool, answers: pool };
+  if (previous.round.stopped !== null) {
+    // The guard ended growth: the final fit goes on with the pools that held.
+    return { labels: previous.pool, answers: previous.extra[answersName].data as Int32Array };
+  }
+  const { evaluation, discrepancy } = await session.score(student.classifier());
+  return choosePools(
+    {
+      labels: samples.labels,
+      classes: samples.classes.length,
+      discrepancy,
+      loss: evaluation.loss,
+      refusal: neighbourRefusal(peers, parameters['grow.company'], evaluation.loss),
+      base: pool,
+      excluded: new Set(guard),
+    },
+    { labels: plan.share, answers: plan.answers, quotaCap: parameters['distil.quotaCap'] },
+  );
+}
+
+/** All epochs of a round; the mean loss of the last one. */
+async function trainRound(
+  session: Session,
+  student: Student,
+  plan: DistilPlan,
+  pools: DistilPools,
+  number: number,
+): Promise<number> {
+  const { context } = session;
+  const { samples, parameters } = context;
+  const stage = stageOf(plan);
+  const progress = progressOf(context, stage, 'epochs');
+  const taught = new Set(pools.labels);
+  const answered = new Set(pools.answers);
+  let loss = 0;
+  for (let epoch = 0; epoch < plan.epochs; epoch++) {
+    const guessed =
+      plan.guidance === 'final' ? await pseudoLabels(session, student, taught) : new Map<number, number>();
+    const late = plan.guidance === 'final' && epoch >= 0.7 * plan.epochs;
+    loss = await student.epoch({
+      samples,
+      indices: Int32Array.from(new Set([...pools.answers, ...guessed.keys()])).sort(),
+      labelOf: (sample) => (taught.has(sample) ? samples.labels[sample] : (guessed.get(sample) ?? -1)),
+      distils: (sample) => answered.has(sample),
+      weight: plan.weight,
+      view: {
+        // The last epochs see images as they will come.
+        crop: late ? Math.max(parameters['distil.crop'], lightCrop) : parameters['distil.crop'],
+        flip: parameters['augment.flip'],
+        jitter: parameters['distil.jitter'],
+      },
+      corruption: { rectangle: parameters['distil.rectangle'], overlay: parameters['distil.overlay'] },
+      seed: context.seed,
+      stream: `distil/${plan.name}/epoch/${epoch}`,
+      rate: rateOf(session, plan, epoch),
+      signal: context.signal,
+    });
+    requireFiniteLoss(loss, plan.name, 'distil.learningRate');
+    context.emit({ type: 'metric', stage, name: 'training loss', at: number + (epoch + 1) / plan.epochs, value: loss });
+    progress(epoch + 1, plan.epochs);
+  }
+  return loss;
+}
+
+const lightCrop = 0.9;
+
+/** Level until the final fit, which falls to 0. Transformers, without batch statistics, move at a quarter of the rate. */
+function rateOf(
+  { context, encoder }: Session,
+  plan: DistilPlan,
+  epoch: number,
+): (step: number, steps: number) => number {
+  const peak = context.parameters['distil.learningRate'] / (encoder.family === 'vit' ? 4 : 1);
+  return plan.guidance === 'final' ? cosineRate(peak, epoch, plan.epochs) : () => peak;
+}
+
+/** What the averaged student is sure of, for samples whose label is not taught; the guard stays out. */
+async function pseudoLabels(
+  { context, guard }: Session,
+  student: Student,
+  taught: ReadonlySet<number>,
+): Promise<Map<number, number>> {
+  const { provider, samples, parameters, signal } = context;
+  const least = parameters['distil.pseudo'];
+  if (least >= 1) return new Map();
+  const held = new Set(guard);
+  const rest = Int32Array.from([...samples.labels.keys()].filter((i) => !taught.has(i) && !held.has(i)));
+  if (rest.length === 0) return new Map();
+  const options = { batch: evaluationBatch, signal };
+  const { predicted, confidence } = await evaluateClassifier(provider, student.averaged(), samples, rest, options);
+  const sure = [...rest.keys()].filter((at) => confidence[at] >= least);
+  return new Map(sure.map((at) => [rest[at], predicted[at]]));
+}
+
+async function accuracyOn({ context }: Session, student: Student, indices: Int32Array): Promise<number> {
+  const { provider, samples, signal } = context;
+  const options = { batch: evaluationBatch, signal };
+  return (await evaluateClassifier(provider, student.classifier(), samples, indices, options)).accuracy;
+}

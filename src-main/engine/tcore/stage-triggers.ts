@@ -1,0 +1,178 @@
+/**
+ * Evidence from pictures: residues of the refused samples of the class that has most of them, and the trigger estimated
+ * from them, with the rate at which it flips the undefended and the sanitized model on samples that had no part in it.
+ */
+import type { Json } from '../../../src-shared/json.ts';
+import type { Picture, TriggerEvidence } from '../../../src-shared/domain/result.ts';
+import { estimateTriggers } from '../evidence/estimate-trigger.ts';
+import { greyAround, pictureOf } from '../evidence/picture.ts';
+import { meanRow, residues } from '../evidence/residue.ts';
+import { countFlips, triggeredSource, type Flips, type Trigger } from '../evidence/trigger.ts';
+import type { Graph, Tensor } from '../graph/ir.ts';
+import { sweep } from './features.ts';
+import type { PipelineContext } from './context.ts';
+import { evaluationBatch, vector } from './steps.ts';
+
+/** Suspects used, fewest that are worth it, credible samples compared with, residues shown. */
+const mostSuspects = 200;
+const fewestSuspects = 8;
+const mostCredible = 1500;
+const residuesShown = 12;
+/** Images that the flips are counted on. */
+const heldOut = 400;
+
+export interface TriggerStage {
+  readonly evidence: TriggerEvidence;
+  /** The best estimate in full size; null without one. */
+  readonly trigger: Trigger | null;
+  readonly digest: string;
+  /** Read back from the journal. */
+  readonly resumed: boolean;
+}
+
+/**
+ * @param suspects ranked, most suspicious first @param credible samples the sanitized model was grown from, and the guard
+ * @param wide width of the representation
+ */
+export async function runTriggers(
+  context: PipelineContext,
+  models: { readonly undefended: Graph; readonly sanitized: Graph },
+  suspects: Int32Array,
+  credible: Int32Array,
+  wide: number,
+  input: string,
+): Promise<TriggerStage> {
+  const step = await context.journal.step(
+    { name: 'evidence/triggers', params: { seed: context.seed }, inputs: [input] },
+    async () => {
+      const found = await findTrigger(context, models, suspects, credible, wide);
+      return { data: found.evidence as unknown as Json, tensors: found.trigger === null ? {} : pack(found.trigger) };
+    },
+  );
+  const evidence = step.data as unknown as TriggerEvidence;
+  return { evidence, trigger: unpack(step.tensors), digest: step.digest, resumed: step.resumed };
+}
+
+const nothing = { evidence: { residues: [], meanResidue: null, estimate: null }, trigger: null } as const;
+
+async function findTrigger(
+  context: PipelineContext,
+  models: { readonly undefended: Graph; readonly sanitized: Graph },
+  suspects: Int32Array,
+  credible: Int32Array,
+  wide: number,
+): Promise<Pick<TriggerStage, 'evidence' | 'trigger'>> {
+  const { samples, provider, signal } = context;
+  const target = commonestLabel(suspects, samples.labels, samples.classes.length);
+  const chosen = suspects.filter((i) => samples.labels[i] === target).slice(0, mostSuspects);
+  // Every other credible sample is compared with; flips are counted on the rest, so that no image is used twice.
+  const compared = spread(
+    credible.filter((_, at) => at % 2 === 0),
+    mostCredible,
+  );
+  const unseen = credible.filter((i, at) => at % 2 === 1 && samples.labels[i] !== target);
+  if (chosen.length < fewestSuspects || compared.length === 0 || unseen.length === 0) return nothing;
+  const bad = await look(context, models.sanitized, chosen, wide);
+  const good = await look(context, models.sanitized, compared, wide);
+  const found = residues(bad, good, chosen.length, compared.length);
+  const tests = spread(unseen, heldOut);
+  const options = { batch: evaluationBatch, signal };
+  const flip = (model: Graph, trigger: Trigger): Promise<Flips> =>
+    countFlips(provider, model, samples, triggeredSource(samples, trigger), tests, target, options);
+  let best: { trigger: Trigger; undefended: Flips; sanitized: Flips } | null = null;
+  for (const trigger of estimateTriggers(bad.pixels, found, chosen.length, samples.shape)) {
+    const undefended = await flip(models.undefended, trigger);
+    const sanitized = await flip(models.sanitized, trigger);
+    const margin = undefended.share - sanitized.share;
+    if (best === null || margin > best.undefended.share - best.sanitized.share)
+      best = { trigger, undefended, sanitized };
+  }
+  if (best === null) return nothing;
+  const size = found.residue.length / chosen.length;
+  const shown = Array.from({ length: Math.min(residuesShown, chosen.length) }, (_, at) => ({
+    sample: chosen[at],
+    picture: pictureOf(greyAround(found.residue.subarray(at * size, (at + 1) * size)), samples.shape),
+  }));
+  return {
+    trigger: best.trigger,
+    evidence: {
+      residues: shown,
+      meanResidue: pictureOf(greyAround(meanRow(found.residue, chosen.length)), samples.shape),
+      estimate: {
+        form: best.trigger.form,
+        target,
+        suspects: chosen.length,
+        flippedUndefended: best.undefended.share,
+        flippedSanitized: best.sanitized.share,
+        n: Math.min(best.undefended.n, best.sanitized.n),
+        picture: triggerPicture(best.trigger, samples.shape),
+      },
+    },
+  };
+}
+
+/** A patch on mid-grey; an overlay around it. */
+function triggerPicture(trigger: Trigger, shape: readonly [number, number, number]): Picture {
+  switch (trigger.form) {
+    case 'patch': {
+      const { mask, pattern } = trigger;
+      return pictureOf(
+        pattern.map((value, at) => value * mask[at % mask.length] + 0.5 * (1 - mask[at % mask.length])),
+        shape,
+      );
+    }
+    case 'overlay':
+      return pictureOf(greyAround(trigger.shift), shape);
+  }
+}
+
+/** Pixels `[n, C, H, W]` and the sanitized model's representations `[n, wide]` of some samples. */
+async function look(
+  { provider, samples, signal }: PipelineContext,
+  classifier: Graph,
+  indices: Int32Array,
+  wide: number,
+): Promise<{ pixels: Float32Array; rows: Float32Array }> {
+  const size = samples.shape[0] * samples.shape[1] * samples.shape[2];
+  const pixels = new Float32Array(indices.length * size);
+  samples.read(indices, pixels);
+  const rows = new Float32Array(indices.length * wide);
+  const graph: Graph = { ...classifier, outputs: [{ name: 'representation', dtype: 'float32', shape: ['N', wide] }] };
+  const compiled = await provider.compile(graph, { dims: { N: evaluationBatch } });
+  try {
+    await sweep(compiled, {
+      samples,
+      indices,
+      batch: evaluationBatch,
+      signal,
+      onBatch: ({ representation }, at) => rows.set(representation, at * wide),
+    });
+  } finally {
+    await compiled.dispose();
+  }
+  return { pixels, rows };
+}
+
+function commonestLabel(indices: Int32Array, labels: Int32Array, classes: number): number {
+  const counts = new Int32Array(classes);
+  for (const i of indices) counts[labels[i]]++;
+  return counts.indexOf(Math.max(...counts));
+}
+
+function spread(list: Int32Array, most: number): Int32Array {
+  const wanted = Math.min(list.length, most);
+  return Int32Array.from({ length: wanted }, (_, i) => list[Math.floor((i * list.length) / wanted)]);
+}
+
+function pack(trigger: Trigger): Record<string, Tensor> {
+  return trigger.form === 'patch'
+    ? { mask: vector(trigger.mask), pattern: vector(trigger.pattern) }
+    : { shift: vector(trigger.shift) };
+}
+
+function unpack(tensors: Readonly<Record<string, Tensor>>): Trigger | null {
+  const floats = (name: string): Float32Array => tensors[name].data as Float32Array;
+  if (Object.hasOwn(tensors, 'shift')) return { form: 'overlay', shift: floats('shift') };
+  if (Object.hasOwn(tensors, 'mask')) return { form: 'patch', mask: floats('mask'), pattern: floats('pattern') };
+  return null;
+}

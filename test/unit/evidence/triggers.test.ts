@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { estimateTriggers } from '../../../src-main/engine/evidence/estimate-trigger.ts';
+import { greyAround, pictureOf } from '../../../src-main/engine/evidence/picture.ts';
+import { meanRow, residues } from '../../../src-main/engine/evidence/residue.ts';
+import { applyTrigger, type Trigger } from '../../../src-main/engine/evidence/trigger.ts';
+import { randomStream } from '../../../src-main/engine/math/random.ts';
+import { picturePng } from '../../../src-main/report/document/small-picture.ts';
+import { PNG } from 'pngjs';
+
+const [height, width] = [12, 10];
+const plane = height * width;
+const d = 6;
+
+/** Images around one of two kinds, and rows that tell the kinds apart. */
+function images(count: number, channels: number, name: string): { pixels: Float32Array; rows: Float32Array } {
+  const random = randomStream(1, name);
+  const size = channels * plane;
+  const pixels = new Float32Array(count * size);
+  const rows = new Float32Array(count * d);
+  for (let i = 0; i < count; i++) {
+    const kind = i % 2;
+    for (let at = 0; at < size; at++) {
+      const base = kind === 0 ? 0.3 : 0.6;
+      pixels[i * size + at] = base + 0.2 * (random.uniform() - 0.5);
+    }
+    for (let c = 0; c < d; c++) rows[i * d + c] = (c % 2 === kind ? 1 : 0) + 0.1 * random.normal();
+  }
+  return { pixels, rows };
+}
+
+const square: Trigger = {
+  form: 'patch',
+  mask: Float32Array.from({ length: plane }, (_, at) => (Math.floor(at / width) >= 8 && at % width >= 6 ? 1 : 0)),
+  pattern: new Float32Array(3 * plane).fill(1),
+};
+
+describe.each([1, 3])('triggers estimated from suspects of %d channels', (channels) => {
+  const n = 20;
+  const size = channels * plane;
+  const credible = images(60, channels, 'credible');
+  /** The first `carriers` of the suspects carry the trigger. */
+  const suspectsWith = (trigger: Trigger, carriers: number) => {
+    const made = images(n, channels, 'suspects');
+    applyTrigger(made.pixels.subarray(0, carriers * size), trigger);
+    return made;
+  };
+
+  it('are the very pixels of a solid square, although some suspects carry none', () => {
+    const trigger: Trigger = { ...square, pattern: new Float32Array(size).fill(1) } as Trigger;
+    const suspects = suspectsWith(trigger, 18);
+    const found = residues(suspects, credible, n, 60);
+    const [patch, overlay] = estimateTriggers(suspects.pixels, found, n, [channels, height, width]);
+    if (patch.form !== 'patch') throw new Error('no patch was found');
+    expect([...patch.mask]).toEqual([...(square as { mask: Float32Array }).mask]);
+    patch.mask.forEach((value, at) => {
+      for (let c = 0; value === 1 && c < channels; c++) expect(patch.pattern[c * plane + at]).toBeCloseTo(1, 5);
+    });
+    expect(overlay.form).toBe('overlay');
+  });
+
+  it('are what is added, where every pixel is changed a little', () => {
+    const random = randomStream(3, 'pattern');
+    const shift = Float32Array.from({ length: size }, () => 0.2 * (random.uniform() - 0.5));
+    const suspects = suspectsWith({ form: 'overlay', shift }, n);
+    const [first, ...rest] = estimateTriggers(suspects.pixels, residues(suspects, credible, n, 60), n, [
+      channels,
+      height,
+      width,
+    ]);
+    expect(rest).toEqual([]);
+    if (first.form !== 'overlay') throw new Error('a patch was found in an overlay');
+    const close = first.shift.filter((value, at) => Math.abs(value - shift[at]) < 0.06).length;
+    expect(close).toBeGreaterThan(0.9 * size);
+  });
+
+  it('are no patch where suspects look like credible samples', () => {
+    const suspects = images(n, channels, 'suspects');
+    const found = residues(suspects, credible, n, 60);
+    expect(estimateTriggers(suspects.pixels, found, n, [channels, height, width]).map(({ form }) => form)).toEqual([
+      'overlay',
+    ]);
+    expect(meanRow(found.residue, n).every((value) => Math.abs(value) < 0.1)).toBe(true);
+  });
+});
+
+describe('residues', () => {
+  it('compare with the nearest credible samples and refuse to work without any', () => {
+    const credible = images(60, 1, 'credible');
+    const suspects = images(4, 1, 'suspects');
+    const { background } = residues(suspects, credible, 4, 60);
+    for (let i = 0; i < 4; i++) {
+      const middle = background.subarray(i * plane, (i + 1) * plane).reduce((sum, value) => sum + value / plane, 0);
+      expect(middle).toBeCloseTo(i % 2 === 0 ? 0.3 : 0.6, 1);
+    }
+    expect(() => residues(suspects, { pixels: new Float32Array(0), rows: new Float32Array(0) }, 4, 0)).toThrow(
+      RangeError,
+    );
+  });
+});
+
+describe('small pictures', () => {
+  it('keep small images as they are, scale large ones down, and cut values off', () => {
+    const small = pictureOf(Float32Array.of(-1, 0, 0.5, 2), [1, 2, 2]);
+    expect(small).toEqual({ channels: 1, height: 2, width: 2, bytes: [0, 0, 128, 255] });
+    const large = pictureOf(new Float32Array(3 * 200 * 130).fill(0.2), [3, 200, 130]);
+    expect([large.channels, large.height, large.width]).toEqual([3, 50, 33]);
+    expect(large.bytes.every((value) => value === 51)).toBe(true);
+    expect(pictureOf(new Float32Array(4), [4, 1, 1]).channels).toBe(1);
+    expect([...greyAround(Float32Array.of(-1, 0, 1))]).toEqual([0, 0.5, 1]);
+  });
+
+  it('become PNGs of whole factors, and are refused when their bytes do not fit', () => {
+    const base64 = picturePng({ channels: 3, height: 2, width: 1, bytes: [10, 20, 30, 40, 50, 60] });
+    const png = PNG.sync.read(Buffer.from(base64, 'base64'));
+    expect([png.width, png.height]).toEqual([42, 84]);
+    expect([...png.data.subarray(0, 4)]).toEqual([10, 30, 50, 255]);
+    expect([...png.data.subarray(-4)]).toEqual([20, 40, 60, 255]);
+    expect(() => picturePng({ channels: 1, height: 2, width: 2, bytes: [1] })).toThrow(RangeError);
+  });
+});

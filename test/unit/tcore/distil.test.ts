@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import { freshEncoder } from '../../../src-main/engine/encoder/fresh.ts';
+import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
+import { numbersOf } from '../../../src-main/engine/graph/tensors.ts';
+import { randomStream } from '../../../src-main/engine/math/random.ts';
+import { choosePools } from '../../../src-main/engine/tcore/distil-pools.ts';
+import { corrupt, makeViews } from '../../../src-main/engine/tcore/distil-views.ts';
+import { planDistillation } from '../../../src-main/engine/tcore/distil.ts';
+import { parameterValues, resolveParameters } from '../../../src-main/engine/tcore/parameters.ts';
+import { expected, fileGraph } from '../encoder/fixtures.ts';
+
+describe('an encoder made anew', () => {
+  it.each(['resnet-bn', 'vgg-folded', 'vit-packed', 'mobilenet-bn', 'excite-bn', 'vit-separate-tokens'])(
+    'shares no weight with %s, the same for the same seed and another for another',
+    (name) => {
+      const { size } = expected[name];
+      const encoder = understandEncoder(fileGraph(name), { inputSize: [size[1], size[2]] });
+      const fresh = freshEncoder(encoder, 3);
+      for (const parameter of encoder.parameters) {
+        const [old, made] = [encoder.graph.initializers.get(parameter), fresh[parameter]];
+        expect(made.dims).toEqual(old?.dims);
+        expect(made.data.every(Number.isFinite)).toBe(true);
+        // Zeros and ones of biases and scales may meet again; drawn weights must not.
+        const drawn = made.data.some((value) => value !== 0 && value !== 1);
+        if (drawn) expect(made.data.every((value, i) => value !== old?.data[i])).toBe(true);
+        else expect(new Set(numbersOf(made)).size).toBe(1);
+      }
+      const weights = encoder.parameters.filter((parameter) => new Set(numbersOf(fresh[parameter])).size > 1);
+      expect(weights.length).toBeGreaterThan(2);
+      expect(freshEncoder(encoder, 3)).toEqual(fresh);
+      expect(freshEncoder(encoder, 4)[weights[0]]).not.toEqual(fresh[weights[0]]);
+    },
+  );
+});
+
+describe('views for distillation', () => {
+  const shape = [3, 12, 10] as const;
+  const size = 3 * 12 * 10;
+  const images = (): Float32Array => {
+    const random = randomStream(1, 'images');
+    return Float32Array.from({ length: 4 * size }, () => random.uniform());
+  };
+
+  it('leaves an image alone when nothing is cropped, mirrored or jittered', () => {
+    const pixels = images();
+    makeViews(pixels, 4, shape, { crop: 1, flip: false, jitter: 0 }, randomStream(2, 'views'));
+    images().forEach((value, i) => expect(pixels[i]).toBeCloseTo(value, 5));
+  });
+
+  it('stays in 0..1 and is the same for the same stream', () => {
+    const [a, b] = [images(), images()];
+    for (const pixels of [a, b])
+      makeViews(pixels, 4, shape, { crop: 0.3, flip: true, jitter: 1 }, randomStream(2, 'views'));
+    expect(a).toEqual(b);
+    expect(a.every((value) => value >= 0 && value <= 1)).toBe(true);
+    expect(a).not.toEqual(images());
+  });
+
+  it('mirrors every channel alike', () => {
+    const mirrored = images();
+    const stream = ['a', 'b', 'c', 'd', 'e', 'f'].find((name) => {
+      const random = randomStream(0, name);
+      random.uniform();
+      random.uniform();
+      random.uniform();
+      return random.uniform() < 0.5;
+    }) as string;
+    makeViews(mirrored, 1, shape, { crop: 1, flip: true, jitter: 0 }, randomStream(0, stream));
+    const plain = images();
+    for (let row = 0; row < 3 * 12; row++)
+      for (let x = 0; x < 10; x++) expect(mirrored[row * 10 + x]).toBeCloseTo(plain[row * 10 + 9 - x], 5);
+  });
+
+  it("corrupts only what it is told to, and never the teacher's copy", () => {
+    const clean = images();
+    const pixels = images();
+    corrupt(pixels, clean, 4, shape, { rectangle: 0, overlay: 0 }, randomStream(1, 'corrupt'));
+    expect(pixels).toEqual(images());
+    corrupt(pixels, clean, 4, shape, { rectangle: 1, overlay: 0 }, randomStream(1, 'corrupt'));
+    expect(clean).toEqual(images());
+    const changed = pixels.reduce((sum, value, i) => sum + (value === clean[i] ? 0 : 1), 0);
+    // A rectangle covers at most 12/28 of the shorter side each way.
+    expect(changed).toBeGreaterThan(0);
+    expect(changed).toBeLessThanOrEqual(4 * 3 * Math.round((12 / 28) * 10) ** 2);
+    const overlaid = images();
+    corrupt(overlaid, clean, 4, shape, { rectangle: 0, overlay: 1 }, randomStream(1, 'overlay'));
+    overlaid.forEach((value, i) => expect(Math.abs(value - clean[i])).toBeLessThanOrEqual(0.3));
+  });
+
+  it('corrupts images of one pixel without leaving them', () => {
+    const pixels = Float32Array.of(0.5);
+    corrupt(pixels, Float32Array.of(0.5), 1, [1, 1, 1], { rectangle: 1, overlay: 1 }, randomStream(1, 'tiny'));
+    expect(pixels[0]).toBeGreaterThanOrEqual(0);
+    expect(pixels[0]).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('pools of distilled mode', () => {
+  const perClass = 40;
+  const labels = Int32Array.from({ length: 2 * perClass }, (_, i) => (i < perClass ? 0 : 1));
+  /** Rising with the index within a class; `poison` samples of class 1 stand out by one kind of evidence only. */
+  const evidence = (kind: 'discrepancy' | 'loss' | 'refusal', poison: number) => {
+    const base = Float32Array.from(labels, (_, i) => (i % perClass) / perClass / 10);
+    const marked = base.map((value, i) => (i >= 2 * perClass - poison ? 1 : value));
+    // The other kinds call the poison better than anything.
+    const inverted = base.map((value, i) => (i >= 2 * perClass - poison ? 0 : value));
+    const of = (name: string): Float32Array => (name === kind ? marked : inverted);
+    return {
+      labels,
+      classes: 2,
+      discrepancy: of('discrepancy'),
+      loss: of('loss'),
+      refusal: of('refusal'),
+      base: Int32Array.of(0, 1, 40, 41),
+      excluded: new Set([2, 42]),
+    };
+  };
+  const shares = { labels: 0.5, answers: 0.7, quotaCap: 1.25 };
+
+  it('are nested, ascending, hold the first pool and never the guard', () => {
+    const pools = choosePools(evidence('loss', 5), shares);
+    expect(pools.labels.length).toBe(40);
+    expect(pools.answers.length).toBe(56);
+    for (const pool of [pools.labels, pools.answers]) {
+      expect([...pool]).toEqual([...pool].toSorted((a, b) => a - b));
+      for (const i of [0, 1, 40, 41]) expect(pool).toContain(i);
+      for (const i of [2, 42]) expect(pool).not.toContain(i);
+    }
+    expect(pools.labels.every((i) => pools.answers.includes(i))).toBe(true);
+  });
+
+  it.each(['discrepancy', 'loss', 'refusal'] as const)(
+    'keep poison out of the labels when only the %s gives it away and the rest is inverted',
+    (kind) => {
+      const { labels: pool } = choosePools(evidence(kind, 10), shares);
+      expect([...pool].filter((i) => i >= 2 * perClass - 10)).toEqual([]);
+    },
+  );
+
+  it('do not let a class that poison inflates fill more than 1.25 times the median', () => {
+    const sizes = [20, 20, 100];
+    const inflated = Int32Array.from(sizes.flatMap((size, c) => new Array<number>(size).fill(c)));
+    const flat = new Float32Array(inflated.length);
+    const { answers } = choosePools(
+      {
+        labels: inflated,
+        classes: 3,
+        discrepancy: flat,
+        loss: flat,
+        refusal: flat,
+        base: new Int32Array(0),
+        excluded: new Set(),
+      },
+      { labels: 0.5, answers: 0.8, quotaCap: 1.25 },
+    );
+    expect(answers.filter((i) => inflated[i] === 2).length).toBe(20);
+    expect(answers.filter((i) => inflated[i] === 0).length).toBe(16);
+  });
+});
+
+describe('the plan of distilled mode', () => {
+  it('warms up on the first pool, grows to nested shares, and fits with a smaller weight of the answers', () => {
+    const plans = planDistillation(parameterValues(resolveParameters('standard')));
+    expect(plans.map(({ name, share, answers }) => [name, share, answers])).toEqual([
+      ['warm-up', 0.1, 0.1],
+      ['grow/discrepancy/0.25', 0.25, 0.5],
+      ['grow/discrepancy/0.5', 0.5, 0.75],
+      ['final', 0.7, 0.85],
+    ]);
+    expect(plans[3].weight).toBeLessThan(plans[0].weight);
+  });
+
+  it.each([
+    { 'distil.labels': '0.3' },
+    { 'distil.labels': '0.3,0.9' },
+    { 'distil.finalLabels': 0.9 },
+    { 'distil.answers': '0.8,0.5' },
+    { 'distil.crop': 2 },
+  ])('refuses %o before the run begins', (overrides) => {
+    expect(() => resolveParameters('standard', overrides)).toThrow(/distil\./);
+  });
+});
