@@ -49,10 +49,37 @@ export interface ModelLimits {
   readonly maxLayers: number;
 }
 
+export interface PickleLimits {
+  readonly maxOpcodes: number;
+  /** Values on the stack, marks included. */
+  readonly maxStack: number;
+  readonly maxMarks: number;
+  readonly maxMemo: number;
+  /** Lists, tuples, dicts, sets and symbolic objects made. */
+  readonly maxContainers: number;
+  /** Different globals named. */
+  readonly maxGlobals: number;
+  /** Size of one text, bytes; raw bytes are views of the file and need no limit of their own. */
+  readonly maxTextBytes: number;
+  /** Size of one long integer, bytes (digits where it is written in decimal). */
+  readonly maxLongBytes: number;
+}
+
+export interface ZipLimits {
+  readonly maxEntries: number;
+  /** Bytes that all entries together may become. */
+  readonly maxInflatedBytes: number;
+  /** Output bytes per input byte of one compressed entry above `ratioFloorBytes`. */
+  readonly maxRatio: number;
+  readonly ratioFloorBytes: number;
+}
+
 export interface Limits {
   readonly image: ImageLimits;
   readonly dataset: DatasetLimits;
   readonly model: ModelLimits;
+  readonly pickle: PickleLimits;
+  readonly zip: ZipLimits;
 }
 
 const MiB = 2 ** 20;
@@ -81,12 +108,25 @@ export const defaultLimits: Limits = {
     maxJsonDepth: 128,
     maxLayers: 50_000,
   },
+  pickle: {
+    maxOpcodes: 10_000_000,
+    maxStack: 4_000_000,
+    maxMarks: 10_000,
+    maxMemo: 4_000_000,
+    maxContainers: 1_000_000,
+    maxGlobals: 10_000,
+    maxTextBytes: 64 * MiB,
+    maxLongBytes: 1024,
+  },
+  zip: { maxEntries: 100_000, maxInflatedBytes: 16 * GiB, maxRatio: 200, ratioFloorBytes: 16 * MiB },
 };
 
 export interface LimitOverrides {
   readonly image?: Partial<ImageLimits>;
   readonly dataset?: Partial<DatasetLimits>;
   readonly model?: Partial<ModelLimits>;
+  readonly pickle?: Partial<PickleLimits>;
+  readonly zip?: Partial<ZipLimits>;
 }
 
 /** The defaults with some of them replaced. */
@@ -95,5 +135,7 @@ export function withLimits(overrides: LimitOverrides): Limits {
     image: { ...defaultLimits.image, ...overrides.image },
     dataset: { ...defaultLimits.dataset, ...overrides.dataset },
     model: { ...defaultLimits.model, ...overrides.model },
+    pickle: { ...defaultLimits.pickle, ...overrides.pickle },
+    zip: { ...defaultLimits.zip, ...overrides.zip },
   };
 }

@@ -5,12 +5,22 @@ import { defaultLimits } from '../limits.ts';
 import type { EncoderReader, OpenedEncoder, OpenOptions, ReadEncoder } from './encoder-file.ts';
 import { kerasArchiveReader, kerasH5Reader } from './keras/reader.ts';
 import { onnxReader } from './onnx.ts';
+import { pytorchReader } from './pytorch.ts';
+import { safetensorsReader } from './safetensors.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from './source.ts';
 import { savedModelReader } from './saved-model.ts';
 import { tfjsReader } from './tfjs/reader.ts';
 
 /** Asked in this order; ONNX has no mark of its own and comes last. */
-const readers: readonly EncoderReader[] = [kerasH5Reader, kerasArchiveReader, savedModelReader, tfjsReader, onnxReader];
+const readers: readonly EncoderReader[] = [
+  kerasH5Reader,
+  kerasArchiveReader,
+  savedModelReader,
+  tfjsReader,
+  pytorchReader,
+  safetensorsReader,
+  onnxReader,
+];
 
 /**
  * Opens an encoder of any known format. Nothing of the file is executed.
