@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv } from 'ajv';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src-main/formats/models-out/safetensors.ts';
 import { runCommand } from '../support/command-line.ts';
@@ -41,6 +42,9 @@ describe('coresift export', () => {
     expect(written.map(({ format }) => format)).toEqual(['onnx', 'safetensors', 'tfjs', 'pytorch']);
     for (const { maxAbsDifference } of written) expect(maxAbsDifference).toBeLessThan(1e-4);
     const record = JSON.parse(readFileSync(join(audit.folder, 'all', 'export.json'), 'utf8')) as Result;
+    const schema = new URL('../../src-main/report/schemas/export.schema.json', import.meta.url);
+    const validate = new Ajv().compile(JSON.parse(readFileSync(schema, 'utf8')) as object);
+    expect([validate(record), validate.errors]).toEqual([true, null]);
     expect(record.written).toEqual(written);
     const { tensors } = readSafetensors(readFileSync(join(audit.folder, 'all', 'sanitized-state-dict.safetensors')));
     expect(tensors.get('head.0.weight')?.dims).toEqual([4, 24]);
