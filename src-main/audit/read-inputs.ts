@@ -53,6 +53,9 @@ function pixelFileName(request: AuditRequest, encoder: Encoder): string {
 export async function readInputs(request: AuditRequest, cache: string, context: ReadContext): Promise<Inputs> {
   const { arch, inputSize } = request;
   const model = await openEncoder(request.encoder, { arch, inputSize });
+  for (const { rule, title, where } of model.findings) {
+    context.emit({ type: 'warning', code: rule, message: `${title} (${where}).`, subject: model.file.name });
+  }
   makeFolder(cache);
   const dataset = await openDataset(request.dataset, { classesFile: request.classes ?? undefined, scratch: cache });
   try {
