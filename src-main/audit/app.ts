@@ -179,7 +179,9 @@ function projectInfo(writer: ProjectWriter): ProjectInfo {
 function runDetail(writer: ProjectWriter, run: string): RunDetail {
   const { summary, request, environment } = writer.reader.run(run);
   // A resumed run may have written a file again; the last one is what is there. What was exported elsewhere has an absolute path.
-  const latest = new Map(writer.reader.exports(summary.id).map((file) => [file.path, file]));
+  const latest = new Map(
+    writer.reader.exports(summary.id).flatMap((file) => (isAbsolute(file.path) ? [] : [[file.path, file] as const])),
+  );
   const exports = [...latest.values()].map(({ path, bytes, sha256 }) => ({
     name: basename(path),
     bytes,

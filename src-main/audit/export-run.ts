@@ -58,7 +58,13 @@ export async function exportRun(options: ExportOptions): Promise<ExportedRun> {
     if (sha256 === undefined) throw new ExpectedError('run-unfinished', `Run ${options.run} has recorded no ${model}.`);
     const source = join(folderOf(project, reader.run(run).environment), model);
     const outcome = await engine.run('export', { model: source, sha256, formats, out }, { signal: options.signal });
-    const record = { run, source: { name: model, sha256 }, tool: { name: 'Coresift', version }, ...outcome };
+    const record = {
+      $schema: 'urn:coresift:schema:export:1',
+      run,
+      source: { name: model, sha256 },
+      tool: { name: 'Coresift', version },
+      ...outcome,
+    };
     const name = join(out, recordName);
     const digest = writeWhole(name, `${JSON.stringify(record, null, 2)}\n`);
     const folder = folderOf(project, reader.run(run).environment);

@@ -131,6 +131,18 @@ function refusal(
     return;
   }
   notExamined.push({ what: 'weights and graph', reason: code, detail });
+  if (code === 'encoder-unsafe') {
+    add([
+      {
+        rule: 'file.unsafe',
+        severity: 'danger',
+        title: 'Its content cannot be had without running code from the file',
+        where: source.file.name,
+        detail,
+        atlas: 'AML.T0018.002',
+      },
+    ]);
+  }
   if (BROKEN.has(code)) {
     add([
       {

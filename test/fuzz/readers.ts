@@ -4,6 +4,7 @@
  */
 import { encoderReaders } from './encoder-readers.ts';
 import type { Chance } from './mutate.ts';
+import { tensorflowReaders } from './tensorflow-readers.ts';
 
 export interface FuzzReader {
   readonly name: string;
@@ -16,4 +17,4 @@ export interface FuzzReader {
   read(bytes: Uint8Array, folder: string): Promise<void> | void;
 }
 
-export const readers: readonly FuzzReader[] = [...encoderReaders];
+export const readers: readonly FuzzReader[] = [...encoderReaders, ...tensorflowReaders];

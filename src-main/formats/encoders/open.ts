@@ -15,10 +15,10 @@ import { tfjsReader } from './tfjs/reader.ts';
 const readers: readonly EncoderReader[] = [
   kerasH5Reader,
   kerasArchiveReader,
-  pytorchReader,
-  safetensorsReader,
   savedModelReader,
   tfjsReader,
+  pytorchReader,
+  safetensorsReader,
   onnxReader,
 ];
 

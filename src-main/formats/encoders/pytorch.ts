@@ -32,6 +32,15 @@ export const pytorchReader: EncoderReader = {
       return Buffer.from(content.buffer, content.byteOffset, content.length).includes('data.pkl');
     return looksLikePickle(content) || looksLikeTar(content);
   },
+  scan({ content }) {
+    if (looksLikeTar(content)) return { findings: [], notExamined: [] };
+    const checkpoint = looksLikeZip(content)
+      ? readZip(content)
+      : isLegacy(content)
+        ? readLegacy(content)
+        : readPlain(content);
+    return { findings: checkpoint.findings, notExamined: [] };
+  },
   read({ content }, options) {
     if (looksLikeZip(content)) return encoderOf(readZip(content), options);
     if (looksLikeTar(content)) {
