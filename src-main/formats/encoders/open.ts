@@ -4,10 +4,12 @@ import { ExpectedError } from '../../../src-shared/failure.ts';
 import { defaultLimits } from '../limits.ts';
 import type { EncoderReader, OpenedEncoder, OpenOptions, ReadEncoder } from './encoder-file.ts';
 import { onnxReader } from './onnx.ts';
+import { pytorchReader } from './pytorch.ts';
+import { safetensorsReader } from './safetensors.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from './source.ts';
 
 /** Asked in this order; ONNX has no mark of its own and comes last. */
-const readers: readonly EncoderReader[] = [onnxReader];
+const readers: readonly EncoderReader[] = [pytorchReader, safetensorsReader, onnxReader];
 
 /**
  * Opens an encoder of any known format. Nothing of the file is executed.

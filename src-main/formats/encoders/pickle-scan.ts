@@ -38,7 +38,7 @@ const DATA_GLOBALS = new Set(
     ['torch', 'Size device dtype Tensor Generator finfo'],
     [
       'torch._utils',
-      '_rebuild_tensor _rebuild_tensor_v2 _rebuild_parameter _rebuild_parameter_with_state _rebuild_qtensor _rebuild_device_tensor_from_numpy',
+      '_rebuild_tensor _rebuild_tensor_v2 _rebuild_tensor_v3 _rebuild_parameter _rebuild_parameter_with_state _rebuild_qtensor _rebuild_device_tensor_from_numpy',
     ],
     ['torch._tensor', '_rebuild_from_type_v2'],
     ['torch.tensor', '_rebuild_from_type_v2'],
@@ -56,7 +56,7 @@ const DATA_FAMILIES: readonly RegExp[] = [
 ];
 
 /** Layers and helpers of PyTorch and torchvision as whole pickled modules name them: classes that hold weights. */
-const MODULE_FAMILIES = /^(torch\.nn\.modules\.[a-z_]+\.[A-Z]\w*|torchvision\.(models|ops)\.[a-z_.]+\.[A-Z]\w*)$/;
+const MODULE_FAMILIES = /^(torch\.nn\.modules\.[a-z_]+\.[A-Z]\w*|torchvision\.(models|ops)\.[a-z_.]+\._?[A-Z]\w*)$/;
 
 export function isDataGlobal({ module, name }: Pick<NamedGlobal, 'module' | 'name'>): boolean {
   const full = `${module}.${name}`;

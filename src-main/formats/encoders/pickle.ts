@@ -6,7 +6,14 @@ import { ExpectedError } from '../../../src-shared/failure.ts';
 import { defaultLimits, type PickleLimits } from '../limits.ts';
 import { floatOf, rawUnicodeEscape, stringLiteral } from './pickle-literals.ts';
 import { OPCODES } from './pickle-opcodes.ts';
-import { isObject, type PickleCall, type PickleDict, type PickleList, type PickleValue } from './pickle-values.ts';
+import {
+  isObject,
+  type PickleCall,
+  type PickleDict,
+  type PickleList,
+  type PicklePersistent,
+  type PickleValue,
+} from './pickle-values.ts';
 
 /** A global the pickle names, with the first place where it does. */
 export interface NamedGlobal {
@@ -32,10 +39,12 @@ export interface PickleOddity {
 export interface PickleMet {
   readonly globals: Map<string, NamedGlobal>;
   readonly oddities: PickleOddity[];
+  /** Objects that the surroundings would have given. */
+  readonly persistents: PicklePersistent[];
 }
 
 export function pickleMet(): PickleMet {
-  return { globals: new Map(), oddities: [] };
+  return { globals: new Map(), oddities: [], persistents: [] };
 }
 
 export interface PickleContent {
@@ -61,7 +70,7 @@ export function readPickle(
   bytes: Uint8Array,
   limits: PickleLimits = defaultLimits.pickle,
   start = 0,
-  { globals, oddities }: PickleMet = pickleMet(),
+  { globals, oddities, persistents }: PickleMet = pickleMet(),
 ): PickleContent {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const stack: PickleValue[] = [];
@@ -209,6 +218,11 @@ export function readPickle(
         at: opcodeAt,
       }),
     );
+  };
+  const persistent = (id: PickleValue): PicklePersistent => {
+    const made = container<PicklePersistent>({ kind: 'persistent', id, at: opcodeAt });
+    persistents.push(made);
+    return made;
   };
   const tupleArgs = (value: PickleValue): readonly PickleValue[] => {
     if (isObject(value) && value.kind === 'tuple') return value.items;
@@ -508,10 +522,10 @@ export function readPickle(
         break;
       }
       case 'PERSID':
-        push(container({ kind: 'persistent', id: line(), at: opcodeAt }));
+        push(persistent(line()));
         break;
       case 'BINPERSID':
-        push(container({ kind: 'persistent', id: pop(), at: opcodeAt }));
+        push(persistent(pop()));
         break;
       case 'EXT1':
       case 'EXT2':

@@ -42,8 +42,27 @@ const TYPES: Readonly<Record<string, { readonly dtype: DType; readonly array: Ar
   BOOL: { dtype: 'bool', array: Uint8Array },
 };
 
-/** Types of the format that the graph has no word for. */
-const FOREIGN = new Set(['BF16', 'U16', 'U32', 'U64', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F4', 'C64']);
+/** Bytes of one value in the types of the format that the graph has no word for. */
+const FOREIGN: Readonly<Record<string, number>> = {
+  BF16: 2,
+  I16: 2,
+  U16: 2,
+  U32: 4,
+  U64: 8,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  F8_E8M0: 1,
+  F4: 0.5,
+  C64: 8,
+};
+
+/** One tensor as the header states it, with a view of its bytes. */
+export interface RawTensor {
+  /** As the format spells it: "F32", "BF16", … */
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly bytes: Uint8Array;
+}
 
 const METADATA = '__metadata__';
 
@@ -98,6 +117,25 @@ export function writeSafetensors(
  * @throws ExpectedError safetensors-malformed; unsupported-encoder for a type that cannot be represented
  */
 export function readSafetensors(bytes: Uint8Array, limits: ModelLimits = defaultLimits.model): SafetensorsContent {
+  const { tensors: raw, metadata } = readRawSafetensors(bytes, limits);
+  const tensors = new Map<string, Tensor>();
+  for (const [name, { type, dims, bytes: view }] of raw) {
+    const known = Object.hasOwn(TYPES, type) ? TYPES[type] : undefined;
+    if (known === undefined) throw new ExpectedError('unsupported-encoder', `${labelOf(name)} is of type ${type}.`);
+    // A copy: the views need their own alignment, and the caller's buffer may be reused.
+    tensors.set(name, { dtype: known.dtype, dims, data: new known.array(view.slice().buffer) });
+  }
+  return { tensors, metadata };
+}
+
+/**
+ * The header's tensors as views of the file, of every type that the format knows, whole and without gaps or overlaps.
+ * @throws ExpectedError safetensors-malformed
+ */
+export function readRawSafetensors(
+  bytes: Uint8Array,
+  limits: ModelLimits = defaultLimits.model,
+): { readonly tensors: ReadonlyMap<string, RawTensor>; readonly metadata: Readonly<Record<string, string>> } {
   if (bytes.length < 8) throw malformed(`${bytes.length} bytes are no header.`);
   const headerBytes = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (headerBytes > BigInt(limits.maxHeaderBytes)) {
@@ -108,7 +146,7 @@ export function readSafetensors(bytes: Uint8Array, limits: ModelLimits = default
   const entries = parseHeader(bytes.subarray(8, start));
   // A plain view: `slice` of a Buffer would not copy.
   const body = new Uint8Array(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
-  const tensors = new Map<string, Tensor>();
+  const tensors = new Map<string, RawTensor>();
   const spans: Span[] = [];
   let metadata: Readonly<Record<string, string>> = {};
   if (entries.length > limits.maxTensors + 1)
@@ -121,9 +159,7 @@ export function readSafetensors(bytes: Uint8Array, limits: ModelLimits = default
     const span = readSpan(name, value, limits);
     spans.push(span);
     if (span.end > body.length) throw malformed(`The tensor ${JSON.stringify(name)} reaches past the end of the file.`);
-    // A copy: the views need their own alignment, and the caller's buffer may be reused.
-    const data = new span.array(body.slice(span.start, span.end).buffer);
-    tensors.set(name, { dtype: span.dtype, dims: span.dims, data });
+    tensors.set(name, { type: span.type, dims: span.dims, bytes: body.subarray(span.start, span.end) });
   }
   checkContiguous(spans, body.length);
   return { tensors, metadata };
@@ -212,29 +248,30 @@ interface Span {
   readonly start: number;
   readonly end: number;
   readonly dims: readonly number[];
-  readonly dtype: DType;
-  readonly array: ArrayType;
+  readonly type: string;
+}
+
+function labelOf(name: string): string {
+  return `The tensor ${JSON.stringify(name.slice(0, 200))}`;
 }
 
 function readSpan(name: string, value: unknown, limits: ModelLimits): Span {
-  const label = `The tensor ${JSON.stringify(name.slice(0, 200))}`;
+  const label = labelOf(name);
   if (!isObject(value)) throw malformed(`${label} is no JSON object.`);
   const { dtype: typeName, shape, data_offsets: offsets } = value;
   if (typeof typeName !== 'string') throw malformed(`${label} has no dtype.`);
-  const type = Object.hasOwn(TYPES, typeName) ? TYPES[typeName] : undefined;
-  if (type === undefined) {
-    if (FOREIGN.has(typeName)) throw new ExpectedError('unsupported-encoder', `${label} is of type ${typeName}.`);
-    throw malformed(`${label} has the unknown dtype ${JSON.stringify(typeName.slice(0, 50))}.`);
-  }
+  const known = Object.hasOwn(TYPES, typeName) ? TYPES[typeName] : undefined;
+  const width = known?.array.BYTES_PER_ELEMENT ?? (Object.hasOwn(FOREIGN, typeName) ? FOREIGN[typeName] : undefined);
+  if (width === undefined) throw malformed(`${label} has the unknown dtype ${JSON.stringify(typeName.slice(0, 50))}.`);
   if (!isSizes(shape) || shape.length > limits.maxRank) throw malformed(`${label} has no proper shape.`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1])
     throw malformed(`${label} has no proper data_offsets.`);
   const values = shape.reduce((product, dim) => product * BigInt(dim), 1n);
   const [start, end] = offsets;
-  if (values * BigInt(type.array.BYTES_PER_ELEMENT) !== BigInt(end - start)) {
+  if (values * BigInt(2 * width) !== BigInt(end - start) * 2n) {
     throw malformed(`${label} is ${typeName} [${shape.join(', ')}] and has ${end - start} bytes.`);
   }
-  return { name, start, end, dims: shape, ...type };
+  return { name, start, end, dims: shape, type: typeName };
 }
 
 function isSizes(value: unknown): value is number[] {

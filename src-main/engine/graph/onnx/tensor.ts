@@ -145,7 +145,7 @@ function externalBytes(
 }
 
 /** A typed view of little-endian bytes: zero-copy where the alignment allows it. */
-function typedView<T extends TensorData>(
+export function typedView<T extends TensorData>(
   bytes: Uint8Array,
   type: { new (buffer: ArrayBufferLike, offset: number, length: number): T; readonly BYTES_PER_ELEMENT: number },
 ): T {
@@ -223,7 +223,7 @@ function fromLists(
 }
 
 /** Finite values stay finite: masks are written as -1.8e308. */
-function toFloat32(value: number): number {
+export function toFloat32(value: number): number {
   const limit = 3.4028234663852886e38;
   return Number.isFinite(value) ? Math.min(limit, Math.max(-limit, value)) : value;
 }
@@ -237,6 +237,6 @@ export function float16Value(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-function bfloat16Values(bits: Uint16Array): Float32Array {
+export function bfloat16Values(bits: Uint16Array): Float32Array {
   return new Float32Array(Uint32Array.from(bits, (value) => value << 16).buffer);
 }
