@@ -138,6 +138,7 @@ function subjectSection(record: ReportRecord): SectionContent {
             ['Path', dataset.path],
             ['SHA-256', digest(dataset.sha256)],
             ['Format', dataset.format],
+            ['Reading', dataset.notes.length === 0 ? null : dataset.notes.join('; ')],
             ['Samples', count(dataset.samples)],
             ['Exact duplicates', count(dataset.duplicates)],
             ['Unreadable items', count(dataset.unreadable.length)],
