@@ -17,6 +17,7 @@ import { planAudit } from './plan.ts';
 import { openTestedProvider, requireDevice } from './providers.ts';
 import { readInputs, type Inputs } from './read-inputs.ts';
 import { version } from './version.ts';
+import { withFileScan } from './scan-verdict.ts';
 
 export async function auditJob(job: AuditJob, context: JobContext<EngineProtocol>): Promise<AuditOutcome> {
   const { request } = job;
@@ -81,7 +82,11 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
     await inputs.requireUnchanged();
     emit({ type: 'stage', stage: 'export', state: 'started' });
     const { sanitized, ...rest } = found;
-    return { ...rest, exported: await exportModel(sanitized, provider, pixels, job.out) };
+    return {
+      ...rest,
+      verdict: withFileScan(rest.verdict, encoderFacts.scan),
+      exported: await exportModel(sanitized, provider, pixels, job.out),
+    };
   } finally {
     await provider.dispose();
   }

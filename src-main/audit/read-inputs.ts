@@ -48,6 +48,9 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
   const { arch, inputSize } = request;
   const limits = parseLimits(request.limits);
   const model = await openEncoder(request.encoder, { arch, inputSize, limits: withLimits(limits).model });
+  for (const { rule, title, where } of model.findings) {
+    context.emit({ type: 'warning', code: rule, message: `${title} (${where}).`, subject: model.file.name });
+  }
   makeFolder(cache);
   const dataset = await openDataset(request.dataset, {
     classesFile: request.classes ?? undefined,

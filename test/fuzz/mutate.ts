@@ -28,11 +28,11 @@ export function mutateBytes(
   words: readonly Uint8Array[] = [],
   other: Uint8Array = input,
 ): Uint8Array {
-  let bytes = Buffer.from(input);
+  let bytes: Uint8Array = Uint8Array.from(input);
   for (let count = 1 + random.int(8); count > 0; count -= 1) {
     const at = random.int(bytes.length + 1);
     const length = 1 + random.int(random.int(4) === 0 ? 256 : 8);
-    const splice = (cut: number, piece: Uint8Array): Buffer =>
+    const splice = (cut: number, piece: Uint8Array): Uint8Array =>
       Buffer.concat([bytes.subarray(0, at), piece, bytes.subarray(Math.min(bytes.length, at + cut))]);
     switch (random.int(9)) {
       case 0:
@@ -60,7 +60,7 @@ export function mutateBytes(
         break;
       case 6: {
         const from = random.int(other.length);
-        bytes = splice(random.pick([0, length]), Buffer.from(other.subarray(from, from + length)));
+        bytes = splice(random.pick([0, length]), other.subarray(from, from + length));
         break;
       }
       default:

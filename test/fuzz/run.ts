@@ -52,7 +52,6 @@ async function fuzz(reader: FuzzReader, milliseconds: number, firstSeed: number)
   let seed = firstSeed;
   let cases = 0;
   let found = 0;
-  let last: WorkerMessage | null = null;
   const totals = new Map<string, number>();
   const report = (at: number, what: string, input: Uint8Array): void => {
     found += 1;
@@ -79,7 +78,7 @@ async function fuzz(reader: FuzzReader, milliseconds: number, firstSeed: number)
     let startedAt = Date.now();
     let running = false;
     let stopped: 'time' | 'hang' | null = null;
-    last = null;
+    const last: { count: WorkerMessage | null } = { count: null };
     child.on('message', (raw) => {
       const message = raw as WorkerMessage;
       if (message.type === 'start') {
@@ -88,7 +87,7 @@ async function fuzz(reader: FuzzReader, milliseconds: number, firstSeed: number)
         running = true;
         cases += 1;
       } else if (message.type === 'finding') report(message.seed, message.what, Buffer.from(message.input, 'base64'));
-      else last = message;
+      else last.count = message;
     });
     const watch = setInterval(() => {
       if (Date.now() > end) stopped = 'time';
@@ -108,11 +107,11 @@ async function fuzz(reader: FuzzReader, milliseconds: number, firstSeed: number)
       report(seed, why, running ? inputOf(reader, seed) : new Uint8Array(0));
       if (!running) break;
     }
-    const counted = (last as WorkerMessage | null)?.codes ?? {};
+    const counted = last.count?.codes ?? {};
     for (const [key, count] of Object.entries(counted)) totals.set(key, (totals.get(key) ?? 0) + count);
-    const worst = (last as WorkerMessage | null)?.worst ?? 0;
+    const worst = last.count?.worst ?? 0;
     console.log(
-      `${reader.name}: slowest input so far ${worst.toFixed(2)} s, memory at the last count ${Math.round(((last as WorkerMessage | null)?.rss ?? 0) / 1e6)} MB`,
+      `${reader.name}: slowest input so far ${worst.toFixed(2)} s, memory at the last count ${Math.round((last.count?.rss ?? 0) / 1e6)} MB`,
     );
     seed += 1;
   }

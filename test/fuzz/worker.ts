@@ -46,5 +46,5 @@ for (let seed = Number(firstSeed); ; seed += 1) {
 }
 
 function tell(message: object): Promise<void> {
-  return new Promise((resolve) => process.send?.(message, () => resolve()));
+  return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
 }

@@ -118,7 +118,7 @@ function residual(scope: Scope, x: Feature, name: string, stride: number, bottle
   y = scope.norm(scope.conv(y, `${name}.conv2`, 3, bottleneck ? down : around), `${name}.bn2`);
   if (bottleneck) y = scope.norm(scope.conv(scope.relu(y), `${name}.conv3`, 1), `${name}.bn3`);
   const shortcut = shortcutOf(scope, name);
-  const changes = stride !== 1 || x.channels !== y.channels;
+  const changes = stride !== 1 || Math.abs(x.channels - y.channels) > 0;
   if (!changes && shortcut === null) return scope.relu(scope.add(y, x));
   const [conv, norm] = shortcut ?? [`${name}.downsample.0`, `${name}.downsample.1`];
   const other = scope.norm(scope.conv(x, conv, 1, { strides: square(stride) }), norm);

@@ -26,7 +26,7 @@ export interface Scope {
   readonly problems: Problems;
   readonly used: ReadonlySet<string>;
   has(name: string): boolean;
-  /** A size of a weight; 1 where it is missing, which `weight` then reports. */
+  /** A size of a weight; NaN where it is missing, which `weight` reports, so that what follows is not called misshapen. */
   size(name: string, axis: number): number;
   /** Value name of a weight, which must be there and of that shape; `change` works on its values. */
   weight(name: string, wanted: Wanted, change?: (tensor: Tensor) => Tensor, as?: string): string;
@@ -66,7 +66,7 @@ export function openScope(weights: Weights, name: string): Scope & { fill(): voi
     used.add(wanted);
     if (found === undefined) problems.missing.push(wanted);
     else if (!fits(found, dims)) {
-      const words = dims.map((dim) => dim ?? 'any').join(', ');
+      const words = dims.map((dim) => (isOpen(dim) ? 'any' : dim)).join(', ');
       problems.misshapen.push(`${wanted} [${found.dims.join(', ')}] instead of [${words}]`);
     }
     // A place is kept and filled once everything is known to fit.
@@ -80,7 +80,7 @@ export function openScope(weights: Weights, name: string): Scope & { fill(): voi
     }
     return value;
   };
-  const size: Scope['size'] = (of, axis) => weights.get(of)?.dims[axis] ?? 1;
+  const size: Scope['size'] = (of, axis) => weights.get(of)?.dims[axis] ?? NaN;
   const vector = (of: string, length: number): string => weight(of, [length]);
   const optional = (of: string, length: number): string | undefined =>
     weights.has(of) ? vector(of, length) : undefined;
@@ -150,10 +150,15 @@ export function openScope(weights: Weights, name: string): Scope & { fill(): voi
   };
 }
 
+/** Left open by the architecture, or unknown because the weight that would say it is missing. */
+function isOpen(dim: number | null): boolean {
+  return dim === null || Number.isNaN(dim);
+}
+
 function fits(found: Weight, wanted: Wanted): boolean {
   return (
     found.dims.length === wanted.length &&
-    wanted.every((dim, axis) => (dim === null ? found.dims[axis] > 0 : dim === found.dims[axis]))
+    wanted.every((dim, axis) => (isOpen(dim) ? found.dims[axis] > 0 : dim === found.dims[axis]))
   );
 }
 
