@@ -1,7 +1,7 @@
 /** The use cases behind the contract, for hosts with a page: one project open, one audit at a time. */
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, isAbsolute, join, resolve } from 'node:path';
 import type { App, AppProcedures, Handlers, ProjectInfo, RunDetail } from '../../src-shared/contract.ts';
 import { auditRequest } from '../../src-shared/domain/request.ts';
 import type { AuditResult } from '../../src-shared/domain/result.ts';

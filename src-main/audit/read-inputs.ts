@@ -89,7 +89,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
       dataset,
       pixels,
       duplicates,
-      datasetFacts: factsOf(request.dataset, pixels, duplicates),
+      datasetFacts: factsOf(request, pixels, duplicates),
       notes: [...model.notes, ...pixels.notes, ...limitNotes(request)],
       async requireUnchanged() {
         const changed = [
@@ -215,16 +215,17 @@ function normalisationOf(
   return normalisation ?? { mean, std, source: "none beyond what the encoder's own graph contains" };
 }
 
-function factsOf(path: string, pixels: PixelFile, duplicates: Int32Array): DatasetFacts {
+function factsOf(request: AuditRequest, pixels: PixelFile, duplicates: Int32Array): DatasetFacts {
   const counts = new Array<number>(pixels.classes.length).fill(0);
   for (const label of pixels.labels) counts[label]++;
   return {
-    path,
+    path: request.dataset,
     format: pixels.format,
     sha256: pixels.datasetDigest,
     samples: pixels.count,
     classes: pixels.classes.map((name, c) => ({ name, count: counts[c] })),
     unreadable: pixels.unreadable.listed,
     duplicates: duplicates.length,
+    notes: [...pixels.notes, ...limitNotes(request)],
   };
 }

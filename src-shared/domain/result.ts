@@ -38,6 +38,8 @@ export interface DatasetFacts {
   readonly classes: readonly { readonly name: string; readonly count: number }[];
   readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
   readonly duplicates: number;
+  /** Choices of the reader, what the decoder did to pictures, limits set by hand. */
+  readonly notes: readonly string[];
 }
 
 export interface ClassWarning {

@@ -3,6 +3,7 @@
  * failure that is no ExpectedError, any read that is slow, and any death of the process is a finding.
  */
 import { encoderReaders } from './encoder-readers.ts';
+import { datasetReaders } from './dataset-readers.ts';
 import type { Chance } from './mutate.ts';
 import { tensorflowReaders } from './tensorflow-readers.ts';
 
@@ -17,4 +18,4 @@ export interface FuzzReader {
   read(bytes: Uint8Array, folder: string): Promise<void> | void;
 }
 
-export const readers: readonly FuzzReader[] = [...encoderReaders, ...tensorflowReaders];
+export const readers: readonly FuzzReader[] = [...encoderReaders, ...tensorflowReaders, ...datasetReaders];

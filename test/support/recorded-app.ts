@@ -177,6 +177,7 @@ export function recordedResult(): AuditResult {
       classes: classNames.map((name) => ({ name, count: samplesPerClass })),
       unreadable: [{ name: 'img-0411.png', reason: 'truncated file' }],
       duplicates: 3,
+      notes: ['read "train-images", left out "t10k-images"'],
     },
     sifting: {
       taps: [

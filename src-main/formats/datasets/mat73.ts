@@ -99,7 +99,13 @@ async function mount(descriptor: number, path: string): Promise<Mounted> {
     read: (_stream: unknown, out: Uint8Array, offset: number, length: number, position: number) =>
       readSync(descriptor, out, offset, length, position),
   };
-  const file = guarded(path, module, () => new h5wasm.File(name, 'r'));
+  let file: H5File;
+  try {
+    file = guarded(path, module, () => new h5wasm.File(name, 'r'));
+  } catch (error) {
+    FS.unlink(name);
+    throw error;
+  }
   return {
     file,
     module,
@@ -168,7 +174,7 @@ function listArrays(
       others.push(`${entity instanceof Group ? 'structure' : 'object'} ${shown}`);
       continue;
     }
-    const { metadata } = entity;
+    const metadata = guarded(path, module, () => entity.metadata);
     const { shape, type, size, signed, virtual_sources } = metadata;
     if (virtual_sources !== undefined && virtual_sources.length > 0)
       throw new ExpectedError('dataset-unsupported', `${path}: "${shown}" is put together from other datasets.`);
@@ -211,7 +217,7 @@ async function unpackArray(array: H5Array, scratch: Scratch, path: string, optio
   const { dataset, module, name } = array;
   const { limits } = options;
   const where = `${path}: "${name.slice(0, 100)}"`;
-  const { shape, chunks } = dataset.metadata;
+  const { shape, chunks } = guarded(path, module, () => dataset.metadata);
   if (shape === null || array.type === null) throw new ExpectedError('dataset-malformed', `${where} has no shape.`);
   const item = bytesOfKind(array.type.kind);
   const bytes = shape.reduce((product, size) => product * size, item);

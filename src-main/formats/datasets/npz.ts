@@ -67,6 +67,7 @@ export async function openNpz(path: string, options: ArrayOptions): Promise<Data
         file: basename(path),
         arrays,
         samplesLast: false,
+        skipped,
         place: async (array) => placeOf(array as Located),
         touched: () => touchedOf(path),
         close,

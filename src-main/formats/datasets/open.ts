@@ -100,7 +100,8 @@ async function recognise(path: string, settings: Settings): Promise<Dataset> {
   if (isHdf5(head)) return await openMat73(path, settings);
   if (isMat5(head)) return await openMat5(path, settings);
   if (isZip(head)) return await openZip(path, settings);
-  if (isTar(unzipped)) return await openTars(path, [path], settings);
+  const gzippedTar = head[0] === 0x1f && head[1] === 0x8b && /\.(?:tar\.gz|tgz)$/i.test(path);
+  if (isTar(unzipped) || gzippedTar) return await openTars(path, [path], settings);
   const cifar = findCifar(path, false, settings.split);
   if (cifar !== null) return openCifar(path, cifar, settings);
   const pickled = findCifarPython(path, false, settings.split);

@@ -4,7 +4,7 @@ import { checkSize } from '../images/image.ts';
 import type { Limits } from '../limits.ts';
 import { arrayDataset, sampleBytesOf, type SampleOrder, type SampleShape } from './array-dataset.ts';
 import { resolveClasses } from './classes.ts';
-import type { Dataset, DatasetFormat } from './dataset.ts';
+import type { Dataset, DatasetFormat, ProblemList } from './dataset.ts';
 import { bytesOfKind, eachElement, scaleOf, type ElementRun, type ElementType } from './elements.ts';
 import { openScratch, type Scratch } from './inflate.ts';
 import type { NpyHeader } from './npy.ts';
@@ -35,6 +35,7 @@ export interface ArrayFile {
   readonly arrays: readonly StoredArray[];
   /** MATLAB counts samples with the last index. */
   readonly samplesLast: boolean;
+  readonly skipped?: ProblemList;
   /** Unpacks one array where that is needed. */
   place(array: StoredArray): Promise<ArrayPlace>;
   touched(): string;
@@ -167,6 +168,7 @@ export async function openArrayFile(source: ArrayFile, options: ArrayOptions): P
     shape,
     notes,
     leftOut,
+    ...(source.skipped !== undefined && { skipped: source.skipped }),
     touched: source.touched,
     close: () => {
       turned?.close();

@@ -93,9 +93,11 @@ async function unpackAll(packed: Packed, folder: string, options: ArchiveOptions
     const name = Buffer.from(members.names.at(i));
     const target = join(folder, nameText(name));
     const parent = dirname(target);
-    if (!made.has(parent)) mkdirSync(parent, { recursive: true });
-    made.add(parent);
-    const scratch = openNamed(target, name);
+    const scratch = placed(name, () => {
+      if (!made.has(parent)) mkdirSync(parent, { recursive: true });
+      made.add(parent);
+      return openNamed(target);
+    });
     try {
       await copyMember(packed, i, scratch, limits, options.signal);
     } finally {
@@ -104,11 +106,10 @@ async function unpackAll(packed: Packed, folder: string, options: ArchiveOptions
   }
 }
 
-/** @throws ExpectedError dataset-malformed when a file is there: two names that this file system takes for one. */
-function openNamed(target: string, name: Buffer): Scratch & { readonly crc: number } {
-  let descriptor: number;
+/** @throws ExpectedError dataset-malformed when something is there: two names that this file system takes for one. */
+function placed<T>(name: Buffer, work: () => T): T {
   try {
-    descriptor = openSync(target, 'wx', 0o600);
+    return work();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EEXIST' && code !== 'EISDIR' && code !== 'ENOTDIR') throw error;
@@ -116,6 +117,10 @@ function openNamed(target: string, name: Buffer): Scratch & { readonly crc: numb
       cause: error,
     });
   }
+}
+
+function openNamed(target: string): Scratch & { readonly crc: number } {
+  const descriptor = openSync(target, 'wx', 0o600);
   let size = 0;
   let crc = 0;
   return {

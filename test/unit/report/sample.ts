@@ -163,6 +163,7 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
         classes: perClass.map((one) => ({ name: one.className, count: one.samples })),
         unreadable: [{ name: h('t-shirt/0001.png'), reason: 'the file ends too early' }],
         duplicates: 12,
+        notes: [h('read the part "train"')],
       },
       sifting: {
         taps: ['stem', 'stage 1', 'stage 2', 'stage 3'].map((label, k) => ({

@@ -56,6 +56,7 @@ export const dataset: DatasetFacts = {
   classes: [{ name: 'boot', count: 3 }],
   unreadable: [],
   duplicates: 0,
+  notes: [],
 };
 
 export const sifting: SiftingFacts = {
