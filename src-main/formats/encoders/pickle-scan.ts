@@ -8,7 +8,7 @@ import type { NamedGlobal, PickleContent, PickleOddity } from './pickle.ts';
 
 /** Modules whose names run code, reach files, processes or the network, or load more pickles. */
 const HARMFUL_MODULES =
-  /^(__builtin__|builtins|__main__\.__builtins__|os|posix|nt|sys|subprocess|commands|popen2|pty|platform|shutil|socket|socketserver|ssl|http|httplib|urllib\d?|requests|aiohttp|webbrowser|ftplib|smtplib|telnetlib|xmlrpc|asyncio|multiprocessing|threading|_thread|signal|ctypes|_ctypes|cffi|code|codeop|codecs|runpy|importlib|imp|_imp|pkgutil|zipimport|site|distutils|setuptools|pip|ensurepip|venv|pdb|bdb|cProfile|profile|trace|timeit|doctest|inspect|types|functools|operator|_operator|itertools|pickle|_pickle|cPickle|copyreg_|dill|_dill|cloudpickle|joblib|marshal|shelve|dbm|sqlite3|tempfile|io|_io|pathlib_|fileinput|glob|linecache|logging\.config|uuid|idlelib|lib2to3|test|pydoc|rlcompleter|IPython|numpy\.testing|numpy\.distutils|numpy\.f2py|numpy\.load|pandas\.io|torch\.hub|torch\.utils\.cpp_extension|torch\.utils\.collect_env|torch\.utils\._config_module|torch\.utils\.bottleneck|torch\.utils\.data\.datapipes|torch\._dynamo|torch\._inductor|torch\.fx|torch\.package|torch\.jit|torch\.serialization|torch\.testing|torch\.distributed|torchvision\.datasets)(\.|$)/;
+  /^(__builtin__|builtins|__main__\.__builtins__|os|posix|nt|sys|subprocess|commands|popen2|pty|platform|shutil|socket|socketserver|ssl|http|httplib|urllib\d?|requests|aiohttp|webbrowser|ftplib|smtplib|telnetlib|xmlrpc|asyncio|multiprocessing|threading|_thread|signal|ctypes|_ctypes|cffi|code|codeop|codecs|runpy|importlib|imp|_imp|pkgutil|zipimport|site|distutils|setuptools|pip|ensurepip|venv|pdb|bdb|cProfile|profile|trace|timeit|doctest|inspect|types|functools|operator|_operator|itertools|pickle|_pickle|cPickle|dill|_dill|cloudpickle|joblib|marshal|shelve|dbm|sqlite3|tempfile|io|_io|fileinput|glob|linecache|logging\.config|uuid|idlelib|lib2to3|test|pydoc|rlcompleter|IPython|numpy\.testing|numpy\.distutils|numpy\.f2py|numpy\.load|pandas\.io|torch\.hub|torch\.utils\.cpp_extension|torch\.utils\.collect_env|torch\.utils\._config_module|torch\.utils\.bottleneck|torch\.utils\.data\.datapipes|torch\._dynamo|torch\._inductor|torch\.fx|torch\.package|torch\.jit|torch\.serialization|torch\.testing|torch\.distributed|torchvision\.datasets)(\.|$)/;
 
 /** Of modules that are not harmful as a whole, and of the built-in one, names that only make data. */
 const DATA_GLOBALS = new Set(
@@ -43,7 +43,7 @@ const DATA_GLOBALS = new Set(
     ['torch._tensor', '_rebuild_from_type_v2'],
     ['torch.tensor', '_rebuild_from_type_v2'],
     ['torch.nn.parameter', 'Parameter Buffer'],
-    ['torch.storage', 'UntypedStorage TypedStorage _UntypedStorage _TypedStorage _load_from_bytes_'],
+    ['torch.storage', 'UntypedStorage TypedStorage _UntypedStorage _TypedStorage'],
     ['torch.serialization', '_get_layout'],
   ].flatMap(([module, names]) => names.split(' ').map((name) => `${module}.${name}`)),
 );
