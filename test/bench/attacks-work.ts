@@ -1,5 +1,5 @@
 /**
- * `npm run bench:attacks-work [-- --seeds 1,2,3 --samples 3000 --attacks badnets,sig --threads 2]`
+ * `npm run bench:attacks-work [-- --seeds 1,2,3 --samples 3000 --attacks badnets,sig --set rate=0.1 --threads 2]`
  *
  * Whether each planted dataset attack works at all on the undefended model (the bundled clean encoder frozen, a head on all samples):
  * ACC, ASR, control in percent on the 2,000 held-back images, and whether a bench would count the row or call it void. No defence runs, so
@@ -24,9 +24,13 @@ const { values: given } = parseArgs({
     seeds: { type: 'string', default: '1,2,3' },
     samples: { type: 'string', default: '3000' },
     attacks: { type: 'string', default: Object.keys(datasetAttacks).join() },
+    set: { type: 'string', multiple: true, default: [] },
     threads: { type: 'string', default: '2' },
   },
 });
+const changed = Object.fromEntries(
+  given.set.map((entry) => [entry.split('=')[0], Number(entry.split('=')[1])] as const),
+);
 const images = (name: string, labels: string): LabelledImages<Uint8Array> => ({
   pixels: readImages(name),
   labels: readLabels(labels),
@@ -43,8 +47,8 @@ for (const attack of given.attacks.split(',') as DatasetAttack[]) {
     const order = randomStream(seed, 'bench/samples').permutation(pool.labels.length);
     const clean = takeImages(pool, order.subarray(0, Number(given.samples)).sort());
     // As in the quick and full plans: 3 x 3 is too small for this encoder.
-    const size = attack === 'badnets' ? { size: 9 } : {};
-    const { planted, truth } = plantDataset(attack, clean, { seed, target, ...size });
+    const size = attack === 'badnets' ? { size: 13 } : {};
+    const { planted, truth } = plantDataset(attack, clean, { seed, target, ...size, ...changed });
     const context = {
       provider,
       graph: readOnnx(encoderBytes('encoder-clean')).graph,
