@@ -82,7 +82,7 @@ describe("a bench on one's own files", () => {
     expect(numbers(out)).toEqual(numbers(whole));
     // The poisoned encoder was made once for its two cells.
     expect(readdirSync(join(whole, 'encoders')).filter((name) => name.endsWith('.onnx')).length).toBe(1);
-  });
+  }, 240_000);
 
   it('writes a line per cell and trigger: two where encoder and dataset have one each, one where they share it', () => {
     const lines = readFileSync(join(out, 'matrix.csv'), 'utf8').trimEnd().split('\r\n');
@@ -94,7 +94,7 @@ describe("a bench on one's own files", () => {
     ]);
     for (const line of lines) expect(line.split(',').length).toBe(lines[0].split(',').length);
     const page = readFileSync(join(out, 'matrix.html'), 'utf8');
-    expect(page).toContain("default-src 'none'");
+    expect(page).toContain('default-src &#39;none&#39;');
     expect(page).not.toMatch(/<script|http:|https:/);
     expect(page.match(/data:image\/png;base64,/g)?.length).toBe(12);
   });
