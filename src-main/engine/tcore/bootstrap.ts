@@ -7,13 +7,11 @@
  */
 import type { Json } from '../../../src-shared/json.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
-import type { Tensor } from '../graph/ir.ts';
 import { admit, neighbourRefusal } from './admission.ts';
 import type { PipelineContext } from './context.ts';
 import { progressOf } from './context.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
-import { invertedClasses, invertedTensor, readInverted, type Inverted } from './inversion.ts';
 import { parseShares, type MethodParameters } from './parameters.ts';
 import {
   journalRound,
@@ -38,8 +36,6 @@ export interface BootstrapInput {
   readonly guard: Int32Array;
   /** Neighbours of the same given label in the untrusted encoder, `[deciding taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
-  /** Mean 2-means membership, 0..1. `[samples]` */
-  readonly majority: Float32Array;
   /** Digest of the filtering step. */
   readonly input: string;
 }
@@ -49,7 +45,6 @@ export interface Bootstrapped {
   /** Round that first admitted a sample; -1 = never. */
   readonly admittedRound: Int32Array;
   readonly finalPool: Int32Array;
-  readonly inverted: readonly Inverted[];
   /** Loss before and after the virtual epoch of the last meta round; null without one. */
   readonly lossReduction: Float32Array | null;
   readonly digest: string;
@@ -61,19 +56,17 @@ const reductionName = 'reduction';
 export async function bootstrap(input: BootstrapInput): Promise<Bootstrapped> {
   const { context, trainer } = input;
   let reduction: Float32Array | null = null;
-  let inverted: readonly Inverted[] = [];
   const { rounds, admittedRound, last } = await playRounds(
     context,
     planRounds(context.parameters),
     async (plan, number, previous) => {
       const current = await runRound(input, plan, number, previous);
       reduction = (current.extra[reductionName]?.data as Float32Array | undefined) ?? reduction;
-      if (plan.guidance === 'seeds') inverted = readInverted(current.extra);
       return current;
     },
   );
   trainer.load(last.state);
-  return { rounds, admittedRound, finalPool: last.pool, inverted, lossReduction: reduction, digest: last.digest };
+  return { rounds, admittedRound, finalPool: last.pool, lossReduction: reduction, digest: last.digest };
 }
 
 /** Warm-up, loss-guided rounds, meta-guided rounds up to the cap, final fit. */
@@ -133,24 +126,14 @@ async function computeRound(
       ? await warmUp(input, plan, pool, number)
       : await trainRound(context, trainer, plan, pool, number);
   const guardAccuracy = guard.length > 0 ? (await evaluate(input, guard)).accuracy : null;
-  const alarms = plan.guidance === 'seeds' ? await packInverted(input, pool) : {};
   const made = { pool, loss, guardAccuracy, guardSamples: guard.length };
   const { round, takenBack } = settleRound(context, plan, number, previous, made);
   return {
     round,
     pool: takenBack && previous ? previous.pool : pool,
     state: takenBack && previous ? previous.state : trainer.state(),
-    extra: { ...alarms, ...(reduction === null ? {} : { [reductionName]: vector(reduction) }) },
+    extra: reduction === null ? {} : { [reductionName]: vector(reduction) },
   };
-}
-
-/** The alarm for an inverted run, from every sample's loss after the warm-up. */
-async function packInverted(input: BootstrapInput, pool: Int32Array): Promise<Record<string, Tensor>> {
-  const { labels, classes } = input.context.samples;
-  const { loss } = await evaluate(input, null);
-  return invertedTensor(
-    invertedClasses(loss, input.majority, labels, classes.length, new Set([...pool, ...input.guard])),
-  );
 }
 
 /** Trains in small batches, as the first pool is small, and hands the state over. */

@@ -17,7 +17,6 @@ import { studentScorer, type StudentView } from './discrepancy.ts';
 import { choosePools, type DistilPools } from './distil-pools.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier } from './evaluate.ts';
-import { invertedClasses, invertedTensor, readInverted, type Inverted } from './inversion.ts';
 import { parseShares, type MethodParameters } from './parameters.ts';
 import {
   journalRound,
@@ -40,8 +39,6 @@ export interface DistilInput {
   readonly guard: Int32Array;
   /** Neighbours of the same given label in the untrusted encoder, `[deciding taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
-  /** Mean 2-means membership, 0..1. `[samples]` */
-  readonly majority: Float32Array;
   /** Digest of the step before. */
   readonly input: string;
 }
@@ -52,7 +49,6 @@ export interface Distilled {
   readonly rounds: readonly PoolRound[];
   /** Round that first admitted a sample's label; -1 = never. */
   readonly admittedRound: Int32Array;
-  readonly inverted: readonly Inverted[];
   readonly digest: string;
 }
 
@@ -77,20 +73,15 @@ export async function distil(input: DistilInput): Promise<Distilled> {
     fresh,
     score: studentScorer(provider, encoder, samples, { batch: evaluationBatch, signal }),
   };
-  let inverted: readonly Inverted[] = [];
   const { rounds, admittedRound, last } = await playRounds(
     context,
     planDistillation(parameters),
-    async (plan, number, before) => {
-      const current = await runRound(session, plan, number, before);
-      if (plan.guidance === 'seeds') inverted = readInverted(current.extra);
-      return current;
-    },
+    (plan, number, before) => runRound(session, plan, number, before),
   );
   const classifier = await withStudent(session, parameters['distil.batch'], last.state, (student) =>
     Promise.resolve(student.classifier()),
   );
-  return { classifier, rounds, admittedRound, inverted, digest: last.digest };
+  return { classifier, rounds, admittedRound, digest: last.digest };
 }
 
 /** Warm-up on the first pool, growth, final fit. */
@@ -200,18 +191,8 @@ async function computeRound(
     state: student.state(),
     extra: {
       [answersName]: vector(pools.answers),
-      ...(plan.guidance === 'seeds' ? await packInverted(session, student) : {}),
     },
   };
-}
-
-/** The alarm for an inverted run, from every sample's loss after the warm-up. */
-async function packInverted(session: Session, student: Student): Promise<Record<string, Tensor>> {
-  const { context, majority, pool, guard } = session;
-  const { labels, classes } = context.samples;
-  const { evaluation } = await session.score(student.classifier());
-  const taught = new Set([...pool, ...guard]);
-  return invertedTensor(invertedClasses(evaluation.loss, majority, labels, classes.length, taught));
 }
 
 /** The first pool for both in the warm-up; afterwards what the student of the round before says of every sample. */

@@ -16,7 +16,6 @@ import type { PipelineContext, PipelineResult } from './context.ts';
 import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
 import { distil } from './distil.ts';
 import type { Evaluation } from './evaluate.ts';
-import type { Inverted } from './inversion.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
 import { runEvidence } from './stage-evidence.ts';
@@ -37,10 +36,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
   const pure = purified(first, crossFit.contradicted, samples.labels, samples.classes.length);
   const pool = context.mode === 'distilled' ? pure.pool : first;
   const grown = await grow(context, encoder, sifted, { pool, digest: crossFit.digest });
-  const alarms = [
-    ...crossFitWarnings(crossFit, samples.classes),
-    ...grown.inverted.map((one) => inversionWarning(one, samples.classes)),
-  ];
+  const alarms = crossFitWarnings(crossFit, samples.classes);
   for (const { code, message, className } of alarms) {
     context.emit({ type: 'warning', code, message, subject: className });
   }
@@ -133,17 +129,6 @@ function crossFitWarnings({ accepted }: CrossFit, classes: readonly string[]): C
   }));
 }
 
-function inversionWarning(one: Inverted, classes: readonly string[]): ClassWarning {
-  const { classIndex, minority, minorityLoss, majorityLoss } = one;
-  const losses = `median loss ${minorityLoss.toFixed(2)} against ${majorityLoss.toFixed(2)}`;
-  return {
-    classIndex,
-    className: classes[classIndex],
-    code: 'inverted',
-    message: `Right after the warm-up the smaller group of class "${classes[classIndex]}" (${minority} samples) is easier than the larger one (${losses}): poison among the seeds looks like this, and every score of this run may be upside down.`,
-  };
-}
-
 /** What the sanitized model learnt from, and the guard, without suspects; ascending. */
 function credibleSamples(admittedRound: Int32Array, guard: Int32Array, suspects: Int32Array): Int32Array {
   const refused = new Set(suspects);
@@ -159,8 +144,6 @@ interface Grown {
   readonly channels: ChannelFacts;
   readonly rounds: readonly PoolRound[];
   readonly admittedRound: Int32Array;
-  /** Classes that the alarm after the warm-up went off for. */
-  readonly inverted: readonly Inverted[];
   readonly digest: string;
 }
 
@@ -174,8 +157,8 @@ async function grow(
     case 'paper':
       return growFromChannels(context, encoder, sifted, expanded);
     case 'distilled': {
-      const { guard, peers, majority } = sifted;
-      const input = { context, encoder, pool: expanded.pool, guard, peers, majority, input: expanded.digest };
+      const { guard, peers } = sifted;
+      const input = { context, encoder, pool: expanded.pool, guard, peers, input: expanded.digest };
       return { ...(await distil(input)), channels: unusedChannels(encoder) };
     }
   }
@@ -192,17 +175,16 @@ async function growFromChannels(
   const start = startModel(context, encoder, channels.trusted);
   const trainer = await start.train(context.parameters['train.batch']);
   try {
-    const { rounds, admittedRound, inverted, digest } = await bootstrap({
+    const { rounds, admittedRound, digest } = await bootstrap({
       trainer,
       warmUpTrainer: () => start.train(context.parameters['warmup.batch']),
       context,
       pool: expanded.pool,
       guard: sifted.guard,
       peers: sifted.peers,
-      majority: sifted.majority,
       input: channels.digest,
     });
-    return { classifier: trainer.classifier(), channels: channels.facts, rounds, admittedRound, inverted, digest };
+    return { classifier: trainer.classifier(), channels: channels.facts, rounds, admittedRound, digest };
   } finally {
     await trainer.dispose();
   }

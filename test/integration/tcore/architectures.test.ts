@@ -86,3 +86,43 @@ describe.each([
     expect(lossDifference(result, await runtimeLogits(file, images), images)).toBeLessThan(1e-4);
   });
 });
+
+describe.each(['resnet-bn-grey-opset11-batch1', 'vgg-plain-flatten', 'vit-packed'])(
+  'an audit in distilled mode of %s',
+  (name) => {
+    const images = toyImages({ shape: expected[name].size, sizes: [30, 30, 30] });
+    const longer = { 'distil.warmupEpochs': 8, 'distil.growEpochs': 2, 'distil.finalEpochs': 3 };
+    let result: PipelineResult;
+    let file: Uint8Array;
+    beforeAll(async () => {
+      result = await bootstrapAudit(toyContext(provider, fileGraph(name), images, longer, { mode: 'distilled' }));
+      file = writeOnnx(result.sanitized);
+    });
+
+    it('keeps no channel, says so, and tells the classes apart', () => {
+      const { channels, outcome, rounds, columns } = result;
+      expect(outcome.sanitizedAccuracy as number).toBeGreaterThan(0.6);
+      expect(channels.used).toBe(false);
+      expect(channels.layers.every(({ kept, mask }) => kept === 0 && mask.length === 0)).toBe(true);
+      expect(rounds.map(({ guidance }) => guidance)).toEqual(['seeds', 'discrepancy', 'final']);
+      for (const { size, distilled } of rounds) expect(distilled as number).toBeGreaterThanOrEqual(size);
+      expect(columns.discrepancy.every((value) => value >= 0 && value <= 2)).toBe(true);
+    });
+
+    it('hands out a file of the mode, with no weight of the encoder, that answers as the student did', async () => {
+      const graph = readOnnx(file).graph;
+      expect(graph.metadata['coresift.mode']).toBe('distilled');
+      expect(lossDifference(result, await runtimeLogits(file, images), images)).toBeLessThan(1e-4);
+      const known = new Set([...fileGraph(name).initializers.values()].map((tensor) => bytesOf(tensor.data)));
+      const learnt = [...graph.initializers.values()].filter(
+        ({ data }) => data instanceof Float32Array && data.length > 8,
+      );
+      const same = learnt.filter(({ data }) => known.has(bytesOf(data)) && new Set(data as Float32Array).size > 2);
+      expect(same.length).toBe(0);
+    });
+  },
+);
+
+function bytesOf(data: ArrayBufferView): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+}

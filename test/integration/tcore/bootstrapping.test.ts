@@ -49,7 +49,6 @@ async function run(
       context,
       ...parts,
       peers: [],
-      majority: new Float32Array(images.labels.length).fill(1),
       input: 'toy',
     });
     return { encoder, trusted, start, end: trainer.classifier(), result, record };

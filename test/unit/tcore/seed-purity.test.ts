@@ -1,38 +1,11 @@
-/** What notices poison among the seeds: the alarm after the warm-up, and the nets that check each other's half. */
+/** What notices poison among the seeds: the nets that check each other's half. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import { prepareEncoder } from '../../../src-main/engine/tcore/prepare.ts';
 import { purified, rejectedClasses, runCrossFit } from '../../../src-main/engine/tcore/cross-fit.ts';
-import { invertedClasses, invertedTensor, readInverted } from '../../../src-main/engine/tcore/inversion.ts';
 import { toyContext, toyImages } from '../../support/toy-audit.ts';
 import { fileGraph } from '../encoder/fixtures.ts';
-
-describe('the alarm for an inverted run', () => {
-  const perClass = 60;
-  const labels = Int32Array.from({ length: 2 * perClass }, (_, i) => (i < perClass ? 0 : 1));
-  /** The last `count` samples of class 1 are its smaller group. */
-  const majority = (count: number): Float32Array =>
-    Float32Array.from(labels, (_, i) => (i >= 2 * perClass - count ? 0 : 1));
-  const losses = (count: number, minor: number): Float32Array =>
-    Float32Array.from(labels, (_, i) => (i >= 2 * perClass - count ? minor : 0.5));
-
-  it('goes off where the smaller group of a class is the easier one, and says by how much', () => {
-    const found = invertedClasses(losses(12, 0.125), majority(12), labels, 2, new Set());
-    expect(found).toEqual([{ classIndex: 1, minority: 12, minorityLoss: 0.125, majorityLoss: 0.5 }]);
-    expect(readInverted(invertedTensor(found))).toEqual(found);
-    expect(readInverted(invertedTensor([]))).toEqual([]);
-  });
-
-  it('is silent where the smaller group is harder, as easy, too small, or all of it taught', () => {
-    for (const loss of [2, 0.5, 0.45]) {
-      expect(invertedClasses(losses(12, loss), majority(12), labels, 2, new Set())).toEqual([]);
-    }
-    expect(invertedClasses(losses(7, 0.1), majority(7), labels, 2, new Set())).toEqual([]);
-    const taught = new Set([...labels.keys()].slice(-6));
-    expect(invertedClasses(losses(12, 0.1), majority(12), labels, 2, taught)).toEqual([]);
-  });
-});
 
 describe('what is left of a pool after the check of its halves', () => {
   const labels = Int32Array.of(0, 0, 0, 1, 1, 1);
