@@ -36,6 +36,8 @@ function ajv(): Ajv {
   // The patterns of both schemas are not all valid with the flag "u".
   const made = new Ajv({ strict: false, allErrors: true, unicodeRegExp: false });
   formats.default(made);
+  made.addFormat('iri-reference', true);
+  made.addFormat('idn-email', true);
   return made;
 }
 
