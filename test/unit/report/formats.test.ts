@@ -55,7 +55,7 @@ const cycloneDx = (version: string): ReturnType<Ajv['compile']> => {
 const { id: $id, ...sarifSchema } = read('test/fixtures/schemas/sarif-2.1.0.schema.json');
 const validators = {
   record: new Ajv2020({ strict: false, allErrors: true }).compile(read('src-main/report/schemas/report.schema.json')),
-  sarif: ajv().compile({ ...sarifSchema, $id, $schema: 'http://json-schema.org/draft-07/schema#' }),
+  sarif: ajv().compile({ ...sarifSchema, $id: String($id), $schema: 'http://json-schema.org/draft-07/schema#' }),
   '1.6': cycloneDx('1.6'),
   '1.7': cycloneDx('1.7'),
   statement: new Ajv2020({ strict: false, allErrors: true }).compile(read('test/fixtures/schemas/in-toto.schema.json')),
