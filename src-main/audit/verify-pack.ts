@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { parse } from 'csv-parse/sync';
 import type { Check } from '../../src-shared/domain/check.ts';
 import type { Json } from '../../src-shared/json.ts';
@@ -70,6 +70,9 @@ export async function verifyPack(path: string, key: KeyObject | null): Promise<C
   }
 }
 
+/** Made when first needed: compiling a schema takes longer than a small pack. */
+let validator: ValidateFunction | null = null;
+
 function recordOf(names: readonly string[], read: (name: string) => string, checks: Check[]): ReportRecord | null {
   if (!names.includes('report.json')) return null;
   const what = 'report.json: schema';
@@ -80,7 +83,7 @@ function recordOf(names: readonly string[], read: (name: string) => string, chec
     checks.push({ what, ok: false, detail: 'It is not JSON.' });
     return null;
   }
-  const valid = new Ajv2020({ strict: false, allErrors: false }).compile(schema);
+  const valid = (validator ??= new Ajv2020({ strict: false }).compile(schema));
   if (!valid(value)) {
     const error = valid.errors?.[0];
     checks.push({ what, ok: false, detail: `${visibleName(error?.instancePath ?? '')} ${error?.message ?? ''}.` });

@@ -2,8 +2,8 @@
  * The audit pack: one zip whose bytes follow from its files. Entries are stored, sorted by name and carry one time, so
  * that a verifier can build the archive again and compare: nothing can hide between or behind the files.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
-import { createWriteStream } from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, openSync, readSync, statSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 
@@ -30,8 +30,14 @@ function zipOf(entries: readonly PackEntry[], createdAt: string): ZipFile {
   const options = { mtime, mode: 0o100644, compress: false, forceDosTimestamp: true };
   const zip = new ZipFile();
   for (const { name, content } of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (content instanceof Uint8Array) zip.addBuffer(Buffer.from(content), name, options);
-    else zip.addFile(content.file, name, options);
+    // All by the same call: the way an entry came in shows in its header.
+    const size = content instanceof Uint8Array ? content.length : statSync(content.file).size;
+    zip.addReadStreamLazy(name, { ...options, size }, (give) => {
+      give(
+        null,
+        content instanceof Uint8Array ? Readable.from([Buffer.from(content)]) : createReadStream(content.file),
+      );
+    });
   }
   zip.end();
   return zip;

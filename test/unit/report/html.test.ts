@@ -3,20 +3,22 @@ import { JSDOM } from 'jsdom';
 import { reportHtml } from '../../../src-main/report/html.ts';
 import { html } from '../../../src-main/report/html/markup.ts';
 import { buildRecord } from '../../../src-main/report/record.ts';
-import { greyThumbnail, reportInput } from './sample.ts';
+import { greyPng, reportInput } from './sample.ts';
 
 function documentOf(page: string): Document {
   return new JSDOM(page).window.document;
 }
 
 describe('the report as a page', () => {
-  const record = buildRecord(reportInput(1000, 40));
-  const page = reportHtml(record, {
-    thumbnails: new Map([
-      [0, greyThumbnail(8, 90)],
-      [5, greyThumbnail(8, 200)],
-    ]),
-  });
+  const pictures = {
+    suspects: [
+      { index: 0, png: greyPng(8, 90) },
+      { index: 5, png: greyPng(8, 200) },
+    ],
+    patch: null,
+  };
+  const record = buildRecord({ ...reportInput(1000, 40), pictures });
+  const page = reportHtml(record);
   const document = documentOf(page);
   const text = document.body.textContent.replace(/\s+/g, ' ');
 
@@ -142,11 +144,10 @@ describe('the template', () => {
 
 it('a report of 10,000 samples takes less than ten seconds', () => {
   const input = reportInput(10_000, 470);
-  const thumbnail = greyThumbnail(32, 100);
+  const png = greyPng(32, 100);
   const start = performance.now();
-  const record = buildRecord(input);
-  const thumbnails = new Map(record.samples.suspects.listed.map((one) => [one.index, thumbnail]));
-  const page = reportHtml(record, { thumbnails });
+  const suspects = Array.from({ length: 60 }, (_, index) => ({ index, png }));
+  const page = reportHtml(buildRecord({ ...input, pictures: { suspects, patch: null } }));
   expect(performance.now() - start).toBeLessThan(10_000);
   expect(page.length).toBeLessThan(5_000_000);
 });

@@ -274,7 +274,8 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
       },
     ],
     outputs: [
-      { path: h('sanitized.onnx'), what: 'sanitized classifier', bytes: 4_812_345, sha256: 'a'.repeat(64) },
+      { path: 'sanitized.onnx', what: h('sanitized classifier'), bytes: 4_812_345, sha256: 'a'.repeat(64) },
+      { path: h('tfjs/model.json'), what: 'for the browser', bytes: 345, sha256: 'c'.repeat(64) },
       { path: 'sifted-set.csv', what: 'one row per sample', bytes: 182_345, sha256: 'b'.repeat(64) },
     ],
     journal: {
@@ -286,9 +287,9 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
   };
 }
 
-/** A PNG data URI of a square of one grey level. */
-export function greyThumbnail(size: number, grey: number): string {
+/** A PNG, in base64, of a square of one grey level. */
+export function greyPng(size: number, grey: number): string {
   const png = new PNG({ width: size, height: size, colorType: 0 });
   for (let i = 0; i < size * size; i += 1) png.data.set([grey, grey, grey, 255], i * 4);
-  return `data:image/png;base64,${PNG.sync.write(png).toString('base64')}`;
+  return PNG.sync.write(png).toString('base64');
 }
