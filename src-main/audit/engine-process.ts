@@ -4,10 +4,21 @@ import { serveJobs } from '../engine/jobs/server.ts';
 import { auditJob } from './audit-job.ts';
 import { doctorJob } from './doctor-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
+import { previewJob } from './preview-job.ts';
+import { verifyPath } from './verify.ts';
 
 // Ctrl-C reaches the whole terminal group; the host decides what becomes of this process.
 process.on('SIGINT', () => {});
 
 const leave = (): void => process.exit(0);
 
-serveJobs<EngineProtocol>(parentChannel(leave), { audit: auditJob, doctor: doctorJob }, { onExit: leave });
+serveJobs<EngineProtocol>(
+  parentChannel(leave),
+  {
+    audit: auditJob,
+    doctor: doctorJob,
+    preview: previewJob,
+    verify: ({ path }) => Promise.resolve(verifyPath(path)),
+  },
+  { onExit: leave },
+);

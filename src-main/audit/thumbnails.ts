@@ -16,7 +16,7 @@ import { cacheOf } from './run-folder.ts';
 export function drawThumbnail(reader: ProjectReader, run: string, index: number, size: number): Thumbnail {
   return withPixels(reader, run, (pixels) => {
     if (index >= pixels.count) throw new ExpectedError('request-invalid', `index: sample ${index} of ${pixels.count}.`);
-    return encode(pixels.pixels(index), pixels.shape, size);
+    return encodeThumbnail(pixels.pixels(index), pixels.shape, size);
   });
 }
 
@@ -29,7 +29,7 @@ export function thumbnailUris(
 ): Map<number, string> {
   return withPixels(reader, run, (pixels) => {
     const uri = (index: number): string =>
-      `data:image/png;base64,${Buffer.from(encode(pixels.pixels(index), pixels.shape, size).png).toString('base64')}`;
+      `data:image/png;base64,${Buffer.from(encodeThumbnail(pixels.pixels(index), pixels.shape, size).png).toString('base64')}`;
     return new Map(indices.map((index) => [index, uri(index)]));
   });
 }
@@ -49,7 +49,8 @@ function withPixels<T>(reader: ProjectReader, run: string, act: (pixels: PixelFi
   }
 }
 
-function encode(planes: Uint8Array, shape: readonly [number, number, number], size: number): Thumbnail {
+/** Planes `[channels, height, width]` as a PNG that fits a square of `size` pixels. */
+export function encodeThumbnail(planes: Uint8Array, shape: readonly [number, number, number], size: number): Thumbnail {
   const [channels, height, width] = shape;
   const longest = Math.max(height, width);
   const factor = longest <= size ? Math.floor(size / longest) : size / longest;
