@@ -10,7 +10,8 @@ export const verdictShapes: Readonly<Record<Verdict, string>> = {
   'not-examined': '▨',
 };
 
-export const stageTitle = (stage: string): string => (t().stages[stage as Stage] as { title: string } | undefined)?.title ?? stage;
+export const stageTitle = (stage: string): string =>
+  (t().stages[stage as Stage] as { title: string } | undefined)?.title ?? stage;
 
 /** Units the engine counts in; one that is not known is shown as it came. */
 export const unitWord = (unit: string): string => t().run.unit[unit] ?? unit;

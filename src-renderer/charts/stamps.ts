@@ -34,7 +34,8 @@ export function makeStamp(shape: StampShape, radius: number): Stamp {
       let hits = 0;
       for (let sy = 0; sy < samplesPerSide; sy++) {
         for (let sx = 0; sx < samplesPerSide; sx++) {
-          if (inside(shape, x + (sx + 0.5) / samplesPerSide - 0.5, y + (sy + 0.5) / samplesPerSide - 0.5, radius)) hits++;
+          if (inside(shape, x + (sx + 0.5) / samplesPerSide - 0.5, y + (sy + 0.5) / samplesPerSide - 0.5, radius))
+            hits++;
         }
       }
       if (hits === 0) continue;

@@ -182,7 +182,7 @@ export const enExplore = {
       decision: 'Decision',
     },
     saysInstead: (label: string, says: string) => `${label}, but ${says}?`,
-    page: (from: number, to: number, of: number) => `${from}–${to} of ${of}`,
+    page: (from: number, to: number, of: string) => `${from}–${to} of ${of}`,
     tableCaption: 'Suspect list',
   },
   channels: {

@@ -51,8 +51,7 @@ export function readForm(texts: FormTexts): FormResult {
   const mean = readNumbers(texts.mean);
   const std = readNumbers(texts.std);
   if (mean === 'wrong') errors.mean = t().wizard.meanWrong;
-  if (std === 'wrong' || (std !== null && std.some((value) => value <= 0)))
-    errors.std = t().wizard.stdWrong;
+  if (std === 'wrong' || (std !== null && std.some((value) => value <= 0))) errors.std = t().wizard.stdWrong;
   if (mean !== 'wrong' && std !== 'wrong' && mean?.length !== std?.length) {
     errors.std ??= t().wizard.bothOrNeither;
   }
@@ -65,7 +64,7 @@ export function readForm(texts: FormTexts): FormResult {
   };
 }
 
-function readNumbers(text: string): readonly number[] | null | 'wrong' {
+export function readNumbers(text: string): readonly number[] | null | 'wrong' {
   if (text.trim() === '') return null;
   const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
   return numbers.length <= 16 && numbers.every(Number.isFinite) ? numbers : 'wrong';
