@@ -132,7 +132,17 @@ export const recordedVerdict: AuditVerdict = {
     confidence: 0.88,
     claim:
       '38 of 256 channels react to a pattern that 50 samples share; without them the flip rate falls from 97 % to 4 %.',
-    evidence: { 'untrusted channels': 38, channels: 256, 'flip rate before': 0.97, 'flip rate after': 0.04 },
+    evidence: {
+      'untrusted channels': 38,
+      channels: 256,
+      patchRow: 23,
+      patchColumn: 23,
+      patchSize: 4,
+      patchValue: 1,
+      flippedUndefended: 0.97,
+      flippedSanitized: 0.04,
+      flipsOf: 560,
+    },
     wouldChange: 'A recovered pattern that flips the undefended model no more often than a random one.',
   }),
   dataset: finding({}),
