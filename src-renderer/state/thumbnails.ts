@@ -20,7 +20,8 @@ export function createPictures(fetchOne: (index: number, size: number) => Promis
   };
   const done = (): void => {
     going -= 1;
-    waiting.shift()?.();
+    // The one asked for last is what somebody looks at now.
+    waiting.pop()?.();
   };
   const draw = async (index: number, size: number): Promise<string> => {
     await turn();
