@@ -3,8 +3,11 @@
  * preload, renderer and the use cases derive their types from it; nothing else crosses between them. Values are plain
  * data and typed arrays, so that they survive a MessagePort and a WebSocket alike. Failures cross as SerializedFailure.
  */
+import type { Check } from './domain/check.ts';
+import type { Decision, DecisionRow } from './domain/decision.ts';
 import type { AuditResult, SampleColumns } from './domain/result.ts';
-import type { AuditRequest, RunEvent, RunSummary } from './domain/run.ts';
+import type { AuditRequest, Mode, Preset, RunEvent, RunSummary } from './domain/run.ts';
+import type { SerializedFailure } from './failure.ts';
 
 /** A request that needs nothing. */
 export type Nothing = Readonly<Record<string, never>>;
@@ -88,6 +91,113 @@ export interface Thumbnail {
   readonly png: Uint8Array<ArrayBuffer>;
 }
 
+/** Consistency of every sample at every tap, as the sift step committed it. */
+export interface TapScores {
+  /** In network order; `used`: decided on the seeds. */
+  readonly taps: readonly { readonly id: string; readonly label: string; readonly used: boolean }[];
+  /** `[taps][samples]`, 0..1. */
+  readonly consistency: Float32Array;
+}
+
+/** Who was in the clean pool after each committed round. */
+export interface PoolMembers {
+  readonly rounds: readonly number[];
+  /** `[rounds][samples]`, 1 = in the pool. */
+  readonly member: Uint8Array;
+}
+
+/** The nearest samples of the same given label, per tap that decided; nearest first. */
+export interface Neighbours {
+  readonly taps: readonly { readonly id: string; readonly label: string; readonly samples: Int32Array }[];
+}
+
+export interface JournalPage {
+  /** Entries of the whole journal. */
+  readonly total: number;
+  /** Newest first. */
+  readonly entries: readonly {
+    readonly seq: number;
+    readonly runNumber: number | null;
+    readonly kind: string;
+    readonly at: string;
+    /** What the entry speaks for: table and how many rows of it, with the first name. */
+    readonly what: string;
+    readonly hash: string;
+  }[];
+}
+
+/** What a request would read, looked at before anything is started. A part that could not be read says why. */
+export interface Preview {
+  readonly encoder:
+    | null
+    | {
+        readonly state: 'read';
+        readonly file: string;
+        readonly bytes: number;
+        readonly sha256: string;
+        readonly format: string;
+        /** Name of a known architecture; null where the file carries its own graph. */
+        readonly architecture: string | null;
+        /** Null for files that are not ONNX. */
+        readonly opset: number | null;
+        readonly producer: string;
+        readonly family: string;
+        readonly parameters: number;
+        readonly input: { readonly channels: number; readonly height: number; readonly width: number };
+        readonly representation: { readonly tensor: string; readonly dim: number; readonly how: string };
+        readonly taps: readonly string[];
+        readonly layers: readonly { readonly label: string; readonly channels: number }[];
+        /** What the audit will use unless the analyst gives another; null = none beyond what the graph contains. */
+        readonly normalisation: {
+          readonly mean: readonly number[];
+          readonly std: readonly number[];
+          readonly source: string;
+        } | null;
+        readonly notes: readonly string[];
+      }
+    | { readonly state: 'failed'; readonly failure: SerializedFailure };
+  readonly dataset:
+    | null
+    | {
+        readonly state: 'read';
+        readonly format: string;
+        readonly samples: number;
+        readonly classes: readonly { readonly name: string; readonly count: number }[];
+        readonly skipped: number;
+        readonly notes: readonly string[];
+        /** Pictures spread evenly through the dataset, decoded and encoded anew; null where one could not be read. */
+        readonly pictures: readonly {
+          readonly index: number;
+          readonly name: string;
+          readonly label: number;
+          /** Of the file, before it is brought to the encoder's size. */
+          readonly width: number;
+          readonly height: number;
+          readonly picture: Thumbnail | null;
+          readonly reason: string;
+        }[];
+        /** Mean and standard deviation of these pictures per channel, values 0..1. */
+        readonly measured: { readonly mean: readonly number[]; readonly std: readonly number[]; readonly of: number };
+      }
+    | { readonly state: 'failed'; readonly failure: SerializedFailure };
+  /** Null until both were read. Rough: from counting images and a rate measured in a moment. */
+  readonly plans:
+    | null
+    | readonly {
+        readonly mode: Mode;
+        readonly preset: Preset;
+        readonly seconds: number;
+        readonly peakBytes: number;
+        readonly stages: readonly { readonly stage: string; readonly seconds: number }[];
+      }[];
+}
+
+/** What a person set for themselves on this machine; null = never set. */
+export interface UserSettings {
+  readonly language: 'en' | 'de' | null;
+  readonly theme: 'system' | 'light' | 'dark' | null;
+}
+
 export interface DoctorReport {
   readonly checks: readonly {
     readonly name: string;
@@ -126,6 +236,30 @@ export interface AppProcedures {
   /** The self-contained report as it was exported; fails with 'report-missing' before the export stage. */
   'report.html': Call<{ readonly runId: string }, { readonly html: string; readonly sha256: string }>;
   doctor: Call<Nothing, DoctorReport>;
+  /** Null until the sift stage is committed. */
+  'run.taps': Call<{ readonly runId: string }, TapScores | null>;
+  /** Empty before the first round is committed. */
+  'run.pools': Call<{ readonly runId: string }, PoolMembers>;
+  /** Fails with 'request-invalid' for a sample that is not there; no taps before the sift stage is committed. */
+  'sample.neighbours': Call<{ readonly runId: string; readonly index: number }, Neighbours>;
+  /** Oldest first. */
+  'run.decisions': Call<{ readonly runId: string }, readonly DecisionRow[]>;
+  /** Writes one decision to the journal under the name of the user this host runs as; answers all of the run. */
+  'run.decide': Call<{ readonly runId: string; readonly decision: Omit<Decision, 'who'> }, readonly DecisionRow[]>;
+  /** Journal entries below number `before` (0 = from the newest). */
+  'project.journal': Call<{ readonly before: number; readonly limit: number }, JournalPage>;
+  /** Every entry, row and blob against its digest; computed in the engine process. */
+  'project.verify': Call<Nothing, readonly Check[]>;
+  /** Looks at an encoder and a dataset without starting anything; either may be null while it is not chosen. */
+  'audit.preview': Call<
+    Pick<AuditRequest, 'arch' | 'inputSize' | 'mean' | 'std' | 'representation' | 'classes' | 'device'> & {
+      readonly encoder: string | null;
+      readonly dataset: string | null;
+    },
+    Preview
+  >;
+  'settings.read': Call<Nothing, UserSettings>;
+  'settings.write': Call<UserSettings, UserSettings>;
 }
 
 /** Procedures a host answers itself or completes. */
@@ -177,4 +311,14 @@ export const procedureKinds = {
   'sample.open': 'call',
   'report.page': 'call',
   doctor: 'call',
+  'run.taps': 'call',
+  'run.pools': 'call',
+  'sample.neighbours': 'call',
+  'run.decisions': 'call',
+  'run.decide': 'call',
+  'project.journal': 'call',
+  'project.verify': 'call',
+  'audit.preview': 'call',
+  'settings.read': 'call',
+  'settings.write': 'call',
 } as const satisfies { readonly [Name in keyof Contract]: Contract[Name]['kind'] };

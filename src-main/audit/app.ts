@@ -7,16 +7,21 @@ import { auditRequest } from '../../src-shared/domain/request.ts';
 import type { AuditResult } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain/run.ts';
 import { ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
+import { connectEngine } from '../engine/jobs/client.ts';
 import { migrations } from '../store/migrate.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
+import { decide } from './decisions.ts';
 import { examineMachine } from './doctor.ts';
+import type { EngineProtocol } from './engine-protocol.ts';
 import { digestBytes } from './files.ts';
 import { purposeOf } from './outputs.ts';
 import { beginRun, carryOut, fixedClock, type RunStart } from './run.ts';
 import { eventFeed, recordedEvents, type EventFeed } from './run-events.ts';
+import { journalPage, neighboursOf, poolMembers, stepCache, tapScores } from './run-evidence.ts';
 import { folderOf } from './run-folder.ts';
 import { readSample, sampleInputs } from './sample-project.ts';
 import { sampleTable } from './sample-table.ts';
+import { readSettings, settingsFile, writeSettings } from './settings.ts';
 import type { EngineSpawner } from './spawn-engine.ts';
 import { drawThumbnail } from './thumbnails.ts';
 import { version } from './version.ts';
@@ -27,6 +32,8 @@ export interface AppOptions {
   /** Folder of the bundled sample project; it may be missing. */
   readonly sample: string;
   readonly spawn: EngineSpawner;
+  /** File of the user's settings; default: where the platform keeps such files. */
+  readonly settings?: string;
 }
 
 interface ActiveRun {
@@ -41,6 +48,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   let writer = open(options.project);
   let active: ActiveRun | null = null;
   const feeds = new Map<string, EventFeed>();
+  const steps = stepCache();
+  const settings = options.settings ?? settingsFile();
 
   const summaryOf = (run: string): RunSummary => writer.reader.run(run).summary;
   const outOf = (run: string): string => folderOf(writer.dir, writer.reader.run(run).environment);
@@ -81,6 +90,20 @@ export async function createApp(options: AppOptions): Promise<App> {
     await running.ended;
   };
 
+  /** One job in an engine process of its own: what it decodes is untrusted, and it must not hold up a run. */
+  const inEngine = async <K extends 'preview' | 'verify'>(
+    job: K,
+    request: EngineProtocol['jobs'][K]['request'],
+    signal: AbortSignal,
+  ): Promise<EngineProtocol['jobs'][K]['result']> => {
+    const engine = connectEngine<EngineProtocol>(options.spawn());
+    try {
+      return await engine.run(job, request, { signal });
+    } finally {
+      await engine.close();
+    }
+  };
+
   const nextFolder = (): string => {
     const number = (writer.reader.listRuns()[0]?.number ?? 0) + 1;
     return join(writer.dir, 'runs', String(number).padStart(4, '0'));
@@ -103,6 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         writer.close();
         writer = opened;
         feeds.clear();
+        steps.clear();
       }
       return projectInfo(writer);
     },
@@ -133,6 +157,27 @@ export async function createApp(options: AppOptions): Promise<App> {
       }),
     'report.html': ({ runId }) => answer(() => readReport(outOf(runId))),
     doctor: () => examineMachine(options.spawn, 'auto'),
+    'run.taps': ({ runId }) => answer(() => tapScores(writer.reader, summaryOf(runId).id, steps)),
+    'run.pools': ({ runId }) => answer(() => poolMembers(writer.reader, summaryOf(runId).id)),
+    'sample.neighbours': ({ runId, index }) =>
+      answer(() => neighboursOf(writer.reader, summaryOf(runId).id, index, steps)),
+    'run.decisions': ({ runId }) => answer(() => writer.reader.decisions(summaryOf(runId).id)),
+    'run.decide': ({ runId, decision }) => answer(() => decide(writer, runId, decision)),
+    'project.journal': ({ before, limit }) => answer(() => journalPage(writer.reader, before, limit)),
+    'project.verify': (_request, { signal }) => inEngine('verify', { path: writer.dir }, signal),
+    'audit.preview': (request, { signal }) =>
+      inEngine(
+        'preview',
+        {
+          ...request,
+          encoder: request.encoder === null ? null : resolve(request.encoder),
+          dataset: request.dataset === null ? null : resolve(request.dataset),
+          classes: request.classes === null ? null : resolve(request.classes),
+        },
+        signal,
+      ),
+    'settings.read': () => answer(() => readSettings(settings)),
+    'settings.write': (chosen) => answer(() => writeSettings(settings, chosen)),
   };
 
   return {

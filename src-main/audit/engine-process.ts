@@ -7,6 +7,8 @@ import { doctorJob } from './doctor-job.ts';
 import { exportJob } from './export-job.ts';
 import { inspectJob } from './inspect-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
+import { previewJob } from './preview-job.ts';
+import { verifyPath } from './verify.ts';
 
 // Ctrl-C reaches the whole terminal group; the host decides what becomes of this process.
 process.on('SIGINT', () => {});
@@ -15,6 +17,14 @@ const leave = (): void => process.exit(0);
 
 serveJobs<EngineProtocol>(
   parentChannel(leave),
-  { audit: auditJob, bench: benchJob, doctor: doctorJob, export: exportJob, inspect: inspectJob },
+  {
+    audit: auditJob,
+    bench: benchJob,
+    doctor: doctorJob,
+    export: exportJob,
+    inspect: inspectJob,
+    preview: previewJob,
+    verify: ({ path }) => Promise.resolve(verifyPath(path)),
+  },
   { onExit: leave },
 );

@@ -1,4 +1,6 @@
 /** The jobs of the engine process and what it asks its host for, as both ends type them. */
+import type { AppProcedures, Preview } from '../../src-shared/contract.ts';
+import type { Check } from '../../src-shared/domain/check.ts';
 import type { AuditResult, DatasetFacts, EncoderFacts, SampleColumns } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, PoolRound } from '../../src-shared/domain/run.ts';
 import type { Json } from '../../src-shared/json.ts';
@@ -87,6 +89,8 @@ export interface StoredStep {
   readonly digest: string;
 }
 
+export type PreviewRequest = AppProcedures['audit.preview']['request'];
+
 export interface EngineProtocol extends JobProtocol {
   readonly jobs: {
     /** The whole audit; resumes wherever the host's journal has steps. */
@@ -106,6 +110,10 @@ export interface EngineProtocol extends JobProtocol {
         readonly speed: { readonly forward: number; readonly gflops: number };
       };
     };
+    /** Looks at both inputs and measures how fast the encoder is here; writes nothing that outlives it. */
+    readonly preview: { readonly request: PreviewRequest; readonly result: Preview };
+    /** All of a project, or of an audit folder, against its digests. */
+    readonly verify: { readonly request: { readonly path: string }; readonly result: readonly Check[] };
   };
   readonly asks: {
     /** Inputs were read; the host compares and commits them. Fails with input-changed where a resumed run differs. */

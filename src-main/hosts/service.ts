@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { procedureKinds, type App, type AppInfo, type Contract, type Handlers } from '../../src-shared/contract.ts';
 import type { Service } from '../../src-shared/rpc/serve.ts';
+import type { DroppedFiles } from './dropped-files.ts';
 import { checkRequest } from './requests.ts';
 
 /** Pages of reports: a ticket stands for one run, so that a path tells nothing and cannot be guessed. */
@@ -38,10 +39,22 @@ export function hostService(
   host: AppInfo['host'],
   reports: ReportPages,
   report: (error: unknown) => void,
+  /** Where pages may hand over dropped files. */
+  files: Pick<DroppedFiles, 'pathOf'> = { pathOf: (text) => text },
 ): Service {
+  const pathOf = (text: string | null): string | null => (text === null ? null : files.pathOf(text));
   const handlers: Handlers<Contract> = {
     ...app.handlers,
     'app.info': async (request, context) => ({ ...(await app.handlers['app.info'](request, context)), host }),
+    async 'run.start'({ request, out }, context) {
+      const { encoder, dataset } = request;
+      const resolved = { ...request, encoder: files.pathOf(encoder), dataset: files.pathOf(dataset) };
+      return app.handlers['run.start']({ request: resolved, out }, context);
+    },
+    async 'audit.preview'(request, context) {
+      const { encoder, dataset } = request;
+      return app.handlers['audit.preview']({ ...request, encoder: pathOf(encoder), dataset: pathOf(dataset) }, context);
+    },
     async 'report.page'(request, context) {
       // Fails here, with a reason, rather than on the page.
       await app.handlers['report.html'](request, context);

@@ -18,6 +18,7 @@ import type {
   ChannelMaskRow,
   DecisionRow,
   ExportRow,
+  JournalRow,
   LogEntry,
   MetricPoint,
   Page,
@@ -60,6 +61,8 @@ export interface ProjectReader {
   logAfter(run: string, cursor: number, limit?: number): Page<LogEntry>;
   exports(run: string): ExportRow[];
   decisions(run: string): DecisionRow[];
+  /** At most `limit` journal entries below number `before`, newest first. */
+  entriesBefore(before: number, limit: number): JournalRow[];
   head(): ChainHead | null;
   /** The whole journal, first entry first. */
   entries(): EntryRow[];
@@ -229,6 +232,8 @@ export function readerOn(db: Database, dir: string, isLive: () => boolean): Proj
         'SELECT id, at, who, subject, subject_key AS key, act, value, reason FROM decision WHERE run = ? ORDER BY id',
         run,
       ),
+    entriesBefore: (before, limit) =>
+      all('SELECT seq, run, kind, at, body, hash FROM entry WHERE seq < ? ORDER BY seq DESC LIMIT ?', before, limit),
     head: () => guarded(() => chainHead(db)),
     entries: () => all<EntryRow>('SELECT * FROM entry ORDER BY seq'),
     close: () => void db.close(),

@@ -84,22 +84,17 @@ export interface ExportRow {
   readonly at: string;
 }
 
-export type DecisionSubject = 'sample' | 'class' | 'channel' | 'encoder' | 'dataset' | 'run';
-export type DecisionAct = 'tag' | 'untag' | 'override' | 'withdraw' | 'note';
+export type { Decision, DecisionAct, DecisionRow, DecisionSubject } from '../../src-shared/domain/decision.ts';
 
-export interface Decision {
-  readonly who: string;
-  readonly subject: DecisionSubject;
-  /** Sample index, class name, "layer/channel", or '' where the subject is one. */
-  readonly key: string;
-  readonly act: DecisionAct;
-  readonly value: string;
-  readonly reason: string;
-}
-
-export interface DecisionRow extends Decision {
-  readonly id: number;
+/** One entry of the journal as it is listed. */
+export interface JournalRow {
+  readonly seq: number;
+  readonly run: string | null;
+  readonly kind: string;
   readonly at: string;
+  /** Canonical JSON: table -> rows it speaks for. */
+  readonly body: string;
+  readonly hash: string;
 }
 
 export interface NewRun {

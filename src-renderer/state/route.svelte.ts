@@ -1,11 +1,16 @@
 /** Where the page is, kept in the fragment of the address so that back, forward and reload work. */
-export const runViews = ['overview', 'run', 'report'] as const;
+export const runViews = ['overview', 'run', 'sifting', 'channels', 'bootstrap', 'suspects', 'report'] as const;
 export type RunViewName = (typeof runViews)[number];
-export type Route = { readonly view: 'start' } | { readonly view: RunViewName; readonly runId: string };
+export const plainViews = ['start', 'new', 'compare', 'history', 'help', 'settings'] as const;
+export type PlainViewName = (typeof plainViews)[number];
+export type ViewName = RunViewName | PlainViewName;
+export type Route = { readonly view: PlainViewName } | { readonly view: RunViewName; readonly runId: string };
 
 export function parseRoute(hash: string): Route {
-  const [runs, id, view] = hash.replace(/^#\/?/, '').split('/');
-  if (runs !== 'runs' || id === undefined || id === '') return { view: 'start' };
+  const [first, id, view] = hash.replace(/^#\/?/, '').split('/');
+  const plain = plainViews.find((name) => name === first);
+  if (plain !== undefined) return { view: plain };
+  if (first !== 'runs' || id === undefined || id === '') return { view: 'start' };
   const named = runViews.find((name) => name === view);
   let runId: string;
   try {
@@ -17,7 +22,8 @@ export function parseRoute(hash: string): Route {
 }
 
 export function routeHref(route: Route): string {
-  return route.view === 'start' ? '#/' : `#/runs/${encodeURIComponent(route.runId)}/${route.view}`;
+  if ('runId' in route) return `#/runs/${encodeURIComponent(route.runId)}/${route.view}`;
+  return route.view === 'start' ? '#/' : `#/${route.view}`;
 }
 
 /** The current route; follows the address. */

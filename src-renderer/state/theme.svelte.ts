@@ -4,7 +4,7 @@ export type Theme = (typeof themes)[number];
 
 const key = 'coresift.theme';
 
-export function createTheme(): { readonly current: Theme; choose(theme: Theme): void; next(): void } {
+export function createTheme(): { readonly current: Theme; readonly following: Theme; choose(theme: Theme): void } {
   const stored = localStorage.getItem(key);
   let current = $state<Theme>(themes.find((theme) => theme === stored) ?? 'system');
   const apply = (): void => {
@@ -22,6 +22,8 @@ export function createTheme(): { readonly current: Theme; choose(theme: Theme): 
       return current;
     },
     choose,
-    next: () => choose(themes[(themes.indexOf(current) + 1) % themes.length] ?? 'system'),
+    get following() {
+      return themes[(themes.indexOf(current) + 1) % themes.length] ?? 'system';
+    },
   };
 }

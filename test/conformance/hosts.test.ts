@@ -50,6 +50,8 @@ async function overSocket(): Promise<Open> {
   };
 }
 
+const tag = { subject: 'sample', key: '3', act: 'tag', value: 'odd', reason: '' };
+
 describe.each([
   ['Electron', overPort],
   ['loopback', overSocket],
@@ -76,6 +78,25 @@ describe.each([
       'sample.open': {},
       'report.page': { runId },
       doctor: {},
+      'run.taps': { runId },
+      'run.pools': { runId },
+      'sample.neighbours': { runId, index: 3 },
+      'run.decisions': { runId },
+      'run.decide': { runId, decision: { subject: 'sample', key: '3', act: 'tag', value: 'odd', reason: '' } },
+      'project.journal': { before: 0, limit: 50 },
+      'project.verify': {},
+      'audit.preview': {
+        encoder: '/a.onnx',
+        dataset: null,
+        inputSize: null,
+        mean: null,
+        std: null,
+        representation: null,
+        classes: null,
+        device: 'auto',
+      },
+      'settings.read': {},
+      'settings.write': { language: 'de', theme: null },
     } as const satisfies { readonly [Name in keyof Contract]: object };
     expect(Object.keys(requests).sort()).toEqual(Object.keys(procedureKinds).sort());
     expect(Object.keys(requestSchemas).sort()).toEqual(Object.keys(procedureKinds).sort());
@@ -136,6 +157,11 @@ describe.each([
         out: null,
       },
     ],
+    ['a decision nobody knows', 'run.decide', { runId: 'a', decision: { ...tag, act: 'erase' } }],
+    ['a decision in the name of another', 'run.decide', { runId: 'a', decision: { ...tag, who: 'somebody' } }],
+    ['a reason without end', 'run.decide', { runId: 'a', decision: { ...tag, reason: 'a'.repeat(3000) } }],
+    ['a language that is a path', 'settings.write', { language: '../../etc', theme: null }],
+    ['a page of the journal without end', 'project.journal', { before: 0, limit: 1e6 }],
     ['a NaN in the mean', 'run.start', { request: auditRequest('/a', '/b', { mean: [NaN], std: [1] }), out: null }],
   ])('refuses %s and names the field', async (_case, name, request) => {
     open = await start();

@@ -1,6 +1,6 @@
 /** States of the page that a real audit cannot be brought into at will; the host plays a recorded one. */
 import { recordedEvents } from '../support/recorded-app.ts';
-import { expect, expectAccessible, test } from './page.ts';
+import { expect, expectAccessible, fillInputs, step, test } from './page.ts';
 
 test('without the key of the address nobody is let in', async ({ page, recorded }) => {
   const { url } = await recorded();
@@ -20,24 +20,31 @@ test('with a wrong key the page says that it has no connection', async ({ page, 
 test('a form that is not complete says what is missing and takes the reader there', async ({ page, recorded }) => {
   const { url } = await recorded();
   await page.goto(url);
-  await page.getByRole('button', { name: 'Start audit' }).click();
+  await page.getByRole('link', { name: 'New audit' }).first().click();
+  await page.getByRole('button', { name: 'Next' }).click();
   await expect(page.getByLabel('Encoder', { exact: true })).toBeFocused();
   await expect(page.getByText('Name the encoder file.')).toBeVisible();
-  await page.getByText('Architecture, input size, normalisation, output folder').click();
-  await page.getByLabel('Seed').fill('-1');
+  await step(page, 'Preview').click();
   await page.getByLabel('Input size').fill('big');
-  await page.getByRole('button', { name: 'Start audit' }).click();
-  await expect(page.getByText('A whole number from 0')).toBeVisible();
+  await page.getByRole('button', { name: 'Next' }).click();
   await expect(page.getByText('Height x width in pixels')).toBeVisible();
+  await expectAccessible(page);
+  await step(page, 'Plan').click();
+  await page.getByLabel('Seed').fill('-1');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByText('A whole number from 0')).toBeVisible();
+  await step(page, 'Run').click();
+  await page.getByRole('button', { name: 'Start audit' }).click();
+  await expect(page.getByLabel('Encoder', { exact: true })).toBeFocused();
   await expectAccessible(page);
 });
 
 test('a file that is not there is said in three parts: what, what it means, what to do', async ({ page, recorded }) => {
   const { url } = await recorded();
   await page.goto(url);
-  await page.getByLabel('Encoder', { exact: true }).fill('/data/missing.onnx');
-  await page.getByLabel('Dataset', { exact: true }).fill('/data/images');
-  await page.getByLabel('Dataset', { exact: true }).press('Enter');
+  await fillInputs(page, '/data/missing.onnx', '/data/images');
+  await step(page, 'Run').click();
+  await page.getByRole('button', { name: 'Start audit' }).click();
   const note = page.getByRole('alert');
   await expect(note).toContainText('does not exist');
   await expect(note).toContainText('/data/missing.onnx');
@@ -45,15 +52,53 @@ test('a file that is not there is said in three parts: what, what it means, what
   await expectAccessible(page);
 });
 
+test('both inputs are looked at before anything starts: pictures, balance, estimate, and what cannot be read', async ({
+  page,
+  recorded,
+}) => {
+  const { url } = await recorded();
+  await page.goto(url);
+  await fillInputs(page, '/data/encoder.onnx', '/data/images');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByRole('img', { name: /^Sample \d+, labelled/ })).toHaveCount(23);
+  await expect(page.getByRole('img', { name: 'cannot be read: truncated file' })).toBeVisible();
+  await expect(page.getByText('Largest class: t-shirt (200)')).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Use these as normalisation' }).click();
+  await expect(page.getByLabel('Mean per channel')).toHaveValue('0.2860');
+  await step(page, 'Plan').click();
+  await expect(page.getByText('about 1:20, up to 450 MB')).toBeVisible();
+  await page.getByRole('radio', { name: 'Thorough' }).press('Space');
+  await expect(page.getByText('about 2:00, up to 500 MB')).toBeVisible();
+  await expectAccessible(page);
+  await step(page, 'Model').click();
+  await page.getByLabel('Encoder', { exact: true }).fill('/data/missing.onnx');
+  await step(page, 'Preview').click();
+  await expect(page.getByRole('region', { name: 'What the encoder is' }).getByRole('alert')).toContainText(
+    'missing.onnx',
+  );
+  await expect(page.getByRole('region', { name: 'What the dataset is' })).toContainText('2,000 samples in 10 classes');
+});
+
 test('an audit is started, watched and read by keyboard alone', async ({ page, recorded }) => {
   const { url } = await recorded();
   await page.goto(url);
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('new audit');
+  await page.keyboard.press('Enter');
   await page.getByLabel('Encoder', { exact: true }).focus();
   await page.keyboard.type('/data/encoder.onnx');
-  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Dataset', { exact: true }).focus();
   await page.keyboard.type('/data/images');
-  await page.keyboard.press('Tab');
-  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('form', { name: 'Preview' })).toBeVisible();
+  for (const next of ['Plan', 'Run']) {
+    await page.getByRole('button', { name: 'Next' }).focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('form', { name: next })).toBeVisible();
+  }
+  await page.getByRole('button', { name: 'Start audit' }).focus();
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { name: 'Run #1' })).toBeVisible();
   await expect(page.locator('main')).toBeFocused();
@@ -64,7 +109,6 @@ test('an audit is started, watched and read by keyboard alone', async ({ page, r
   }
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1 })).toContainText('both suspicious');
-  await expect(page.getByText('thorough')).not.toHaveCount(0);
 });
 
 test('a running audit shows its stage, its count and its time left', async ({ page, recorded }) => {
@@ -121,8 +165,8 @@ test('names of strangers are shown as text, invisible characters included', asyn
   const { url } = await recorded();
   await page.goto(url);
   const hostile = '/data/<img src=x onerror=alert(1)>\u202etxt.onnx';
-  await page.getByLabel('Encoder', { exact: true }).fill(hostile);
-  await page.getByLabel('Dataset', { exact: true }).fill('/data/{{7*7}}');
+  await fillInputs(page, hostile, '/data/{{7*7}}');
+  await step(page, 'Run').click();
   await page.getByRole('button', { name: 'Start audit' }).click();
   await expect(page.getByRole('heading', { name: 'Run #1' })).toBeVisible();
   await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Start' }).click();

@@ -1,6 +1,6 @@
 /** What the page tests share: the real server as a process of its own, the recorded one, and the accessibility check. */
 import AxeBuilder from '@axe-core/playwright';
-import { test as base, expect, type Page } from '@playwright/test';
+import { test as base, expect, type Locator, type Page } from '@playwright/test';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,6 +35,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       const project = join(folder, 'project');
       const server = spawn(process.execPath, [join(root, 'out/main/cli.js'), 'serve', '--project', project, '--json'], {
         cwd: folder,
+        // Settings of a user belong to the user, not to a test.
+        env: { ...process.env, XDG_CONFIG_HOME: join(folder, 'config') },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let errors = '';
@@ -105,6 +107,19 @@ export async function expectAccessible(page: Page): Promise<void> {
     return main === null ? 0 : main.scrollWidth - main.clientWidth;
   });
   expect(wide, 'pixels the view is wider than its place').toBe(0);
+}
+
+/** A step of the new-audit wizard. */
+export function step(page: Page, name: string): Locator {
+  return page.getByRole('list', { name: 'Steps of a new audit' }).getByRole('button', { name });
+}
+
+/** Opens the wizard and names both inputs; the data step is the one that is left on screen. */
+export async function fillInputs(page: Page, encoder: string, dataset: string): Promise<void> {
+  await page.getByRole('link', { name: 'New audit' }).first().click();
+  await page.getByLabel('Encoder', { exact: true }).fill(encoder);
+  await step(page, 'Data').click();
+  await page.getByLabel('Dataset', { exact: true }).fill(dataset);
 }
 
 export { expect };

@@ -1,10 +1,12 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../src-main/audit/app.ts';
 import { forkEngine } from '../../src-main/audit/spawn-engine.ts';
 import type { App, AppProcedures, NumberedEvent } from '../../src-shared/contract.ts';
+import { standing } from '../../src-shared/domain/decision.ts';
 import { auditRequest } from '../../src-shared/domain/request.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
 import { root } from '../support/command-line.ts';
@@ -14,6 +16,7 @@ import { sampleFolder, sampleImages } from '../support/small-dataset.ts';
 const audit = smallAudit();
 const project = join(audit.folder, 'project');
 const entry = join(root, 'src-main', 'audit', 'engine-process.ts');
+const settings = join(audit.folder, 'config', 'settings.json');
 const signal = new AbortController().signal;
 let app: App;
 
@@ -32,7 +35,7 @@ const request: AuditRequest = auditRequest(audit.encoder, audit.dataset, {
 });
 
 const open = (folder = project): Promise<App> =>
-  createApp({ project: folder, sample: sampleFolder, spawn: () => forkEngine(entry, { execArgv: [] }) });
+  createApp({ project: folder, sample: sampleFolder, spawn: () => forkEngine(entry, { execArgv: [] }), settings });
 
 type Calls = { [K in keyof AppProcedures]: AppProcedures[K] extends { kind: 'call'; request: infer R } ? R : never };
 
@@ -137,6 +140,105 @@ describe('the use cases of a host with a page', () => {
     await expect(call('sample.thumbnail', { runId: cancelled.id, index: 96, size: 64 })).rejects.toMatchObject({
       code: 'request-invalid',
     });
+  });
+
+  it('tell what the steps committed: scores per tap, neighbours of the same label, who was in which pool', async () => {
+    const { id: runId } = cancelled;
+    const table = await call('run.columns', { runId });
+    const scores = await call('run.taps', { runId });
+    expect(scores?.taps.length).toBeGreaterThan(0);
+    expect(scores?.consistency.length).toBe((scores?.taps.length ?? 0) * 96);
+    expect(scores?.consistency.every((share) => share >= 0 && share <= 1)).toBe(true);
+    const near = await call('sample.neighbours', { runId, index: 5 });
+    const used = scores?.taps.filter((tap) => tap.used).length ?? 0;
+    expect(near.taps).toHaveLength(used);
+    for (const { samples } of near.taps) {
+      expect(samples).not.toContain(5);
+      for (const sample of samples) expect(table?.columns.label[sample]).toBe(table?.columns.label[5]);
+    }
+    await expect(call('sample.neighbours', { runId, index: 96 })).rejects.toMatchObject({ code: 'request-invalid' });
+    const pools = await call('run.pools', { runId });
+    const result = await call('run.result', { runId });
+    expect(pools.rounds).toEqual(result?.rounds.map((round) => round.round));
+    result?.rounds.forEach((round, r) => {
+      const row = pools.member.subarray(r * 96, (r + 1) * 96);
+      expect(row.reduce((sum, one) => sum + one, 0)).toBe(round.size);
+    });
+  });
+
+  it('write decisions to the journal under the name of the user, and undo them by another decision', async () => {
+    const { id: runId } = cancelled;
+    const override = { subject: 'sample', key: '5', act: 'override', value: 'trusted', reason: 'seen by eye' } as const;
+    const before = (await call('project.journal', { before: 0, limit: 1 })).total;
+    const [made] = await call('run.decide', { runId, decision: override });
+    expect(made).toMatchObject({ ...override, who: userInfo().username });
+    await expect(call('run.decide', { runId, decision: { ...override, reason: ' ' } })).rejects.toMatchObject({
+      code: 'request-invalid',
+    });
+    for (const wrong of [
+      { ...override, key: '96' },
+      { ...override, key: '../5' },
+      { ...override, value: 'clean' },
+      { ...override, subject: 'class', key: 'nobody' } as const,
+      { ...override, act: 'withdraw', value: '77' } as const,
+      { ...override, act: 'withdraw', key: '6', value: String(made.id) } as const,
+    ])
+      await expect(call('run.decide', { runId, decision: wrong })).rejects.toMatchObject({ code: 'request-invalid' });
+    const undo = { ...override, act: 'withdraw', value: String(made.id), reason: '' } as const;
+    const all = await call('run.decide', { runId, decision: undo });
+    expect(all).toHaveLength(2);
+    expect(standing(all)).toEqual([]);
+    await expect(call('run.decide', { runId, decision: undo })).rejects.toMatchObject({ code: 'request-invalid' });
+    const { total, entries } = await call('project.journal', { before: 0, limit: 2 });
+    expect(total).toBe(before + 2);
+    expect(entries.map(({ kind }) => kind)).toEqual(['decision', 'decision']);
+    expect((await call('project.journal', { before: entries[1].seq, limit: 1 })).entries[0].seq).toBe(before);
+  });
+
+  it('verify the open project from the engine process', async () => {
+    const checks = await call('project.verify', {});
+    expect(checks.length).toBeGreaterThan(3);
+    expect(checks.filter((check) => !check.ok)).toEqual([]);
+  });
+
+  it('look at inputs before anything is started, and say of each alone why it cannot be read', async () => {
+    const choice = {
+      arch: null,
+      inputSize: null,
+      mean: null,
+      std: null,
+      representation: null,
+      classes: null,
+      device: 'auto',
+    };
+    const runs = (await call('runs.list', {})).length;
+    const seen = await call('audit.preview', { ...choice, encoder: audit.encoder, dataset: audit.dataset });
+    expect(seen.encoder).toMatchObject({ state: 'read', file: 'encoder.onnx' });
+    if (seen.dataset?.state !== 'read') throw new Error('the dataset must be read');
+    expect(seen.dataset).toMatchObject({
+      samples: 96,
+      classes: [{ count: 24 }, { count: 24 }, { count: 24 }, { count: 24 }],
+    });
+    expect(seen.dataset.pictures).toHaveLength(24);
+    expect(seen.dataset.pictures.every(({ picture }) => picture !== null)).toBe(true);
+    expect(seen.dataset.measured.mean[0]).toBeGreaterThan(0);
+    expect(seen.plans?.map((plan) => `${plan.mode} ${plan.preset}`)).toEqual(
+      ['paper', 'distilled'].flatMap((mode) => ['quick', 'standard', 'thorough'].map((preset) => `${mode} ${preset}`)),
+    );
+    expect(seen.plans?.every((plan) => plan.seconds > 0 && plan.peakBytes > 1e8)).toBe(true);
+    const half = await call('audit.preview', { ...choice, encoder: '/nowhere.onnx', dataset: audit.dataset });
+    expect(half.encoder).toMatchObject({ state: 'failed', failure: { code: 'file-missing' } });
+    expect(half.dataset?.state).toBe('read');
+    expect(half.plans).toBeNull();
+    expect((await call('runs.list', {})).length).toBe(runs);
+  });
+
+  it('keep the settings of a user in a file of theirs, and take a broken one for none', async () => {
+    expect(await call('settings.read', {})).toEqual({ language: null, theme: null });
+    await call('settings.write', { language: 'de', theme: 'dark' });
+    expect(await call('settings.read', {})).toEqual({ language: 'de', theme: 'dark' });
+    writeFileSync(settings, '{"language":"../../etc"');
+    expect(await call('settings.read', {})).toEqual({ language: null, theme: null });
   });
 
   it('fail by name for runs and inputs that are not there', async () => {

@@ -47,7 +47,8 @@ describe('an encoder that cannot be audited', () => {
   it('because it is not there', async () =>
     refused(await run('--encoder', inFolder('no.onnx')), 'file-missing', 'no.onnx'));
 
-  it('because it is a folder', async () => refused(await run('--encoder', audit.folder), 'encoder-unrecognised', audit.folder));
+  it('because it is a folder', async () =>
+    refused(await run('--encoder', audit.folder), 'encoder-unrecognised', audit.folder));
 
   it('because it is something else', async () => {
     writeFileSync(inFolder('text.onnx'), 'I am a poem, not a model.\n'.repeat(50));
@@ -193,7 +194,11 @@ describe('a command that cannot be carried out', () => {
     refused(await runCommand(audit.args(out, '--set', 'grow.cap=2')), 'usage', 'grow.cap');
     expect(existsSync(out)).toBe(false);
     writeFileSync(inFolder('prose.onnx'), 'prose, no model\n'.repeat(50));
-    refused(await runCommand(audit.args(out, '--encoder', inFolder('prose.onnx'))), 'encoder-unrecognised', 'prose.onnx');
+    refused(
+      await runCommand(audit.args(out, '--encoder', inFolder('prose.onnx'))),
+      'encoder-unrecognised',
+      'prose.onnx',
+    );
     expect([0, 1, 3]).toContain((await runCommand(audit.args(out))).code);
   });
 

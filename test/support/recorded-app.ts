@@ -3,7 +3,16 @@
  * numbers have the shape of a real run of the sample project; nothing of it ships.
  */
 import sharp from 'sharp';
-import type { App, AppProcedures, Handlers, NumberedEvent, RunDetail, SampleTable } from '../../src-shared/contract.ts';
+import type {
+  App,
+  AppProcedures,
+  Handlers,
+  NumberedEvent,
+  Preview,
+  RunDetail,
+  SampleTable,
+  UserSettings,
+} from '../../src-shared/contract.ts';
 import type { AuditResult } from '../../src-shared/domain/result.ts';
 import { auditRequest } from '../../src-shared/domain/request.ts';
 import {
@@ -13,8 +22,9 @@ import {
   type RunEvent,
   type RunSummary,
 } from '../../src-shared/domain/run.ts';
+import type { DecisionRow } from '../../src-shared/domain/decision.ts';
 import type { AuditVerdict, Finding } from '../../src-shared/domain/verdict.ts';
-import { CancelledError, ExpectedError } from '../../src-shared/failure.ts';
+import { CancelledError, ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
 
 const classNames = [
   't-shirt',
@@ -123,7 +133,17 @@ export const recordedVerdict: AuditVerdict = {
     confidence: 0.88,
     claim:
       '38 of 256 channels react to a pattern that 50 samples share; without them the flip rate falls from 97 % to 4 %.',
-    evidence: { 'untrusted channels': 38, channels: 256, 'flip rate before': 0.97, 'flip rate after': 0.04 },
+    evidence: {
+      'untrusted channels': 38,
+      channels: 256,
+      patchRow: 23,
+      patchColumn: 23,
+      patchSize: 4,
+      patchValue: 1,
+      flippedUndefended: 0.97,
+      flippedSanitized: 0.04,
+      flipsOf: 560,
+    },
     wouldChange: 'A recovered pattern that flips the undefended model no more often than a random one.',
   }),
   dataset: finding({}),
@@ -280,10 +300,109 @@ export function recordedEvents(): RunEvent[] {
   return events;
 }
 
+/** A picture of 28 pixels: a shape per class, and in the poisoned samples a white square in the corner. */
+async function drawn(
+  index: number,
+  size: number,
+): Promise<{ width: number; height: number; png: Uint8Array<ArrayBuffer> }> {
+  const label = Math.floor(index / samplesPerClass) % classNames.length;
+  const side = 28;
+  const pixels = new Uint8Array(side * side);
+  const next = random(index + 1);
+  const wide = 5 + (label % 5) * 1.5 + next();
+  const high = 11 - (label % 4) * 2 + next();
+  for (let at = 0; at < pixels.length; at++) {
+    const x = (at % side) - side / 2 + 0.5;
+    const y = Math.floor(at / side) - side / 2 + 0.5;
+    const inside = label % 2 === 0 ? Math.abs(x) < wide && Math.abs(y) < high : Math.hypot(x / wide, y / high) < 1;
+    pixels[at] = inside ? 120 + 90 * next() : 12;
+    if (label === target && index % 4 === 0 && x > side / 2 - 5 && y > side / 2 - 5) pixels[at] = 255;
+  }
+  const factor = Math.max(1, Math.floor(size / side));
+  const png = await sharp(pixels, { raw: { width: side, height: side, channels: 1 } })
+    .resize(side * factor, side * factor, { kernel: 'nearest' })
+    .png()
+    .toBuffer();
+  return { width: side * factor, height: side * factor, png: new Uint8Array(png) };
+}
+
+async function previewOf(encoder: string | null, dataset: string | null): Promise<Preview> {
+  const { encoder: facts, dataset: data, channels } = recordedResult();
+  const missing = (path: string) => ({
+    state: 'failed' as const,
+    failure: serializeFailure(new ExpectedError('file-missing', path)),
+  });
+  const pictures = Array.from({ length: 24 }, (_, at) => at * 80);
+  const both = encoder !== null && dataset !== null && !`${encoder}${dataset}`.includes('missing');
+  return {
+    encoder:
+      encoder === null
+        ? null
+        : encoder.includes('missing')
+          ? missing(encoder)
+          : {
+              state: 'read',
+              file: facts.file,
+              bytes: facts.bytes,
+              sha256: facts.sha256,
+              format: facts.format,
+              architecture: null,
+              opset: facts.opset,
+              producer: facts.producer,
+              family: facts.family,
+              parameters: facts.parameters,
+              input: facts.input,
+              representation: facts.representation,
+              taps: facts.taps.map((tap) => tap.label),
+              layers: channels.layers.map((layer) => ({ label: layer.label, channels: layer.channels })),
+              normalisation: null,
+              notes: [],
+            },
+    dataset:
+      dataset === null
+        ? null
+        : dataset.includes('missing')
+          ? missing(dataset)
+          : {
+              state: 'read',
+              format: 'idx',
+              samples,
+              classes: data.classes,
+              skipped: 0,
+              notes: ['The train split was read.'],
+              pictures: await Promise.all(
+                pictures.map(async (index) => ({
+                  index,
+                  name: `images#${index}`,
+                  label: Math.floor(index / samplesPerClass),
+                  width: 28,
+                  height: 28,
+                  picture: index === 160 ? null : await drawn(index, 112),
+                  reason: index === 160 ? 'truncated file' : '',
+                })),
+              ),
+              measured: { mean: [0.286], std: [0.353], of: 23 },
+            },
+    plans: both
+      ? (['quick', 'standard', 'thorough'] as const).map((preset, at) => ({
+          mode: 'paper' as const,
+          preset,
+          seconds: 40 * (at + 1),
+          peakBytes: 400e6 + 50e6 * at,
+          stages: [
+            { stage: 'probe', seconds: 4 * (at + 1) },
+            { stage: 'grow', seconds: 36 * (at + 1) },
+          ],
+        }))
+      : null,
+  };
+}
+
 interface Run {
   summary: RunSummary;
   readonly request: AuditRequest;
   readonly events: NumberedEvent[];
+  decisions: readonly DecisionRow[];
   sifted: boolean;
   next: number;
   readonly waiting: Set<() => void>;
@@ -300,6 +419,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
   const pace = options.pace ?? 0;
   const tape = options.tape ?? recordedEvents;
   const runs = new Map<string, Run>();
+  let settings: UserSettings = { language: null, theme: null };
   const timers = new Set<NodeJS.Timeout>();
 
   const find = (runId: string): Run => {
@@ -341,6 +461,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
     const run: Run = {
       request,
       events: [],
+      decisions: [],
       sifted: false,
       next: 0,
       waiting: new Set(),
@@ -441,12 +562,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
     },
     'sample.thumbnail': async ({ runId, index, size }) => {
       find(runId);
-      const png = await sharp({
-        create: { width: size, height: size, channels: 3, background: { r: index % 256, g: 90, b: 90 } },
-      })
-        .png()
-        .toBuffer();
-      return { width: size, height: size, png: new Uint8Array(png) };
+      return drawn(index, size);
     },
     'sample.open': async () => start(auditRequest('encoder.onnx', 'fashion'), 'encoder.onnx', 'fashion'),
     'report.html': async ({ runId }) => {
@@ -459,6 +575,82 @@ export function recordedApp(options: RecordedOptions = {}): App {
     doctor: async () => ({
       checks: [{ name: 'onnxruntime (CPU)', state: 'ok', detail: 'self-test passed', values: { threads: 2 } }],
     }),
+    'run.taps': async ({ runId }) => {
+      if (!find(runId).sifted) return null;
+      const { columns } = recordedTable();
+      const { taps } = recordedResult().sifting;
+      const next = random(11);
+      const consistency = new Float32Array(taps.length * samples);
+      for (let at = 0; at < consistency.length; at++) {
+        const depth = Math.floor(at / samples) / taps.length;
+        const own = columns.consistency[at % samples] ?? 0;
+        consistency[at] = Math.min(1, Math.max(0, own * (0.5 + depth) + 0.2 * next()));
+      }
+      return { taps: taps.map(({ id, label, used }) => ({ id, label, used })), consistency };
+    },
+    'run.pools': async ({ runId }) => {
+      const pools = find(runId).events.flatMap(({ event }) => (event.type === 'pool' ? [event.round.round] : []));
+      const { admittedRound, seed, pool } = recordedTable().columns;
+      const member = new Uint8Array(pools.length * samples);
+      pools.forEach((round, r) => {
+        for (let row = 0; row < samples; row++) {
+          const admitted = admittedRound[row] ?? -1;
+          const inside = seed[row] === 1 || pool[row] === 1 || (admitted >= 0 && admitted <= round);
+          member[r * samples + row] = inside ? 1 : 0;
+        }
+      });
+      return { rounds: pools, member };
+    },
+    'sample.neighbours': async ({ runId, index }) => {
+      if (!find(runId).sifted) return { taps: [] };
+      if (index >= samples) throw new ExpectedError('request-invalid', `index: sample ${index} of ${samples}.`);
+      const first = Math.floor(index / samplesPerClass) * samplesPerClass;
+      const near = (step: number): Int32Array =>
+        Int32Array.from({ length: 6 }, (_, at) => first + ((index + step * (at + 1)) % samplesPerClass));
+      return {
+        taps: [
+          { id: 't1', label: 'block 1', samples: near(7) },
+          { id: 't2', label: 'block 2', samples: near(4) },
+        ],
+      };
+    },
+    'run.decisions': async ({ runId }) => find(runId).decisions,
+    'run.decide': async ({ runId, decision }) => {
+      const run = find(runId);
+      if (decision.act === 'override' && decision.reason === '')
+        throw new ExpectedError('request-invalid', 'run.decide: reason: an override needs one.');
+      const id = run.decisions.length + 1;
+      run.decisions = [...run.decisions, { ...decision, who: 'analyst', id, at: new Date().toISOString() }];
+      return run.decisions;
+    },
+    'project.journal': async ({ before, limit }) => {
+      const kinds = [
+        'project-created',
+        ...[...runs.values()].flatMap(() => ['run-started', 'subjects', 'step', 'export']),
+      ];
+      for (const run of runs.values()) for (const _ of run.decisions) kinds.push('decision');
+      const entries = kinds
+        .map((kind, at) => ({
+          seq: at + 1,
+          runNumber: at === 0 ? null : 1,
+          kind,
+          at: '2026-01-01T12:00:00.000Z',
+          what: kind === 'step' ? 'step: sift' : kind,
+          hash: (at + 10).toString(16).padStart(2, '0').repeat(32),
+        }))
+        .reverse()
+        .filter((entry) => before === 0 || entry.seq < before)
+        .slice(0, limit);
+      return { total: kinds.length, entries };
+    },
+    'project.verify': async () => [
+      { what: 'journal entry 1 (project-created)', ok: true, detail: 'fits' },
+      { what: 'journal entry 2 (run-started)', ok: true, detail: 'fits' },
+      { what: 'file sifted-set.csv', ok: false, detail: 'cannot be read', kind: 'not-examined' },
+    ],
+    'audit.preview': async ({ encoder, dataset }) => previewOf(encoder, dataset),
+    'settings.read': async () => settings,
+    'settings.write': async (chosen) => (settings = chosen),
   };
   return {
     handlers,

@@ -2,7 +2,8 @@
 import type { IpcMain, IpcMainInvokeEvent, MessageChannelMain, MessagePortMain, WebContents } from 'electron';
 import { portChannel, type PortLike } from '../../../src-shared/rpc/channels.ts';
 import { serve, type Service } from '../../../src-shared/rpc/serve.ts';
-import { connectChannel, portMessage } from './channels.ts';
+import type { DroppedFiles } from '../dropped-files.ts';
+import { connectChannel, portMessage, takeChannel } from './channels.ts';
 import { trustedFrame } from './security.ts';
 
 function asPort(port: MessagePortMain): PortLike {
@@ -28,5 +29,18 @@ export function acceptPages(
     const { port1, port2 } = createChannel();
     serve(portChannel(asPort(port1)), service);
     frame.postMessage(portMessage, null, [port2]);
+  });
+}
+
+/** Takes the path of a file dropped on a page of ours; longer ones are none. */
+export function acceptFiles(
+  ipcMain: Pick<IpcMain, 'handle'>,
+  files: DroppedFiles,
+  isWindow: (contents: WebContents) => boolean,
+): void {
+  ipcMain.handle(takeChannel, (event: IpcMainInvokeEvent, path: unknown) => {
+    trustedFrame(event, isWindow);
+    if (typeof path !== 'string' || path.length > 4096) throw new Error('Refused: that is no path.');
+    return files.take(path);
   });
 }

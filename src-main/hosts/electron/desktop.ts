@@ -2,7 +2,8 @@
 import type * as Electron from 'electron';
 import type { App } from '../../../src-shared/contract.ts';
 import { hostService, reportPages } from '../service.ts';
-import { acceptPages } from './bridge.ts';
+import { droppedFiles } from '../dropped-files.ts';
+import { acceptFiles, acceptPages } from './bridge.ts';
 import { pageHandler } from './protocol.ts';
 import { lockContents, lockSession, scheme, silenceChromium } from './security.ts';
 import { openWindow } from './window.ts';
@@ -49,11 +50,15 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
   const windows = new Set<Electron.BrowserWindow>();
   lockSession(session.defaultSession);
   protocol.handle(scheme, pageHandler(options.rendererDir, reports, report));
+  const isWindow = (contents: Electron.WebContents): boolean =>
+    [...windows].some((window) => window.webContents === contents);
+  const files = droppedFiles();
+  acceptFiles(ipcMain, files, isWindow);
   acceptPages(
     ipcMain,
     () => new MessageChannelMain(),
-    hostService(useCases, 'electron', reports, report),
-    (contents) => [...windows].some((window) => window.webContents === contents),
+    hostService(useCases, 'electron', reports, report, files),
+    isWindow,
   );
 
   const open = (): void => {

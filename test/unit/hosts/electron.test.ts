@@ -8,6 +8,7 @@ import { isOurs, origin, webPreferences } from '../../../src-main/hosts/electron
 import { utilityEngine } from '../../../src-main/hosts/electron/spawn-engine.ts';
 import type { App, Contract } from '../../../src-shared/contract.ts';
 import { portChannel, type PortLike } from '../../../src-shared/rpc/channels.ts';
+import { auditRequest } from '../../../src-shared/domain/request.ts';
 import { connect } from '../../../src-shared/rpc/connect.ts';
 import { electronStandIn, standInFrame, StandInContents, type StandInFrame } from '../../support/electron-stand-in.ts';
 import { recordedApp } from '../../support/recorded-app.ts';
@@ -156,8 +157,29 @@ describe('the handshake', () => {
     await expect(page().call('run.get', { runId: '../x' })).rejects.toMatchObject({ code: 'request-invalid' });
   });
 
-  it('is the only thing a page can ask of the main process', () => {
-    expect([...electron.handled.keys()]).toEqual(['coresift:connect']);
+  it('is all a page can ask of the main process, but for handing over a dropped file', () => {
+    expect([...electron.handled.keys()].sort()).toEqual(['coresift:connect', 'coresift:take']);
+  });
+
+  it('takes a dropped file for a token; only what was dropped can be named by one', async () => {
+    const take = (path: unknown, sender = contents(), frame: StandInFrame | null = contents().mainFrame): string =>
+      electron.handled.get('coresift:take')!({ sender, senderFrame: frame }, path) as string;
+    const token = take('/data/strange/encoder.onnx');
+    expect(token).toMatch(/^dropped:[A-Za-z0-9_-]{22}\/encoder\.onnx$/);
+    expect(token).not.toContain('/data');
+    const client = page();
+    const run = await client.call('run.start', { request: auditRequest(token, '/data/images'), out: null });
+    expect((await client.call('run.get', { runId: run.id })).request.encoder).toBe('/data/strange/encoder.onnx');
+    const forged = token.replace(/:.{22}/, `:${'A'.repeat(22)}`);
+    await expect(
+      client.call('run.start', { request: auditRequest(forged, '/data/images'), out: null }),
+    ).rejects.toMatchObject({ code: 'file-missing' });
+    expect(() => take('')).toThrow(/lies on no disk/);
+    expect(() => take(7)).toThrow(/^Refused/);
+    expect(() => take('a'.repeat(5000))).toThrow(/^Refused/);
+    expect(() => take('/etc/passwd', contents(), null)).toThrow(/^Refused/);
+    const stranger = new StandInContents();
+    expect(() => take('/etc/passwd', stranger, stranger.mainFrame)).toThrow(/^Refused/);
   });
 
   const foreign: readonly (readonly [string, () => readonly [StandInContents, StandInFrame | null]])[] = [
@@ -196,25 +218,30 @@ describe('the handshake', () => {
 });
 
 describe('the preload', () => {
-  it('exposes one frozen function and hands the port to our own origin only', async () => {
+  it('exposes two frozen functions and hands the port to our own origin only', async () => {
     const exposed: Record<string, unknown> = {};
     const renderer = Object.assign(new EventEmitter(), {
       invoked: [] as string[],
-      invoke: (name: string) => void renderer.invoked.push(name),
+      invoke: (...rest: string[]) => void renderer.invoked.push(rest.join(' ')),
     });
     vi.doMock('electron', () => ({
       contextBridge: { exposeInMainWorld: (name: string, api: unknown) => (exposed[name] = api) },
       ipcRenderer: renderer,
+      webUtils: { getPathForFile: (file: { name: string }) => `/data/${file.name}` },
     }));
     const posted: unknown[][] = [];
     vi.stubGlobal('window', { location: { origin }, postMessage: (...rest: unknown[]) => posted.push(rest) });
     await import('../../../src-main/hosts/electron/preload.ts');
     expect(Object.keys(exposed)).toEqual(['coresiftDesktop']);
-    const api = exposed.coresiftDesktop as { requestPort: () => unknown };
+    const api = exposed.coresiftDesktop as {
+      requestPort: () => unknown;
+      takeFile: (file: { name: string }) => unknown;
+    };
     expect(Object.isFrozen(api)).toBe(true);
-    expect(Object.keys(api)).toEqual(['requestPort']);
+    expect(Object.keys(api)).toEqual(['requestPort', 'takeFile']);
     expect(api.requestPort()).toBeUndefined();
-    expect(renderer.invoked).toEqual(['coresift:connect']);
+    void api.takeFile({ name: 'a.onnx' });
+    expect(renderer.invoked).toEqual(['coresift:connect', 'coresift:take /data/a.onnx']);
     const port = {};
     renderer.emit('coresift:port', { ports: [port] });
     expect(posted).toEqual([['coresift:port', origin, [port]]]);

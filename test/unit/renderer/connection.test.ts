@@ -44,6 +44,8 @@ describe('routes', () => {
     ['', { view: 'start' }],
     ['#/', { view: 'start' }],
     ['#/runs', { view: 'start' }],
+    ['#/history', { view: 'history' }],
+    ['#/runs/a/sifting', { view: 'sifting', runId: 'a' }],
     ['#/runs/', { view: 'start' }],
     ['#/runs/a%2Fb', { view: 'overview', runId: 'a/b' }],
     ['#/runs/a/run', { view: 'run', runId: 'a' }],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { emptyForm, readForm, type FormTexts } from '../../../src-renderer/views/start/form.ts';
+import { emptyForm, readForm, type FormTexts } from '../../../src-renderer/views/new/form.ts';
 import { checkRequest } from '../../../src-main/hosts/requests.ts';
 
 const filled: FormTexts = { ...emptyForm, encoder: ' /data/a.onnx ', dataset: '/data/images' };

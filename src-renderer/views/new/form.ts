@@ -1,6 +1,7 @@
 /** The form of a new audit: texts as typed -> a request, or what is wrong with which field. */
 import { auditRequest } from '../../../src-shared/domain/request.ts';
 import type { AuditRequest, Mode, Preset } from '../../../src-shared/domain/run.ts';
+import { t } from '../../state/language.svelte.ts';
 
 export interface FormTexts {
   readonly encoder: string;
@@ -39,25 +40,24 @@ export function readForm(texts: FormTexts): FormResult {
   const errors: { -readonly [Field in keyof FormErrors]: FormErrors[Field] } = {};
   const encoder = texts.encoder.trim();
   const dataset = texts.dataset.trim();
-  if (encoder === '') errors.encoder = 'Name the encoder file.';
-  if (dataset === '') errors.dataset = 'Name the dataset: a folder or a file.';
+  if (encoder === '') errors.encoder = t().wizard.needEncoder;
+  if (dataset === '') errors.dataset = t().wizard.needDataset;
 
   const seed = Number(texts.seed.trim() === '' ? NaN : texts.seed);
-  if (!Number.isInteger(seed) || seed < 0 || seed > seedLimit) errors.seed = `A whole number from 0 to ${seedLimit}.`;
+  if (!Number.isInteger(seed) || seed < 0 || seed > seedLimit) errors.seed = t().wizard.seedWrong(seedLimit);
 
   let inputSize: readonly [number, number] | null = null;
   if (texts.inputSize.trim() !== '') {
     const [, height, width] = /^(\d{1,4})\s*[x×]\s*(\d{1,4})$/i.exec(texts.inputSize.trim()) ?? [];
     if (Number(height) > 0 && Number(width) > 0) inputSize = [Number(height), Number(width)];
-    else errors.inputSize = 'Height x width in pixels, e.g. 32x32.';
+    else errors.inputSize = t().wizard.inputSizeWrong;
   }
   const mean = readNumbers(texts.mean);
   const std = readNumbers(texts.std);
-  if (mean === 'wrong') errors.mean = 'Numbers with commas between them, e.g. 0.49, 0.48, 0.45.';
-  if (std === 'wrong' || (std !== null && std.some((value) => value <= 0)))
-    errors.std = 'Numbers above 0 with commas between them.';
+  if (mean === 'wrong') errors.mean = t().wizard.meanWrong;
+  if (std === 'wrong' || (std !== null && std.some((value) => value <= 0))) errors.std = t().wizard.stdWrong;
   if (mean !== 'wrong' && std !== 'wrong' && mean?.length !== std?.length) {
-    errors.std ??= 'Give the mean and the standard deviation of every channel, or neither.';
+    errors.std ??= t().wizard.bothOrNeither;
   }
   if (Object.keys(errors).length > 0 || mean === 'wrong' || std === 'wrong') return { ok: false, errors };
   const out = texts.out.trim();
@@ -77,7 +77,7 @@ export function readForm(texts: FormTexts): FormResult {
   };
 }
 
-function readNumbers(text: string): readonly number[] | null | 'wrong' {
+export function readNumbers(text: string): readonly number[] | null | 'wrong' {
   if (text.trim() === '') return null;
   const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
   return numbers.length <= 16 && numbers.every(Number.isFinite) ? numbers : 'wrong';

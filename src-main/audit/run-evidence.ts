@@ -1,0 +1,136 @@
+/** What the committed steps of a run say beyond its columns: scores per tap, neighbours per tap, who was in which pool. */
+import type { JournalPage, Neighbours, PoolMembers, TapScores } from '../../src-shared/contract.ts';
+import type { SiftingFacts } from '../../src-shared/domain/result.ts';
+import type { PoolRound } from '../../src-shared/domain/run.ts';
+import { ExpectedError } from '../../src-shared/failure.ts';
+import { readSafetensors, type SafetensorsContent } from '../formats/models-out/safetensors.ts';
+import type { ProjectReader, StepRecord } from '../store/reader.ts';
+
+type Tensors = SafetensorsContent['tensors'];
+
+/** Parsed steps, the last few: a page asks for one sample after the other of the same run. */
+export interface StepCache {
+  tensors(reader: ProjectReader, run: string, step: StepRecord): Tensors | null;
+  clear(): void;
+}
+
+const mostSteps = 2;
+
+export function stepCache(): StepCache {
+  const kept = new Map<string, Tensors>();
+  return {
+    tensors(reader, run, step) {
+      const key = `${run} ${step.digest}`;
+      const known = kept.get(key);
+      if (known !== undefined) return known;
+      const bytes = reader.stepTensors(step);
+      if (bytes === null) return null;
+      const { tensors } = readSafetensors(bytes);
+      kept.set(key, tensors);
+      const [oldest] = kept.keys();
+      if (kept.size > mostSteps) kept.delete(oldest);
+      return tensors;
+    },
+    clear: () => kept.clear(),
+  };
+}
+
+interface Sifted {
+  readonly facts: SiftingFacts;
+  readonly tensors: Tensors;
+}
+
+function sifted(reader: ProjectReader, run: string, cache: StepCache): Sifted | null {
+  const step = reader.step(run, 'sift');
+  const tensors = step === null ? null : cache.tensors(reader, run, step);
+  return step === null || tensors === null
+    ? null
+    : { facts: (step.data as unknown as { facts: SiftingFacts }).facts, tensors };
+}
+
+/** @returns null before the sift stage is committed @throws ExpectedError project-corrupt */
+export function tapScores(reader: ProjectReader, run: string, cache: StepCache): TapScores | null {
+  const found = sifted(reader, run, cache);
+  if (found === null) return null;
+  const rows = found.facts.taps.flatMap(({ id, label, used }) => {
+    const data = found.tensors.get(`consistency/${id}`)?.data;
+    return data instanceof Float32Array ? [{ tap: { id, label, used }, data }] : [];
+  });
+  const samples = rows[0]?.data.length ?? 0;
+  const consistency = new Float32Array(rows.length * samples);
+  rows.forEach(({ data }, t) => consistency.set(data, t * samples));
+  return { taps: rows.map(({ tap }) => tap), consistency };
+}
+
+/** @throws ExpectedError request-invalid, project-corrupt */
+export function neighboursOf(reader: ProjectReader, run: string, index: number, cache: StepCache): Neighbours {
+  const found = sifted(reader, run, cache);
+  if (found === null) return { taps: [] };
+  const samples = found.tensors.get('majority')?.data.length ?? 0;
+  if (index >= samples) throw new ExpectedError('request-invalid', `index: sample ${index} of ${samples}.`);
+  const taps = found.facts.taps
+    .filter((tap) => tap.used)
+    .flatMap(({ id, label }, t) => {
+      const data = found.tensors.get(`peers/${t}`)?.data;
+      if (!(data instanceof Int32Array)) return [];
+      const each = data.length / samples;
+      const list = data.slice(index * each, (index + 1) * each).filter((sample) => sample >= 0);
+      return [{ id, label, samples: list }];
+    });
+  return { taps };
+}
+
+/** Steps that commit a pool, in the order of the rounds. */
+const poolStep = /^(warm-up|grow|final)(\/|$)/;
+
+/** @throws ExpectedError project-corrupt */
+export function poolMembers(reader: ProjectReader, run: string): PoolMembers {
+  const count = reader.column(run, 'label', 'sift')?.length ?? 0;
+  const rounds: number[] = [];
+  const rows: Uint8Array[] = [];
+  for (const step of reader.steps(run)) {
+    if (!poolStep.test(step.name)) continue;
+    const bytes = reader.stepTensors(step);
+    const pool = bytes === null ? undefined : readSafetensors(bytes).tensors.get('pool')?.data;
+    if (!(pool instanceof Int32Array)) continue;
+    const row = new Uint8Array(count);
+    for (const sample of pool) row[sample] = 1;
+    rounds.push((step.data as unknown as PoolRound).round);
+    rows.push(row);
+  }
+  const member = new Uint8Array(rows.length * count);
+  rows.forEach((row, r) => member.set(row, r * count));
+  return { rounds, member };
+}
+
+/** @param before number of the entry above the first one given; 0 = from the newest */
+export function journalPage(reader: ProjectReader, before: number, limit: number): JournalPage {
+  const numbers = new Map(reader.listRuns().map((run) => [run.id, run.number]));
+  const entries = reader.entriesBefore(before === 0 ? Number.MAX_SAFE_INTEGER : before, limit);
+  return {
+    total: reader.head()?.seq ?? 0,
+    entries: entries.map(({ seq, run, kind, at, body, hash }) => ({
+      seq,
+      runNumber: run === null ? null : (numbers.get(run) ?? null),
+      kind,
+      at,
+      what: contentOf(body),
+      hash,
+    })),
+  };
+}
+
+/** "step: grow/3", "sifted_column: 13 rows", from an entry's body. */
+function contentOf(body: string): string {
+  const tables = JSON.parse(body) as Readonly<Record<string, unknown>>;
+  return Object.entries(tables)
+    .map(([table, rows]) => {
+      if (!Array.isArray(rows)) return table;
+      const first = (rows[0] ?? {}) as Readonly<Record<string, unknown>>;
+      const name = first['name'] ?? first['act'] ?? first['state'] ?? first['path'] ?? first['round'] ?? first['label'];
+      const told = typeof name === 'string' || typeof name === 'number' ? String(name) : '';
+      if (rows.length > 1) return `${table}: ${rows.length}`;
+      return told === '' ? table : `${table}: ${told}`;
+    })
+    .join(', ');
+}

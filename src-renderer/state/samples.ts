@@ -1,0 +1,53 @@
+/** What the columns of a run say in words. */
+import type { SampleTable } from '../../src-shared/contract.ts';
+import { visibleName } from '../../src-shared/text.ts';
+import { standingOf, type Standing } from '../charts/scatter.ts';
+import { t } from './language.svelte.ts';
+
+export const standings: readonly Standing[] = ['seed', 'pool', 'admitted', 'refused', 'open', 'suspect'];
+
+/** As the marks of the scatter are drawn. */
+export const standingSigns: Readonly<Record<Standing, string>> = {
+  seed: '●',
+  pool: '○',
+  admitted: '•',
+  refused: '■',
+  open: '•',
+  suspect: '▲',
+};
+
+export function classNameOf(table: SampleTable, index: number): string {
+  return visibleName(table.classNames[index] ?? String(index));
+}
+
+export function countStandings(table: SampleTable): Record<Standing, number> {
+  const by: Record<Standing, number> = { seed: 0, pool: 0, admitted: 0, refused: 0, open: 0, suspect: 0 };
+  for (let row = 0; row < table.columns.label.length; row++) by[standingOf(table, row)] += 1;
+  return by;
+}
+
+/** Rows of the suspect list, most suspicious first. */
+export function suspectRows(table: SampleTable): number[] {
+  const { suspectRank } = table.columns;
+  const rows: number[] = [];
+  for (let row = 0; row < suspectRank.length; row++) if (suspectRank[row] >= 0) rows.push(row);
+  return rows.sort((a, b) => suspectRank[a] - suspectRank[b]);
+}
+
+/** The class most of `rows` are labelled, and how many. */
+export function mostFrequentLabel(table: SampleTable, rows: readonly number[]): { label: number; count: number } {
+  const counts = table.classNames.map(() => 0);
+  for (const row of rows) counts[table.columns.label[row]] += 1;
+  const count = Math.max(0, ...counts);
+  return { label: counts.indexOf(count), count };
+}
+
+export function siftingClaim(table: SampleTable): string {
+  const all = t().n.samples(table.columns.label.length);
+  const seeds = t().f.count(countStandings(table).seed);
+  const suspects = suspectRows(table);
+  if (suspects.length === 0) return table.complete ? t().sifting.claimNone(all, seeds) : t().sifting.claim(all, seeds);
+  const { label, count } = mostFrequentLabel(table, suspects);
+  const share = t().f.share(count / suspects.length);
+  return t().sifting.claimSuspects(all, seeds, t().f.count(suspects.length), share, classNameOf(table, label));
+}
