@@ -1,3 +1,4 @@
+/* eslint-disable svelte/prefer-svelte-reactivity -- every Set here is replaced as a whole, never changed after it is shown */
 /** What is selected and what is looked at closely: one thing for every view of a run. */
 export interface Selection {
   readonly rows: ReadonlySet<number>;

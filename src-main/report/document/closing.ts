@@ -1,6 +1,6 @@
 /** The sections after the findings: mappings, limits, log, integrity, reproduction, glossary. */
 import type { Section } from './blocks.ts';
-import type { Writing } from './document.ts';
+import type { Writing } from './writing.ts';
 
 export function mappingSection({ record, words }: Writing): Section {
   return {

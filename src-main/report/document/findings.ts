@@ -1,7 +1,7 @@
 /** The sections that say what was found: sifting, channels, bootstrapping, suspects, pattern, outcome, classes, files. */
 import { histogram } from '../../../src-shared/charts/histogram.ts';
 import type { Block, Section, Table } from './blocks.ts';
-import { evidenceText, findingBlock, type Writing } from './document.ts';
+import { evidenceText, findingBlock, type Writing } from './writing.ts';
 
 /** Rows listed in a table before it refers to the file that has them all. */
 const tableRows = 60;

@@ -1,7 +1,7 @@
 /** The sections before the findings: summary, subject, threat model, method, environment, what was not examined. */
 import type { DeclaredSubject, Party } from '../declarations.ts';
 import type { Block, Cell, Section } from './blocks.ts';
-import { findingBlock, type Writing } from './document.ts';
+import { findingBlock, type Writing } from './writing.ts';
 
 type Fact = readonly [name: string, value: Cell];
 

@@ -1,7 +1,7 @@
 /** The section on what the suspects have in common: residues, and the trigger estimated from them. */
 import type { Picture } from '../../../src-shared/domain/result.ts';
 import type { Section } from './blocks.ts';
-import type { Writing } from './document.ts';
+import type { Writing } from './writing.ts';
 import { picturePng } from './small-picture.ts';
 
 export function sharedPatternSection({ record, words, figures }: Writing): Section {

@@ -1,6 +1,6 @@
 /** Tables of the PDF: rows that stay whole, heads that come again on each page, cells in a structure of their own. */
 import type { Cell, Table } from '../document/blocks.ts';
-import { artifact, ensureRoom, setCell, tagged, type Pen } from '../pdf.ts';
+import { artifact, ensureRoom, setCell, tagged, type Pen } from './pen.ts';
 import { colours, shownIn } from './fonts.ts';
 
 const size = 7.5;
