@@ -34,7 +34,9 @@ export function folderOf(project: string, environment: Json): string {
  * @throws ExpectedError file-missing naming the path, usage
  */
 export function requireInputs({ encoder, dataset, classes }: AuditRequest, out: string): void {
-  for (const path of [encoder, dataset, ...(classes === null ? [] : [classes])]) {
+  // Shards are named by a pattern; whether they are there is the reader's to say.
+  const shards = /\{.*\}/.test(dataset) && !existsSync(dataset);
+  for (const path of [encoder, ...(shards ? [] : [dataset]), ...(classes === null ? [] : [classes])]) {
     try {
       accessSync(path, constants.R_OK);
     } catch (error) {
@@ -42,7 +44,7 @@ export function requireInputs({ encoder, dataset, classes }: AuditRequest, out: 
     }
   }
   requireFolder(out);
-  if (statSync(dataset).isDirectory() && isInside(realPlace(out), realpathSync(dataset))) {
+  if (!shards && statSync(dataset).isDirectory() && isInside(realPlace(out), realpathSync(dataset))) {
     throw new ExpectedError(
       'usage',
       `--out ${out} lies in the dataset ${dataset}; results there would become samples.`,

@@ -358,13 +358,23 @@ const threatModel: ReportRecord['threatModel'] = {
 };
 
 function fileFindings(result: AuditResult): FileFinding[] {
-  return result.dataset.unreadable.map(({ name, reason }) => ({
-    rule: 'file.unreadable',
-    severity: 'warning' as const,
-    file: name,
-    offset: null,
-    detail: reason,
-  }));
+  const severities = { danger: 'error', warning: 'warning', note: 'note' } as const;
+  return [
+    ...result.encoder.scan.map(({ rule, severity, title, where, detail }) => ({
+      rule,
+      severity: severities[severity],
+      file: result.encoder.file,
+      offset: null,
+      detail: `${title} (${where}). ${detail}`.trim(),
+    })),
+    ...result.dataset.unreadable.map(({ name, reason }) => ({
+      rule: 'file.unreadable',
+      severity: 'warning' as const,
+      file: name,
+      offset: null,
+      detail: reason,
+    })),
+  ];
 }
 
 function residualRisk({ verdict, outcome }: AuditResult): ReportRecord['residualRisk'] {

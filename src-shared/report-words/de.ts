@@ -92,6 +92,7 @@ const words: Words = {
   'field.sha256': 'SHA-256',
   'field.size': 'Größe',
   'field.format': 'Format',
+  'field.reading': 'Lesen',
   'field.structure': 'Aufbau',
   'field.input': 'Eingabe',
   'field.normalisation': 'Normierung',

@@ -94,6 +94,7 @@ export const en = {
   'field.sha256': 'SHA-256',
   'field.size': 'Size',
   'field.format': 'Format',
+  'field.reading': 'Reading',
   'field.structure': 'Structure',
   'field.input': 'Input',
   'field.normalisation': 'Normalisation',

@@ -88,6 +88,7 @@ describe.each([
       'audit.preview': {
         encoder: '/a.onnx',
         dataset: null,
+        arch: null,
         inputSize: null,
         mean: null,
         std: null,

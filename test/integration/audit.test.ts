@@ -57,17 +57,21 @@ describe('coresift audit', () => {
     expect(readdirSync(out).sort()).toEqual(
       [
         'MANIFEST.sha256',
+        'bom.cdx.json',
         'channel-masks.json',
         'project',
         'report.html',
         'report.json',
+        'report.pdf',
+        'report.sarif',
+        'statement.intoto.json',
         'sanitized.onnx',
         'sanitized.safetensors',
         'sifted-set.csv',
       ].sort(),
     );
     const manifest = readFileSync(join(out, 'MANIFEST.sha256'), 'utf8').trimEnd().split('\n');
-    expect(manifest.length).toBe(6);
+    expect(manifest.length).toBe(10);
     for (const line of manifest) {
       const [digest, name] = line.split(' *');
       expect(
@@ -187,7 +191,7 @@ describe('coresift verify', () => {
     rmSync(join(folder, 'project'), { recursive: true });
     const verified = await runCommand(['verify', folder]);
     expect(verified.code).toBe(3);
-    expect(verified.stdout).toContain('Journal not examined');
+    expect(verified.stdout).toContain('so the journal was not examined');
     expect(verified.stdout).not.toContain('FAILED');
   });
 

@@ -145,6 +145,7 @@ export function subjectSection({ record, words, figures }: Writing): Section {
           [words['field.path'], dataset.path],
           [words['field.sha256'], { digest: dataset.sha256 }],
           [words['field.format'], dataset.format],
+          ...(dataset.notes.length === 0 ? [] : [[words['field.reading'], dataset.notes.join('; ')] as const]),
           [words['field.samples'], figures.count(dataset.samples)],
           [words['field.duplicates'], figures.count(dataset.duplicates)],
           [words['field.unreadable'], figures.count(dataset.unreadable.length)],

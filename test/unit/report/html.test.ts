@@ -75,7 +75,7 @@ describe('the report as a page', () => {
   });
 
   it('shows the estimated trigger and the residues, with how often it flips either model', () => {
-    const section = document.querySelector('#trigger') as HTMLElement;
+    const section = document.querySelector('#shared-pattern') as HTMLElement;
     const images = [...section.querySelectorAll('img')];
     expect(images.map((image) => image.alt)).toEqual([
       'The trigger estimated from the suspects',
