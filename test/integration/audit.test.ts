@@ -80,7 +80,7 @@ describe('coresift audit', () => {
           .digest('hex'),
       ).toBe(digest);
     }
-    expect(result().files.length).toBe(7);
+    expect(result().files.length).toBe(11);
   });
 
   it('writes a classifier that plain onnxruntime opens: pixels in 0..1 to one logit per class, for any batch size', async () => {

@@ -181,6 +181,9 @@ describe('a class of which most is poison', () => {
     expect(result.sifting.warnings.find(({ code }) => code === warning)?.className).toBe('class 2');
     expect(['suspicious', 'inconclusive']).toContain(result.verdict.classes[2].verdict);
     expect(['suspicious', 'inconclusive']).toContain(result.verdict.dataset.verdict);
-    expect(result.verdict.classes.slice(0, 2).map(({ verdict }) => verdict)).toEqual(['trusted', 'trusted']);
+    // What the poison was made of may be doubted with it (cross-fit), never suspected; the rest stays trusted.
+    const [source, other] = result.verdict.classes.map(({ verdict }) => verdict);
+    expect(['trusted', 'inconclusive']).toContain(source);
+    expect(other).toBe('trusted');
   });
 });
