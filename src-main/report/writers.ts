@@ -4,7 +4,7 @@ import { reportCycloneDx, type CycloneDxVersion } from './cyclonedx.ts';
 import { reportHtml } from './html.ts';
 import { provenanceStatement, verificationStatement } from './intoto.ts';
 import { reportJson } from './json.ts';
-import { reportPdf, type Paper } from './pdf.ts';
+import type { Paper } from './pdf.ts';
 import type { ReportRecord } from './record.ts';
 import { reportSarif } from './sarif.ts';
 
@@ -34,8 +34,11 @@ export async function renderReport(
       return [file('report.json', reportJson(record))];
     case 'html':
       return [file('report.html', reportHtml(record, language))];
-    case 'pdf':
+    case 'pdf': {
+      // Half a second to load, and no command but those that write one needs it.
+      const { reportPdf } = await import('./pdf.ts');
       return [{ name: 'report.pdf', bytes: await reportPdf(record, { language, paper }) }];
+    }
     case 'sarif':
       return [file('report.sarif', reportSarif(record))];
     case 'cyclonedx':
