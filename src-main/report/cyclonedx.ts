@@ -1,13 +1,13 @@
 /** bom.cdx.json: the audit as a CycloneDX ML-BOM, 1.6 or 1.7 (ECMA-424): models, dataset, pedigree, declarations. */
+import type { CycloneDxVersion } from '../../src-shared/domain/report-order.ts';
 import type { Finding, Verdict } from '../../src-shared/domain/verdict.ts';
 import type { Json } from '../../src-shared/json.ts';
 import { visibleName } from '../../src-shared/text.ts';
-import type { DeclaredSubject, Party } from './declarations.ts';
+import type { DeclaredSubject, Party } from '../../src-shared/domain/declarations.ts';
 import { plainJson } from './plain-json.ts';
 import type { ReportRecord } from './record.ts';
 import { taxaOf } from './taxonomies.ts';
 
-export type CycloneDxVersion = '1.6' | '1.7';
 type Members = Record<string, Json>;
 
 const refs = { encoder: 'encoder', dataset: 'dataset', sanitized: 'sanitized', assessor: 'assessor' } as const;

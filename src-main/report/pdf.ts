@@ -5,6 +5,7 @@
  */
 import PDFDocument from 'pdfkit';
 import { PNG } from 'pngjs';
+import type { Paper } from '../../src-shared/domain/report-order.ts';
 import { wordsOf, type Language } from '../../src-shared/report-words/words.ts';
 import type { Block, Cell, FindingBlock, Section } from './document/blocks.ts';
 import { reportDocument } from './document/document.ts';
@@ -13,9 +14,6 @@ import { colours, registerFonts, shownIn } from './pdf/fonts.ts';
 import { artifact, ensureRoom, margin, paragraph, setCell, tagged, type Pen } from './pdf/pen.ts';
 import { drawTable } from './pdf/table.ts';
 import type { ReportRecord } from './record.ts';
-
-export const papers = ['A4', 'Letter'] as const;
-export type Paper = (typeof papers)[number];
 
 export interface PdfOptions {
   readonly language: Language;

@@ -7,7 +7,7 @@ import type { AuditResult, SampleColumns } from '../../src-shared/domain/result.
 import type { AuditRequest, Mode, RunSummary } from '../../src-shared/domain/run.ts';
 import type { Verdict } from '../../src-shared/domain/verdict.ts';
 import { binomialInterval, type Interval } from '../../src-shared/statistics.ts';
-import { noDeclarations, type Declarations } from './declarations.ts';
+import { noDeclarations, type Declarations } from '../../src-shared/domain/declarations.ts';
 import { mappings, type MappingRow } from './mappings.ts';
 import { countVerdicts, lossHistogram, scatter, suspects, thinCurves } from './sample-facts.ts';
 import { taxonomies, type Taxonomy } from './taxonomies.ts';
