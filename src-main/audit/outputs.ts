@@ -130,7 +130,7 @@ function reportInput(input: OutputInput, outputs: readonly OutputFile[]): Report
   const { provider } = preflight;
   const { exported } = outcome;
   return {
-    reportId: uuidOf(canonicalJson(toJson({ run: summary.id, runDigest }))),
+    reportId: reportIdOf(summary.id, runDigest),
     createdAt: summary.startedAt,
     tool: { name: 'Coresift', version },
     run: { id: summary.id, number: summary.number, startedAt: summary.startedAt },
@@ -212,6 +212,11 @@ function logOf(reader: ProjectReader, run: string): ReportInput['log'] {
     );
   const lines = [...changes, ...steps, ...warnings];
   return lines.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}
+
+/** Id of the report as the run writes it. */
+export function reportIdOf(run: string, runDigest: string): string {
+  return uuidOf(canonicalJson(toJson({ run, runDigest })));
 }
 
 /** UUID version 8 (RFC 9562, 5.8) from a SHA-256: the same run and work give the same id. */

@@ -66,6 +66,8 @@ export interface CurvePoint {
 }
 
 export interface DecisionLine {
+  /** Number in the journal. */
+  readonly id?: number;
   readonly at: string;
   readonly who: string;
   readonly subject: string;
