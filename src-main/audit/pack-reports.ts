@@ -18,6 +18,13 @@ const reports = [
   ['report.pdf', 'pdf'],
 ] as const satisfies readonly (readonly [string, ReportFormat])[];
 
+export interface KnownDigests {
+  /** What the journal says the run wrote. */
+  readonly exported: ReadonlyMap<string, string>;
+  /** What the manifest says. */
+  readonly said: ReadonlyMap<string, string>;
+}
+
 /**
  * Only the version that wrote a report makes it anew to the byte; of another one's reports it is said that nobody looked.
  * A report that the run itself wrote, beside a record that it wrote too, is known by its digest in the journal.
@@ -25,7 +32,7 @@ const reports = [
 export async function reportChecks(
   { names, digest, read }: PackFiles,
   record: ReportRecord,
-  exported: ReadonlyMap<string, string>,
+  { exported, said }: KnownDigests,
 ): Promise<Check[]> {
   const checks: Check[] = [];
   const untouched = names.includes('report.json') && exported.get('report.json') === (await digest('report.json'));
@@ -36,6 +43,8 @@ export async function reportChecks(
       continue;
     }
     const met = await digest(name);
+    // A file that the manifest does not know so is named there; that it says something else is no news.
+    if (said.get(name) !== met) continue;
     if (untouched && exported.get(name) === met) {
       checks.push({ what, ok: true, detail: 'It is as the run wrote it, and so is the record.' });
       continue;

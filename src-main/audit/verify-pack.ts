@@ -58,7 +58,8 @@ export async function verifyPack(path: string, key: KeyObject | null): Promise<C
       checks.push(...(await archiveChecks(path, folder, names, record.createdAt)));
       if (names.includes(journalName)) {
         const journal = await journalChecks(files, record);
-        checks.push(...journal.checks, ...(await reportChecks(files, record, journal.exported)));
+        const said = new Map(lines.map((line) => [line.path, line.sha256]));
+        checks.push(...journal.checks, ...(await reportChecks(files, record, { exported: journal.exported, said })));
       }
     }
     checks.push(...signatureChecks(files, key));
