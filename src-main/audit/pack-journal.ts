@@ -19,6 +19,8 @@ const fromAudit = ['sanitized.onnx', 'sanitized.safetensors', 'channel-masks.jso
 
 export interface JournalFindings {
   readonly checks: readonly Check[];
+  /** Whether the record is the run's, but for what was declared, decided and compared since. */
+  readonly recordStands: boolean;
   /** SHA-256 of every file that the run wrote, as the journal says; the last row of a name counts. */
   readonly exported: ReadonlyMap<string, string>;
 }
@@ -28,7 +30,7 @@ export async function journalChecks(pack: PackFiles, record: ReportRecord): Prom
   const excerpt = readExcerpt(read(journalName));
   if (excerpt === null) {
     const checks = [{ what: journalName, ok: false, detail: 'It is not the excerpt of a journal.' }];
-    return { checks, exported: new Map() };
+    return { checks, recordStands: false, exported: new Map() };
   }
   const checks: Check[] = [...excerpt.checks];
   const check = (what: string, ok: boolean, good: string, bad: string): void =>
@@ -76,10 +78,10 @@ export async function journalChecks(pack: PackFiles, record: ReportRecord): Prom
   );
   checks.push(decisionCheck(excerpt, record));
   const exported = new Map(rowsIn(excerpt, 'export').map((row) => [String(row['path']), String(row['sha256'])]));
-  const recorded = originalRecord(excerpt, record);
+  const recordStands = originalRecord(excerpt, record) === exported.get('report.json');
   check(
     'record',
-    recorded === exported.get('report.json'),
+    recordStands,
     'It is the record that the run wrote, but for what was declared, decided and compared since.',
     'Beside what may be declared, decided and compared later, it is not the record that the run wrote.',
   );
@@ -94,7 +96,7 @@ export async function journalChecks(pack: PackFiles, record: ReportRecord): Prom
   }
   if (names.includes('channel-masks.json')) checks.push(maskCheck(excerpt, read('channel-masks.json')));
   if (names.includes('sifted-set.csv')) checks.push(setCheck(excerpt, read('sifted-set.csv')));
-  return { checks, exported };
+  return { checks, recordStands, exported };
 }
 
 const fact = (value: unknown): Json => factOf(canonicalJson(toJson(value)));

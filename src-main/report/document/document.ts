@@ -14,6 +14,7 @@ import { figuresOf } from './figures.ts';
 import { sharedPatternSection } from './shared-pattern.ts';
 import { bootstrappingSection } from './bootstrapping.ts';
 import { channelSection } from './channels.ts';
+import { opinionSection } from './opinions.ts';
 import { classSection, fileSection, outcomeSection } from './outcome.ts';
 import { siftingSection } from './sifting.ts';
 import { suspectSection, triggerSection } from './suspects.ts';
@@ -60,6 +61,7 @@ export function reportDocument(record: ReportRecord, language: Language = 'en'):
       triggerSection(writing),
       sharedPatternSection(writing),
       outcomeSection(writing),
+      opinionSection(writing),
       classSection(writing),
       fileSection(writing),
       mappingSection(writing),
