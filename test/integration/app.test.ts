@@ -9,7 +9,7 @@ import type { App, AppProcedures, NumberedEvent } from '../../src-shared/contrac
 import { standing } from '../../src-shared/domain/decision.ts';
 import { auditRequest } from '../../src-shared/domain/request.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
-import { builtMain, root } from '../support/built.ts';
+import { builtMain } from '../support/built.ts';
 import { smallAudit } from '../support/small-audit.ts';
 import { sampleFolder, sampleImages } from '../support/small-dataset.ts';
 
