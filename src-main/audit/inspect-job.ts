@@ -73,7 +73,6 @@ export async function inspectJob({ path }: InspectJob): Promise<Inspection> {
     refusal(error, source, add, notExamined);
   }
   const graph = opened === null ? null : summary(opened.graph, notExamined);
-  if (opened !== null) add(weightFindings(opened.graph));
   const parts = opened?.parts ?? source.parts();
   return {
     file: source.file,
@@ -197,28 +196,4 @@ function weightBytes(graph: Graph): number {
   let bytes = 0;
   for (const { data } of graph.initializers.values()) bytes += data.byteLength;
   return bytes;
-}
-
-/** Infinities stand in attention masks; what is no number at all stands nowhere. */
-function weightFindings(graph: Graph): ScanFinding[] {
-  const findings: ScanFinding[] = [];
-  for (const [name, { dtype, data }] of graph.initializers) {
-    if (dtype !== 'float32' || findings.length >= 20) continue;
-    let nan = 0;
-    let infinite = 0;
-    for (const value of data as Float32Array) {
-      if (Number.isNaN(value)) nan += 1;
-      else if (value === Infinity || value === -Infinity) infinite += 1;
-    }
-    if (nan + infinite === 0) continue;
-    findings.push({
-      rule: 'weights.not-finite',
-      severity: nan > 0 ? 'warning' : 'note',
-      title: nan > 0 ? 'Weights that are no numbers' : 'Weights without bounds',
-      where: `tensor ${JSON.stringify(name.slice(0, 200))}`,
-      detail: `${nan} values are NaN, ${infinite} are infinite, of ${data.length}.`,
-      atlas: nan > 0 ? 'AML.T0076' : null,
-    });
-  }
-  return findings;
 }

@@ -5,6 +5,7 @@ import { openDataset } from '../../src-main/formats/datasets/open.ts';
 import { decodeImage } from '../../src-main/formats/images/decode.ts';
 import { defaultLimits } from '../../src-main/formats/limits.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
+import { requireSoundDataset, requireSoundImage } from './acceptance.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
 import type { FuzzReader } from './readers.ts';
 
@@ -22,14 +23,10 @@ const limits = {
 async function readAll(path: string, folder: string): Promise<void> {
   const dataset = await openDataset(path, { minimum: { classes: 0, perClass: 0 }, scratch: folder, limits });
   try {
+    requireSoundDataset(dataset, limits.dataset.maxFiles);
     for (let i = 0; i < dataset.count; i++) {
-      dataset.name(i);
-      const label = dataset.label(i);
-      if (!(label >= 0 && label < dataset.classes.length)) throw new Error(`sample ${i} is of class ${label}`);
       try {
-        const image = await dataset.load(i);
-        if (image.data.length !== image.width * image.height * image.channels)
-          throw new Error(`sample ${i} has a wrong size`);
+        requireSoundImage(await dataset.load(i), limits.image.maxPixels);
       } catch (error) {
         if (!(error instanceof ExpectedError) || error.code !== 'image-unreadable') throw error;
       }
@@ -96,7 +93,7 @@ const pictures: FuzzReader = {
       other,
     ),
   async read(bytes) {
-    await decodeImage(bytes, { ...defaultLimits.image, ...limits.image });
+    requireSoundImage(await decodeImage(bytes, { ...defaultLimits.image, ...limits.image }), limits.image.maxPixels);
   },
 };
 

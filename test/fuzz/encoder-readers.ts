@@ -1,17 +1,13 @@
 /** Pickles, PyTorch archives, safetensors. */
 import { readFileSync } from 'node:fs';
-import { defaultLimits } from '../../src-main/formats/limits.ts';
 import { bytesOf, numpyArrayOf } from '../../src-main/formats/encoders/numpy-pickle.ts';
 import { scanPickle } from '../../src-main/formats/encoders/pickle-scan.ts';
 import { dictOf } from '../../src-main/formats/encoders/pickle-values.ts';
 import { readPickle } from '../../src-main/formats/encoders/pickle.ts';
-import { pytorchReader } from '../../src-main/formats/encoders/pytorch.ts';
-import { safetensorsReader } from '../../src-main/formats/encoders/safetensors.ts';
-import type { EncoderReader } from '../../src-main/formats/encoders/encoder-file.ts';
 import { looksLikeZip, openZip } from '../../src-main/formats/encoders/zip.ts';
-import { ExpectedError } from '../../src-shared/failure.ts';
 import { writeZip } from '../support/zip-writer.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
+import { readAsEncoder } from './read-encoder.ts';
 import type { FuzzReader } from './readers.ts';
 
 const fixtures = new URL('../fixtures/', import.meta.url);
@@ -95,23 +91,6 @@ const words = [
   ],
 ].map(latin1);
 
-function readWith(reader: EncoderReader, bytes: Uint8Array): void {
-  const source = {
-    path: 'fuzz',
-    kind: 'file',
-    folder: '/',
-    file: { name: 'fuzz', bytes: bytes.length, sha256: '' },
-    content: bytes,
-    part: () => {
-      throw new ExpectedError('file-missing', 'no file lies beside it');
-    },
-    hasPart: () => false,
-    parts: () => [],
-  } as const;
-  if (!reader.recognises(source)) throw new ExpectedError('encoder-unrecognised', 'no mark of the format is left');
-  void reader.read(source, { arch: null, inputSize: null, limits: defaultLimits.model });
-}
-
 const pickle: FuzzReader = {
   name: 'pickle',
   addons: false,
@@ -148,7 +127,7 @@ const torch: FuzzReader = {
   seeds: () =>
     ['views.pth', 'legacy.pth', 'densenet-module.pt', 'densenet-double.pth'].map((name) => file(`torch/${name}`)),
   mutate: mutateArchive,
-  read: (bytes) => readWith(pytorchReader, bytes),
+  read: (bytes, folder) => readAsEncoder({ 'x.pt': bytes }, folder),
 };
 
 /** Changes to the header, with a length that fits it again three times out of four. */
@@ -188,7 +167,7 @@ const safetensors: FuzzReader = {
     ].map(file),
   mutate: (seed, random, other) =>
     seed[0] === 0x7b ? mutateBytes(seed, random, [], other) : mutateHeader(seed, random, other),
-  read: (bytes) => readWith(safetensorsReader, bytes),
+  read: (bytes, folder) => readAsEncoder({ 'x.safetensors': bytes }, folder),
 };
 
 export const encoderReaders: readonly FuzzReader[] = [pickle, torch, safetensors];

@@ -1,16 +1,9 @@
 /** ONNX, TF.js models and Keras files. */
 import { readFileSync } from 'node:fs';
-import { simplify } from '../../src-main/engine/graph/fold.ts';
-import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
-import type { EncoderReader } from '../../src-main/formats/encoders/encoder-file.ts';
-import { kerasArchiveReader, kerasH5Reader } from '../../src-main/formats/encoders/keras/reader.ts';
-import { scanOnnx } from '../../src-main/formats/encoders/onnx-scan.ts';
-import { tfjsReader } from '../../src-main/formats/encoders/tfjs/reader.ts';
 import { openZip } from '../../src-main/formats/encoders/zip.ts';
-import { defaultLimits } from '../../src-main/formats/limits.ts';
-import { ExpectedError } from '../../src-shared/failure.ts';
 import { writeZip } from '../support/zip-writer.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
+import { readAsEncoder } from './read-encoder.ts';
 import type { FuzzReader } from './readers.ts';
 
 const fixtures = new URL('../fixtures/', import.meta.url);
@@ -24,35 +17,13 @@ const words = [
   ...['"shape"', '"paths"', '"../x"', '"quantization"', '"node"', '"op"', '"Reshape"', '"ConcatV2"', '"input"', '[[]]'],
 ].map(latin1);
 
-function readWith(reader: EncoderReader, content: Uint8Array, part: Uint8Array | null): Promise<void> {
-  const source = {
-    path: 'fuzz',
-    kind: 'file',
-    folder: '/',
-    file: { name: 'fuzz', bytes: content.length, sha256: '' },
-    content,
-    part: () => {
-      if (part === null) throw new ExpectedError('file-missing', 'no file lies beside it');
-      return part;
-    },
-    hasPart: () => false,
-    parts: () => [],
-  } as const;
-  if (!reader.recognises(source)) throw new ExpectedError('encoder-unrecognised', 'no mark of the format is left');
-  const options = { arch: null, inputSize: null, limits: defaultLimits.model };
-  return Promise.resolve(reader.read(source, options)).then(() => undefined);
-}
-
 const onnx: FuzzReader = {
   name: 'onnx',
   addons: false,
   seeds: () =>
     ['layout', 'net-vit', 'net-mobilenet', 'conv-same-upper'].map((name) => file(`graph/models/${name}.onnx`)),
   mutate: (seed, random, other) => mutateBytes(seed, random, [], other),
-  read(bytes) {
-    scanOnnx(bytes);
-    simplify(readOnnx(bytes, { maxElements: 2 ** 22 }).graph);
-  },
+  read: (bytes, folder) => readAsEncoder({ 'x.onnx': bytes }, folder),
 };
 
 const shards = ['functional', 'sequential'].map((name) => file(`keras/${name}/weights.bin`));
@@ -61,7 +32,11 @@ const tfjs: FuzzReader = {
   addons: false,
   seeds: () => ['functional', 'sequential'].map((name) => file(`keras/${name}/model.json`)),
   mutate: (seed, random, other) => mutateBytes(seed, random, words, other),
-  read: (bytes) => readWith(tfjsReader, bytes, shards[Buffer.from(bytes).includes('"name":"functional"') ? 0 : 1]),
+  read: (bytes, folder) =>
+    readAsEncoder(
+      { 'model.json': bytes, 'weights.bin': shards[Buffer.from(bytes).includes('"name":"functional"') ? 0 : 1] },
+      folder,
+    ),
 };
 
 /** Changes go into one member of an archive whose sums are right again: a wrong one would end every case early. */
@@ -84,7 +59,7 @@ const keras: FuzzReader = {
   seeds: () =>
     ['functional.h5', 'sequential.h5', 'functional.keras', 'sequential.keras'].map((name) => file(`keras/${name}`)),
   mutate: mutateKeras,
-  read: (bytes) => readWith(bytes[0] === 0x50 ? kerasArchiveReader : kerasH5Reader, bytes, null),
+  read: (bytes, folder) => readAsEncoder({ 'x.keras': bytes }, folder),
 };
 
 export const tensorflowReaders: readonly FuzzReader[] = [onnx, tfjs, keras];

@@ -10,6 +10,7 @@ import { safetensorsReader } from './safetensors.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from './source.ts';
 import { savedModelReader } from './saved-model.ts';
 import { tfjsReader } from './tfjs/reader.ts';
+import { scanWeights } from './weight-scan.ts';
 
 /** Asked in this order; ONNX has no mark of its own and comes last. */
 const readers: readonly EncoderReader[] = [
@@ -36,6 +37,7 @@ export async function openEncoder(path: string, options: Partial<OpenOptions> = 
   const parts = source.parts();
   return {
     ...read,
+    findings: [...read.findings, ...scanWeights(read.graph)],
     folder: source.folder,
     file: source.file,
     parts,
