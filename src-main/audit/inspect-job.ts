@@ -4,13 +4,15 @@ import { ExpectedError } from '../../src-shared/failure.ts';
 import { understandEncoder } from '../engine/encoder/understand.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import type { EncoderReader, OpenedEncoder, OpenOptions } from '../formats/encoders/encoder-file.ts';
-import { openEncoder, readerFor } from '../formats/encoders/open.ts';
+import { openEncoder, optionsWith, readerFor } from '../formats/encoders/open.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from '../formats/encoders/source.ts';
 import { polyglotFindings, sniffed } from '../formats/encoders/text-scan.ts';
-import { defaultLimits } from '../formats/limits.ts';
+import { parseLimits, withLimits } from '../formats/limits.ts';
 
 export interface InspectJob {
   readonly path: string;
+  /** Limits set by hand, by dotted name. */
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 export interface NotExamined {
@@ -52,8 +54,8 @@ export interface Inspection {
 const BROKEN = new Set(['encoder-malformed', 'onnx-malformed', 'safetensors-malformed']);
 
 /** @throws ExpectedError file-missing, encoder-too-large; every other fault of the file is part of the answer */
-export async function inspectJob({ path }: InspectJob): Promise<Inspection> {
-  const options: OpenOptions = { arch: null, inputSize: null, limits: defaultLimits.model };
+export async function inspectJob({ path, limits }: InspectJob): Promise<Inspection> {
+  const options = optionsWith(withLimits(parseLimits(limits)));
   const source = openEncoderSource(path, options.limits);
   const reader = readerFor(source);
   const findings: ScanFinding[] = [];
@@ -67,7 +69,7 @@ export async function inspectJob({ path }: InspectJob): Promise<Inspection> {
   await scanWith(reader, source, options, add, notExamined);
   let opened: OpenedEncoder | null = null;
   try {
-    opened = await openEncoder(path);
+    opened = await openEncoder(path, options);
     add(opened.findings);
   } catch (error) {
     refusal(error, source, add, notExamined);

@@ -58,6 +58,8 @@ export interface ModelLimits {
   readonly maxJsonDepth: number;
   /** Layers of a Keras or TF.js network, or operators of a TensorFlow graph. */
   readonly maxLayers: number;
+  /** Files within a `.keras` archive: a network has three and perhaps some assets. */
+  readonly maxMembers: number;
 }
 
 export interface PickleLimits {
@@ -85,12 +87,20 @@ export interface ZipLimits {
   readonly ratioFloorBytes: number;
 }
 
+export interface Hdf5Limits {
+  /** Time that the HDF5 library may go on without handing out values, seconds: a damaged file can keep it for ever. */
+  readonly timeoutSeconds: number;
+  /** Values handed out give back the time they take at this rate. */
+  readonly minBytesPerSecond: number;
+}
+
 export interface Limits {
   readonly image: ImageLimits;
   readonly dataset: DatasetLimits;
   readonly model: ModelLimits;
   readonly pickle: PickleLimits;
   readonly zip: ZipLimits;
+  readonly hdf5: Hdf5Limits;
 }
 
 const MiB = 2 ** 20;
@@ -123,6 +133,7 @@ export const defaultLimits: Limits = {
     maxJsonBytes: 256 * MiB,
     maxJsonDepth: 128,
     maxLayers: 50_000,
+    maxMembers: 1000,
   },
   pickle: {
     maxOpcodes: 10_000_000,
@@ -135,6 +146,7 @@ export const defaultLimits: Limits = {
     maxLongBytes: 1024,
   },
   zip: { maxEntries: 100_000, maxInflatedBytes: 16 * GiB, maxRatio: 200, ratioFloorBytes: 16 * MiB },
+  hdf5: { timeoutSeconds: 10, minBytesPerSecond: MiB },
 };
 
 export interface LimitOverrides {
@@ -143,6 +155,7 @@ export interface LimitOverrides {
   readonly model?: Partial<ModelLimits>;
   readonly pickle?: Partial<PickleLimits>;
   readonly zip?: Partial<ZipLimits>;
+  readonly hdf5?: Partial<Hdf5Limits>;
 }
 
 /**
@@ -175,5 +188,6 @@ export function withLimits(overrides: LimitOverrides): Limits {
     model: { ...defaultLimits.model, ...overrides.model },
     pickle: { ...defaultLimits.pickle, ...overrides.pickle },
     zip: { ...defaultLimits.zip, ...overrides.zip },
+    hdf5: { ...defaultLimits.hdf5, ...overrides.hdf5 },
   };
 }
