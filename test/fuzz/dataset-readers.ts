@@ -7,6 +7,7 @@ import { defaultLimits } from '../../src-main/formats/limits.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { requireSoundDataset, requireSoundImage } from './acceptance.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
+import { mutateJson } from './mutate-json.ts';
 import type { FuzzReader } from './readers.ts';
 
 const fixtures = new URL('../fixtures/datasets/', import.meta.url);
@@ -39,20 +40,33 @@ async function readAll(path: string, folder: string): Promise<void> {
 interface Kind {
   readonly name: string;
   readonly seeds: readonly string[];
+  /** Seeds that need no file. */
+  readonly texts?: readonly string[];
   readonly words: readonly Uint8Array[];
   /** Under which name the file lies, and what lies beside it. */
   readonly as: string;
   readonly beside?: Readonly<Record<string, string>>;
   readonly repair?: (bytes: Uint8Array) => Uint8Array;
+  /** Knows the format; `mutateBytes` where it is left out. */
+  readonly change?: typeof mutateBytes;
 }
 
-function datasetReader({ name, seeds, words: pieces, as, beside = {}, repair }: Kind): FuzzReader {
+function datasetReader({
+  name,
+  seeds,
+  texts = [],
+  words: pieces,
+  as,
+  beside = {},
+  repair,
+  change = mutateBytes,
+}: Kind): FuzzReader {
   return {
     name,
     addons: true,
-    seeds: () => seeds.map(file),
+    seeds: () => [...seeds.map(file), ...texts.map((text) => Buffer.from(text))],
     mutate(seed, random: Chance, other) {
-      const changed = mutateBytes(seed, random, pieces, other);
+      const changed = change(seed, random, pieces, other);
       return repair !== undefined && random.int(4) > 0 ? repair(changed) : changed;
     },
     async read(bytes, folder) {
@@ -62,6 +76,20 @@ function datasetReader({ name, seeds, words: pieces, as, beside = {}, repair }: 
       await readAll(path, folder);
     },
   };
+}
+
+/** One line is changed as JSON; one case of four as bytes. */
+function mutateLines(
+  bytes: Uint8Array,
+  random: Chance,
+  pieces: readonly Uint8Array[] = [],
+  other: Uint8Array = bytes,
+): Uint8Array {
+  if (random.int(4) === 0) return mutateBytes(bytes, random, pieces, other);
+  const lines = Buffer.from(bytes).toString('utf8').split('\n');
+  const at = random.int(lines.length);
+  lines[at] = Buffer.from(mutateJson(Buffer.from(lines[at]), random, pieces)).toString('utf8');
+  return Buffer.from(lines.join('\n'));
 }
 
 /** A wrong checksum would end nearly every case at its first header. */
@@ -96,6 +124,9 @@ const pictures: FuzzReader = {
     requireSoundImage(await decodeImage(bytes, { ...defaultLimits.image, ...limits.image }), limits.image.maxPixels);
   },
 };
+
+/** What manifests name. */
+const pair = { 'a.png': 'images/palette.png', 'b.png': 'images/alpha.png' };
 
 export const datasetReaders: readonly FuzzReader[] = [
   datasetReader({
@@ -190,12 +221,17 @@ export const datasetReaders: readonly FuzzReader[] = [
   datasetReader({
     name: 'jsonl',
     seeds: ['jsonl/seed.jsonl'],
+    texts: ['{"path":"a.png","label":"x"}\n{"path":"b.png","label":"y"}\n{"path":"./a.png","label":"x"}\n'],
     words: words('{"path":', '"label":', '../', '[[[[[[[[', '\\u0000', '\n', '"', '{"__proto__":', '1e999', '\ufeff'),
     as: 'm.jsonl',
+    change: mutateLines,
+    beside: pair,
   }),
   datasetReader({
     name: 'csv',
     seeds: ['gtsrb/GTSRB/Final_Training/Images/00000/GT-00000.csv'],
+    texts: ['path,label\na.png,x\nb.png,y\n"a.png","x"\n', 'Filename;ClassId\na.png;0\nb.png;1\n'],
+    beside: pair,
     words: words('path,label\n', '"', ';', ',', '\n', '../', '=1+1', '\0', '\xff'),
     as: 'm.csv',
   }),

@@ -7,6 +7,7 @@ import { readPickle } from '../../src-main/formats/encoders/pickle.ts';
 import { looksLikeZip, openZip } from '../../src-main/formats/encoders/zip.ts';
 import { writeZip } from '../support/zip-writer.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
+import { mutateJson } from './mutate-json.ts';
 import { readAsEncoder } from './read-encoder.ts';
 import type { FuzzReader } from './readers.ts';
 
@@ -150,7 +151,7 @@ function mutateHeader(seed: Uint8Array, random: Chance, other: Uint8Array): Uint
     '\\u0000',
     '"',
   ];
-  const header = mutateBytes(seed.subarray(8, 8 + Math.min(length, seed.length)), random, pieces.map(latin1));
+  const header = mutateJson(seed.subarray(8, 8 + Math.min(length, seed.length)), random, pieces.map(latin1));
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(header.length));
   return Buffer.concat([size, header, seed.subarray(8 + length)]);
@@ -166,7 +167,7 @@ const safetensors: FuzzReader = {
       'torch/vit-hf/model.safetensors.index.json',
     ].map(file),
   mutate: (seed, random, other) =>
-    seed[0] === 0x7b ? mutateBytes(seed, random, [], other) : mutateHeader(seed, random, other),
+    seed[0] === 0x7b ? mutateJson(seed, random, [], other) : mutateHeader(seed, random, other),
   read: (bytes, folder) => readAsEncoder({ 'x.safetensors': bytes }, folder),
 };
 

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { openZip } from '../../src-main/formats/encoders/zip.ts';
 import { writeZip } from '../support/zip-writer.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
+import { mutateJson } from './mutate-json.ts';
+import { mutateProtobuf } from './mutate-protobuf.ts';
 import { readAsEncoder } from './read-encoder.ts';
 import type { FuzzReader } from './readers.ts';
 
@@ -21,8 +23,11 @@ const onnx: FuzzReader = {
   name: 'onnx',
   addons: false,
   seeds: () =>
-    ['layout', 'net-vit', 'net-mobilenet', 'conv-same-upper'].map((name) => file(`graph/models/${name}.onnx`)),
-  mutate: (seed, random, other) => mutateBytes(seed, random, [], other),
+    [
+      ...['layout', 'net-vit', 'net-mobilenet', 'conv-same-upper'].map((name) => `graph/models/${name}.onnx`),
+      ...['resnet-bn', 'vit-packed', 'mobilenet-bn', 'resnet-dynamo'].map((name) => `encoders/${name}.onnx`),
+    ].map(file),
+  mutate: mutateProtobuf,
   read: (bytes, folder) => readAsEncoder({ 'x.onnx': bytes }, folder),
 };
 
@@ -31,7 +36,7 @@ const tfjs: FuzzReader = {
   name: 'tfjs',
   addons: false,
   seeds: () => ['functional', 'sequential'].map((name) => file(`keras/${name}/model.json`)),
-  mutate: (seed, random, other) => mutateBytes(seed, random, words, other),
+  mutate: (seed, random, other) => mutateJson(seed, random, words, other),
   read: (bytes, folder) =>
     readAsEncoder(
       { 'model.json': bytes, 'weights.bin': shards[Buffer.from(bytes).includes('"name":"functional"') ? 0 : 1] },
@@ -48,7 +53,7 @@ function mutateKeras(seed: Uint8Array, random: Chance, other: Uint8Array): Uint8
   return writeZip(
     names.map((name) => {
       const data = zip.read(name);
-      return { name, data: name === chosen ? mutateBytes(data, random, words) : data };
+      return { name, data: name === chosen ? mutateJson(data, random, words) : data };
     }),
   );
 }
