@@ -1,11 +1,12 @@
 /**
  * `npm run fuzz -- --minutes N [--reader NAME]… [--seed N] [--json FILE]`: feeds mutated files to readers and watches.
  * Each reader runs in a process of its own that may read files and start nothing (Node's permission model), with bounded
- * memory. A failure that is no named error, a file that is wrongly accepted (`acceptance.ts`), a read beyond 20 s, a death
+ * memory. A failure that is no named error, a file that is wrongly accepted (`acceptance.ts`), a read beyond 20 s of
+ * processor time, a death
  * of the process and a file outside its folder are findings; each is written to a file and ends the run with 1.
  */
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,8 +37,9 @@ interface Tally {
   readonly codes: Readonly<Record<string, number>>;
 }
 
-/** Longest time one input may take, ms. */
-const LONGEST = 20_000;
+/** Longest time one input may take: seconds of processor time, and of waiting where the machine has other work. */
+const LONGEST = 20;
+const LONGEST_WAIT = 300;
 /** A reader with this many findings needs mending, not more of them. */
 const ENOUGH = 20;
 
@@ -101,6 +103,7 @@ async function fuzz(
     let stderr = '';
     child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4000)));
     let startedAt = Date.now();
+    let usedBefore = 0;
     let running = false;
     let stopped: 'time' | 'hang' | null = null;
     child.on('message', (raw) => {
@@ -108,6 +111,7 @@ async function fuzz(
       if (message.type === 'start') {
         seed = message.seed;
         startedAt = Date.now();
+        usedBefore = processorSeconds(child.pid ?? 0) ?? 0;
         running = true;
         inputs += 1;
       } else if (message.type === 'done') {
@@ -118,8 +122,12 @@ async function fuzz(
       } else report(message.seed, message.what, Buffer.from(message.input, 'base64'));
     });
     const watch = setInterval(() => {
-      if (Date.now() > end) stopped = 'time';
-      else if (running && Date.now() - startedAt > LONGEST) stopped = 'hang';
+      if (Date.now() > end || found >= ENOUGH) stopped = 'time';
+      else if (running) {
+        const used = processorSeconds(child.pid ?? 0);
+        const waited = (Date.now() - startedAt) / 1000;
+        if ((used ?? waited) - (used === null ? 0 : usedBefore) > LONGEST || waited > LONGEST_WAIT) stopped = 'hang';
+      }
       if (stopped !== null) child.kill('SIGKILL');
     }, 200);
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
@@ -132,9 +140,7 @@ async function fuzz(
       if (running) inputs -= 1;
     } else {
       const why =
-        stopped === 'hang'
-          ? `took more than ${LONGEST / 1000} s`
-          : `the process ended with ${code ?? signal}: ${stderr}`;
+        stopped === 'hang' ? `took more than ${LONGEST} s` : `the process ended with ${code ?? signal}: ${stderr}`;
       report(seed, why, running ? inputOf(reader, seed) : new Uint8Array(0));
       count(stopped === 'hang' ? 'hung' : 'crashed');
       if (inputs === 0) break;
@@ -162,6 +168,19 @@ async function fuzz(
   console.log(JSON.stringify(tally));
   if (found === 0) rmSync(out, { recursive: true, force: true });
   return { tally, findings: found };
+}
+
+/** Of a whole process, from /proc where there is one: on a busy machine a clock says nothing of a reader. */
+function processorSeconds(pid: number): number | null {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    // utime and stime, in ticks of 10 ms.
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return null;
+  }
 }
 
 /** The input of a seed, as the worker made it. */

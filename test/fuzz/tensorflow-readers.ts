@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { openZip } from '../../src-main/formats/encoders/zip.ts';
 import { writeZip } from '../support/zip-writer.ts';
+import { askHdf5Library } from './hdf5-library.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
 import { mutateJson } from './mutate-json.ts';
 import { mutateProtobuf } from './mutate-protobuf.ts';
@@ -58,13 +59,22 @@ function mutateKeras(seed: Uint8Array, random: Chance, other: Uint8Array): Uint8
   );
 }
 
+let turn = 0;
 const keras: FuzzReader = {
   name: 'keras',
   addons: false,
   seeds: () =>
-    ['functional.h5', 'sequential.h5', 'functional.keras', 'sequential.keras'].map((name) => file(`keras/${name}`)),
+    [
+      ...['functional.h5', 'sequential.h5', 'functional.keras', 'sequential.keras'].map((name) => `keras/${name}`),
+      'fuzz/keras-hang.bin',
+    ].map(file),
   mutate: mutateKeras,
-  read: (bytes, folder) => readAsEncoder({ 'x.keras': bytes }, folder),
+  async read(bytes, folder) {
+    turn += 1;
+    // The reader starts a thread for each file; most are shown to the library without one.
+    if (bytes[0] === 0x89 && turn % 16 !== 0) await askHdf5Library(bytes);
+    else await readAsEncoder({ 'x.keras': bytes }, folder);
+  },
 };
 
 export const tensorflowReaders: readonly FuzzReader[] = [onnx, tfjs, keras];

@@ -1,5 +1,5 @@
 /**
- * HDF5 files, read by the reference library in a thread of its own (`thread.ts`), one thread for each file. The library
+ * HDF5 files, read by the reference library in a thread of its own (`answers.ts`), one thread for each file. The library
  * has no end of its own when a damaged file sends it round in circles; the thread is ended for it.
  */
 import { Worker } from 'node:worker_threads';
