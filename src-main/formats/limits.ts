@@ -10,6 +10,8 @@ export interface ImageLimits {
   readonly maxSide: number;
   /** Time that decoding one image may take, seconds. */
   readonly timeoutSeconds: number;
+  /** Pages of a TIFF file; the first is read, all are followed. */
+  readonly maxPages: number;
 }
 
 export interface DatasetLimits {
@@ -40,6 +42,10 @@ export interface DatasetLimits {
   readonly maxOpenSeconds: number;
   /** Skipped and unreadable files that are listed by name; all are counted. */
   readonly maxListed: number;
+  /** Arrays and other named things in a mat or HDF5 file. */
+  readonly maxArrays: number;
+  /** Names of all samples together, characters: they are held and handed from process to process. */
+  readonly maxNameCharacters: number;
 }
 
 export interface ModelLimits {
@@ -60,6 +66,8 @@ export interface ModelLimits {
   readonly maxLayers: number;
   /** Files within a `.keras` archive: a network has three and perhaps some assets. */
   readonly maxMembers: number;
+  /** Values of one tensor of an ONNX file. */
+  readonly maxElements: number;
 }
 
 export interface PickleLimits {
@@ -92,6 +100,11 @@ export interface Hdf5Limits {
   readonly timeoutSeconds: number;
   /** Values handed out give back the time they take at this rate. */
   readonly minBytesPerSecond: number;
+  /** Groups within groups of a Keras file. */
+  readonly maxDepth: number;
+  /** Unpacked bytes per stored byte of a Keras file above `ratioFloorBytes`. */
+  readonly maxRatio: number;
+  readonly ratioFloorBytes: number;
 }
 
 export interface Limits {
@@ -107,7 +120,7 @@ const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 
 export const defaultLimits: Limits = {
-  image: { maxBytes: 64 * MiB, maxPixels: 50_000_000, maxSide: 32_768, timeoutSeconds: 30 },
+  image: { maxBytes: 64 * MiB, maxPixels: 50_000_000, maxSide: 32_768, timeoutSeconds: 30, maxPages: 4096 },
   dataset: {
     maxFiles: 10_000_000,
     maxDepth: 16,
@@ -123,6 +136,8 @@ export const defaultLimits: Limits = {
     maxWholeBytes: GiB,
     maxOpenSeconds: 3600,
     maxListed: 10_000,
+    maxArrays: 10_000,
+    maxNameCharacters: 2 ** 30,
   },
   model: {
     maxBytes: 8 * GiB,
@@ -134,6 +149,7 @@ export const defaultLimits: Limits = {
     maxJsonDepth: 128,
     maxLayers: 50_000,
     maxMembers: 1000,
+    maxElements: 2 ** 29,
   },
   pickle: {
     maxOpcodes: 10_000_000,
@@ -146,7 +162,7 @@ export const defaultLimits: Limits = {
     maxLongBytes: 1024,
   },
   zip: { maxEntries: 100_000, maxInflatedBytes: 16 * GiB, maxRatio: 200, ratioFloorBytes: 16 * MiB },
-  hdf5: { timeoutSeconds: 10, minBytesPerSecond: MiB },
+  hdf5: { timeoutSeconds: 10, minBytesPerSecond: MiB, maxDepth: 32, maxRatio: 200, ratioFloorBytes: 64 * MiB },
 };
 
 export interface LimitOverrides {

@@ -16,8 +16,6 @@ import { openPace } from './pace.ts';
 import { openArrayFile, type ArrayOptions, type ArrayPlace, type StoredArray } from './stored-arrays.ts';
 
 const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
-/** Names looked at in the root of a file. */
-const MAX_NAMES = 10_000;
 
 /** True for an HDF5 file, which may start behind the 512 bytes that MATLAB puts in front. */
 export function isHdf5(head: Uint8Array): boolean {
@@ -48,7 +46,7 @@ export async function openMat73(path: string, options: ArrayOptions): Promise<Da
     const matlab = head.toString('latin1', 0, 10) === 'MATLAB 7.3';
     const opened = await openHdf5(descriptor, {
       limits: options.limits.hdf5,
-      caps: { maxObjects: MAX_NAMES, maxDepth: 0, maxTexts: 0, maxTextBytes: 0 },
+      caps: { maxObjects: options.limits.dataset.maxArrays, maxDepth: 0, maxTexts: 0, maxTextBytes: 0 },
       what: path,
       signal: options.signal,
     });

@@ -25,12 +25,6 @@ export function looksLikeHdf5(bytes: Uint8Array): boolean {
   return MARK.every((byte, at) => bytes[at] === byte);
 }
 
-/** Groups within groups. */
-const MAX_DEPTH = 32;
-/** Decompressed bytes per stored byte of the whole file. */
-const MAX_RATIO = 200;
-/** Below this size a high ratio is ordinary, bytes. */
-const RATIO_FLOOR = 64 * 2 ** 20;
 /** The attributes that `reader.ts` and `weights.ts` ask for. */
 const ATTRIBUTES = 'model_config|keras_version|layer_names|weight_names\\d{0,4}';
 
@@ -53,10 +47,10 @@ export async function withHdf5<T>(
   use: (file: KerasFile) => T,
 ): Promise<T> {
   const { maxTensors, maxJsonBytes } = limits;
-  const caps = { maxObjects: maxTensors, maxDepth: MAX_DEPTH, maxTexts: maxTensors, maxTextBytes: maxJsonBytes };
+  const caps = { maxObjects: maxTensors, maxDepth: hdf5.maxDepth, maxTexts: maxTensors, maxTextBytes: maxJsonBytes };
   const file = await openHdf5(bytes, { limits: hdf5, caps, what });
   try {
-    return use(await readAll(file, what, bytes.length, limits, weights));
+    return use(await readAll(file, what, bytes.length, { limits, hdf5 }, weights));
   } catch (error) {
     if (!(error instanceof Hdf5Error)) throw error;
     const text = `${what}: the HDF5 library says: ${error.message}.`;
@@ -70,7 +64,7 @@ async function readAll(
   file: Hdf5File,
   what: string,
   fileBytes: number,
-  limits: ModelLimits,
+  { limits, hdf5 }: KerasLimits,
   weights: (path: string) => boolean,
 ): Promise<KerasFile> {
   const { datasets, groups, links } = await file.list();
@@ -82,7 +76,7 @@ async function readAll(
   const texts = new Map<string, readonly string[] | null>();
   for (const each of await file.texts(groups, ATTRIBUTES)) texts.set(`${each.path} ${each.name}`, each.texts);
   const tensors = new Map<string, Tensor | Error>();
-  let budget = Math.max(RATIO_FLOOR, MAX_RATIO * fileBytes);
+  let budget = Math.max(hdf5.ratioFloorBytes, hdf5.maxRatio * fileBytes);
   for (const dataset of datasets.filter(({ path }) => weights(path))) {
     const fault = faultOf(dataset, what, limits);
     if (fault !== null) {
@@ -91,7 +85,9 @@ async function readAll(
     }
     budget -= bytesOf(dataset);
     if (!(budget >= 0))
-      throw tooLargeModel(`${what}: /${dataset.path} unpacks to more than ${MAX_RATIO} times the file.`);
+      throw tooLargeModel(
+        `${what}: /${dataset.path} unpacks to more than ${hdf5.maxRatio} times the file (limit hdf5.maxRatio).`,
+      );
     tensors.set(dataset.path, await tensorOf(file, dataset));
   }
   return {
