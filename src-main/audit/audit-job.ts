@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { RunEvent } from '../../src-shared/domain/run.ts';
+import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import { writeOnnx } from '../engine/graph/onnx/write.ts';
 import type { JobContext } from '../engine/jobs/server.ts';
@@ -9,6 +10,7 @@ import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
 import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
 import type { PixelFile } from '../formats/datasets/pixel-file.ts';
+import { parseLimits, withLimits, type DatasetLimits } from '../formats/limits.ts';
 import { saveSafetensors } from '../formats/models-out/safetensors.ts';
 import type { AuditJob, AuditOutcome, EngineProtocol } from './engine-protocol.ts';
 import { checkExport, type ExportCheck } from './export-model.ts';
@@ -62,7 +64,7 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
       shape: pixels.shape,
       duplicates: inputs.duplicates,
       labels: pixels.labels,
-      names: Array.from({ length: pixels.count }, (_, i) => pixels.name(i)),
+      names: namesOf(pixels, withLimits(parseLimits(request.limits)).dataset),
       pixelFile: basename(pixels.file),
       pixelsDigest: pixels.pixelsDigest,
       plan,
@@ -125,4 +127,28 @@ async function exportModel(
   }
   const safetensors = saveSafetensors(join(out, 'sanitized.safetensors'), sanitized.initializers, sanitized.metadata);
   return { onnx, safetensors, check };
+}
+
+/**
+ * The names of all samples. They go to the host as they are, and a stranger chose them.
+ * @throws ExpectedError dataset-too-large
+ */
+export function namesOf(
+  { count, name }: Pick<PixelFile, 'count' | 'name'>,
+  { maxNameCharacters }: Pick<DatasetLimits, 'maxNameCharacters'>,
+): string[] {
+  const names: string[] = [];
+  let characters = 0;
+  for (let i = 0; i < count; i += 1) {
+    const one = name(i);
+    characters += one.length;
+    if (characters > maxNameCharacters) {
+      throw new ExpectedError(
+        'dataset-too-large',
+        `The names of its samples have more than ${maxNameCharacters} characters (limit maxNameCharacters).`,
+      );
+    }
+    names.push(one);
+  }
+  return names;
 }

@@ -13,7 +13,7 @@ import { openDataset } from '../formats/datasets/open.ts';
 import type { PixelFile } from '../formats/datasets/pixel-file.ts';
 import { cachedPixelFile } from '../formats/datasets/pixel-cache.ts';
 import type { OpenedEncoder } from '../formats/encoders/encoder-file.ts';
-import { openEncoder } from '../formats/encoders/open.ts';
+import { openEncoder, optionsWith } from '../formats/encoders/open.ts';
 import { parseLimits, withLimits, type LimitOverrides } from '../formats/limits.ts';
 import { systemFailure } from '../formats/system.ts';
 import type { Preflight } from './engine-protocol.ts';
@@ -47,7 +47,7 @@ export interface ReadContext {
 export async function readInputs(request: AuditRequest, cache: string, context: ReadContext): Promise<Inputs> {
   const { arch, inputSize } = request;
   const limits = parseLimits(request.limits);
-  const model = await openEncoder(request.encoder, { arch, inputSize, limits: withLimits(limits).model });
+  const model = await openEncoder(request.encoder, { ...optionsWith(withLimits(limits)), arch, inputSize });
   for (const { rule, title, where } of model.findings) {
     context.emit({ type: 'warning', code: rule, message: `${title} (${where}).`, subject: model.file.name });
   }

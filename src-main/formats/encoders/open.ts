@@ -1,7 +1,7 @@
 /** The one door for encoders: recognises the format by content, reads it, binds everything that was read by digests. */
 import { createHash } from 'node:crypto';
 import { ExpectedError } from '../../../src-shared/failure.ts';
-import { defaultLimits } from '../limits.ts';
+import { defaultLimits, type Limits } from '../limits.ts';
 import type { EncoderReader, OpenedEncoder, OpenOptions, ReadEncoder } from './encoder-file.ts';
 import { kerasArchiveReader, kerasH5Reader } from './keras/reader.ts';
 import { onnxReader } from './onnx.ts';
@@ -10,6 +10,7 @@ import { safetensorsReader } from './safetensors.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from './source.ts';
 import { savedModelReader } from './saved-model.ts';
 import { tfjsReader } from './tfjs/reader.ts';
+import { scanWeights } from './weight-scan.ts';
 
 /** Asked in this order; ONNX has no mark of its own and comes last. */
 const readers: readonly EncoderReader[] = [
@@ -22,20 +23,26 @@ const readers: readonly EncoderReader[] = [
   onnxReader,
 ];
 
+/** Options of a reader under these limits. */
+export function optionsWith({ model, pickle, zip, hdf5 }: Limits): OpenOptions {
+  return { arch: null, inputSize: null, limits: model, pickle, zip, hdf5 };
+}
+
 /**
  * Opens an encoder of any known format. Nothing of the file is executed.
  * @throws ExpectedError encoder-unrecognised, encoder-too-large, encoder-malformed, file-missing, and what the format's
  *   own reader throws
  */
 export async function openEncoder(path: string, options: Partial<OpenOptions> = {}): Promise<OpenedEncoder> {
-  const { arch = null, inputSize = null, limits = defaultLimits.model } = options;
-  const source = openEncoderSource(path, limits);
+  const full: OpenOptions = { ...optionsWith(defaultLimits), ...options };
+  const source = openEncoderSource(path, full.limits);
   const reader = readerFor(source);
   if (reader === undefined) throw unrecognised(source);
-  const read = await readWith(reader, source, { arch, inputSize, limits });
+  const read = await readWith(reader, source, full);
   const parts = source.parts();
   return {
     ...read,
+    findings: [...read.findings, ...scanWeights(read.graph)],
     folder: source.folder,
     file: source.file,
     parts,
