@@ -25,7 +25,14 @@ export const opinionExtents = ['none', 'cheap', 'all'] as const;
 export type OpinionExtent = (typeof opinionExtents)[number];
 
 /** Why a detector has no word on this audit. */
-export const opinionReasons = ['not-built', 'not-asked', 'no-map', 'no-convolution', 'too-few', 'not-differentiable'] as const;
+export const opinionReasons = [
+  'not-built',
+  'not-asked',
+  'no-map',
+  'no-convolution',
+  'too-few',
+  'not-differentiable',
+] as const;
 export type OpinionReason = (typeof opinionReasons)[number];
 
 export interface OpinionClass {

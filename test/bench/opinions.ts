@@ -17,12 +17,16 @@ import type { Preset } from '../../src-shared/domain/run.ts';
 import { benchSlice, blend, encoderBytes, plant, sampleSource, square, type Planted } from './planted.ts';
 
 const size = 3000;
-const cases: Record<string, { encoder: 'encoder' | 'encoder-clean'; make: (start: number, seed: number) => Planted }> = {
-  'threat-3': { encoder: 'encoder', make: (start, seed) => plant(benchSlice(start, size), square, 0.05, seed) },
-  'threat-1': { encoder: 'encoder', make: (start) => ({ images: benchSlice(start, size), poisoned: new Set() }) },
-  'threat-2': { encoder: 'encoder-clean', make: (start, seed) => plant(benchSlice(start, size), blend(), 0.05, seed) },
-  clean: { encoder: 'encoder-clean', make: (start) => ({ images: benchSlice(start, size), poisoned: new Set() }) },
-};
+const cases: Record<string, { encoder: 'encoder' | 'encoder-clean'; make: (start: number, seed: number) => Planted }> =
+  {
+    'threat-3': { encoder: 'encoder', make: (start, seed) => plant(benchSlice(start, size), square, 0.05, seed) },
+    'threat-1': { encoder: 'encoder', make: (start) => ({ images: benchSlice(start, size), poisoned: new Set() }) },
+    'threat-2': {
+      encoder: 'encoder-clean',
+      make: (start, seed) => plant(benchSlice(start, size), blend(), 0.05, seed),
+    },
+    clean: { encoder: 'encoder-clean', make: (start) => ({ images: benchSlice(start, size), poisoned: new Set() }) },
+  };
 
 const { values: options } = parseArgs({
   options: {
@@ -99,9 +103,14 @@ async function runCase(name: string, seed: number): Promise<void> {
         `flagged ${opinion.flagged}/${opinion.scored}`.padEnd(20),
         `poison among them ${right}`.padEnd(24),
         `AUC against truth ${auc === null ? '–' : auc.toFixed(3)}`.padEnd(26),
-        agree === null ? '' : `${agree.with} ${agree.audit}, both ${agree.both} (by chance ${agree.byChance.toFixed(1)}), AUC ${agree.auc?.toFixed(3) ?? '–'}`,
+        agree === null
+          ? ''
+          : `${agree.with} ${agree.audit}, both ${agree.both} (by chance ${agree.byChance.toFixed(1)}), AUC ${agree.auc?.toFixed(3) ?? '–'}`,
         opinion.alarm === null ? '' : opinion.alarm ? 'ALARM' : 'quiet',
-        opinion.classes.filter((one) => one.alarm).map((one) => one.classIndex).join(),
+        opinion.classes
+          .filter((one) => one.alarm)
+          .map((one) => one.classIndex)
+          .join(),
         JSON.stringify(opinion.numbers),
       ].join(' '),
     );

@@ -7,7 +7,16 @@
  */
 import { principalComponents } from '../math/pca.ts';
 import { twoMeans } from '../math/two-means.ts';
-import { fewestOfClass, rowsByClass, takeRows, type Detector, type Features, type SampleJudgement } from './opinion.ts';
+import {
+  areEqual,
+  fewestOfClass,
+  rowsByClass,
+  scoreNothing,
+  takeRows,
+  type Detector,
+  type Features,
+  type SampleJudgement,
+} from './opinion.ts';
 
 const components = 10;
 export const smallShare = 0.35;
@@ -22,7 +31,9 @@ export function activationClustering(features: Features): SampleJudgement {
   const classes = rowsByClass(features).map((positions) => {
     const n = positions.length;
     if (n < fewestOfClass) return { score: null, alarm: false };
-    const { coordinates, components: d } = principalComponents(takeRows(rows, dim, positions), n, dim, components);
+    const own = takeRows(rows, dim, positions);
+    if (areEqual(own, dim)) return scoreNothing(score, positions);
+    const { coordinates, components: d } = principalComponents(own, n, dim, components);
     const groups = twoMeans(coordinates, n, d);
     const apart = groups.separation > 0 ? silhouette(coordinates, n, d, groups.inMajority) : 0;
     const small = 1 - groups.majorityShare;
@@ -33,7 +44,15 @@ export function activationClustering(features: Features): SampleJudgement {
     });
     return { score: apart, alarm };
   });
-  return { subject: 'samples', indices, score, flagged, quota: null, classes, numbers: { smallShare, leastSilhouette } };
+  return {
+    subject: 'samples',
+    indices,
+    score,
+    flagged,
+    quota: null,
+    classes,
+    numbers: { smallShare, leastSilhouette },
+  };
 }
 
 /** 0..1: distance to the larger group's centre as a share of both distances. */

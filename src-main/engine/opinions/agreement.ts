@@ -40,7 +40,7 @@ export function areaUnderCurve(score: ArrayLike<number>, marked: Uint8Array): nu
   if (positives === 0 || positives === n) return null;
   const order = argsort(score);
   let ranks = 0;
-  for (let at = 0; at < n; ) {
+  for (let at = 0; at < n;) {
     let end = at + 1;
     while (end < n && score[order[end]] === score[order[at]]) end++;
     // Ties share the mean of their ranks, counted from 1.

@@ -1,10 +1,5 @@
 /** Asks the detectors one after the other and brings their words into one form. */
-import type {
-  Opinion,
-  OpinionExtent,
-  OpinionId,
-  OpinionReason,
-} from '../../../src-shared/domain/opinion.ts';
+import type { Opinion, OpinionExtent, OpinionId, OpinionReason } from '../../../src-shared/domain/opinion.ts';
 import { opinionIds } from '../../../src-shared/domain/opinion.ts';
 import { CancelledError } from '../../../src-shared/failure.ts';
 import { activationClusteringDetector } from './activation-clustering.ts';
@@ -168,8 +163,14 @@ function ofChannels(id: OpinionId, judged: ChannelJudgement, untrusted: readonly
   };
   const channels = layers.reduce((sum, { score }) => sum + score.length, 0);
   // Bounds of different layers have different scales: ranked by how far above its layer's mean a channel is.
-  const score = joined(layers.map(({ score: own }) => inDeviations(own)), new Float32Array(channels));
-  const flagged = joined(layers.map((layer) => layer.flagged), new Uint8Array(channels));
+  const score = joined(
+    layers.map(({ score: own }) => inDeviations(own)),
+    new Float32Array(channels),
+  );
+  const flagged = joined(
+    layers.map((layer) => layer.flagged),
+    new Uint8Array(channels),
+  );
   return {
     ...notRun(id, 'channels', 'not-asked'),
     state: 'run',
@@ -181,7 +182,15 @@ function ofChannels(id: OpinionId, judged: ChannelJudgement, untrusted: readonly
     agreement:
       untrusted === null
         ? null
-        : agreement('untrusted', score, flagged, joined(layers.map(({ at }) => untrusted[at]), new Uint8Array(channels))),
+        : agreement(
+            'untrusted',
+            score,
+            flagged,
+            joined(
+              layers.map(({ at }) => untrusted[at]),
+              new Uint8Array(channels),
+            ),
+          ),
   };
 }
 

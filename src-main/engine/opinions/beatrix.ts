@@ -82,10 +82,19 @@ async function judge(input: OpinionInput): Promise<SampleJudgement | NoJudgement
       flagged[at] = own > limits[label] ? 1 : 0;
     });
     const classes = rowsByClass(features).map((list, c) => ({
-      score: envelopes[c] === null || list.length === 0 ? null : list.filter((at) => flagged[at] === 1).length / list.length,
+      score:
+        envelopes[c] === null || list.length === 0 ? null : list.filter((at) => flagged[at] === 1).length / list.length,
       alarm: false,
     }));
-    return { subject: 'samples', indices, score, flagged, quota: null, classes, numbers: { falseAlarms, channels: width } };
+    return {
+      subject: 'samples',
+      indices,
+      score,
+      flagged,
+      quota: null,
+      classes,
+      numbers: { falseAlarms, channels: width },
+    };
   } finally {
     await compiled.dispose();
   }
@@ -96,7 +105,8 @@ function gramGraph(encoder: Encoder, tap: Tap): { graph: Graph; width: number } 
   const b = graphBuilder(encoder.graph);
   const width = Math.min(mostChannels, tap.channels);
   const chosen = Array.from({ length: width }, (_, i) => Math.floor((i * tap.channels) / width));
-  const positionsLast = tap.kind === 'map' ? b.reshape(tap.tensor, [0, tap.channels, -1]) : b.transpose(tap.tensor, [0, 2, 1]);
+  const positionsLast =
+    tap.kind === 'map' ? b.reshape(tap.tensor, [0, tap.channels, -1]) : b.transpose(tap.tensor, [0, 2, 1]);
   const map = width === tap.channels ? positionsLast : b.gather(positionsLast, b.ints(chosen), 1);
   let power = map;
   const grams = orders.map((order) => {

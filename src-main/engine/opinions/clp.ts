@@ -37,7 +37,8 @@ function bounds(layer: ChannelLayer, weight: Tensor, graph: Graph): Float32Array
   return Float32Array.from({ length: layer.channels }, (_, k) => {
     const row = layer.rows[0].index[k * layer.rows[0].perChannel];
     const filter = Array.from({ length: size }, (__, at) => Number(weight.data[row * size + at]));
-    const factor = scale === undefined || variance === undefined ? 1 : Math.abs(scale[k]) / Math.sqrt(variance[k] + epsilon);
+    const factor =
+      scale === undefined || variance === undefined ? 1 : Math.abs(scale[k]) / Math.sqrt(variance[k] + epsilon);
     return factor * largestSingularValue(filter, inputs, height * width);
   });
 }

@@ -170,7 +170,14 @@ async function judge(input: OpinionInput): Promise<EncoderJudgement | NoJudgemen
   return {
     subject: 'encoder',
     alarm: found.share !== null && found.share < smallMask,
-    numbers: { smallMask, maskShare: found.share ?? 1, collapsed, cosineStart: found.start, cosineEnd: found.end, steps },
+    numbers: {
+      smallMask,
+      maskShare: found.share ?? 1,
+      collapsed,
+      cosineStart: found.start,
+      cosineEnd: found.end,
+      steps,
+    },
   };
 }
 

@@ -3,13 +3,14 @@
  * end; detectors that want clean data get what the audit sifted ("self-supplied"), and the report says so.
  */
 import type { OpinionId, OpinionReason } from '../../../src-shared/domain/opinion.ts';
+import { meanOfRows } from '../math/symmetric.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import type { ModelView } from '../evidence/suspects.ts';
 
-/** Activations of some samples in the layer before the logits of the undefended model. */
+/** Representations of some samples by the untrusted encoder. */
 export interface Features {
   /** Samples, ascending. */
   readonly indices: Int32Array;
@@ -95,10 +96,29 @@ export function takeRows(rows: ArrayLike<number>, dim: number, positions: readon
   return taken;
 }
 
+/** Whether rows `[n, dim]` differ by no more than the rounding of float32: nothing can be read from them. */
+export function areEqual(rows: Float64Array, dim: number): boolean {
+  const n = rows.length / dim;
+  const mean = meanOfRows(rows, n, dim);
+  let differ = 0;
+  let size = 0;
+  for (let at = 0; at < rows.length; at++) {
+    differ += (rows[at] - mean[at % dim]) ** 2;
+    size += rows[at] ** 2;
+  }
+  return differ <= 1e-12 * size;
+}
+
 /** Flags the `share` of the positions with the highest scores (rounded down), ties by position. */
 export function flagTop(score: Float32Array, positions: readonly number[], share: number, flagged: Uint8Array): void {
   const order = [...positions].sort((a, b) => score[b] - score[a] || a - b);
   for (const position of order.slice(0, Math.floor(share * order.length))) flagged[position] = 1;
+}
+
+/** A class whose samples are all alike: none is more suspicious than another. */
+export function scoreNothing(score: Float32Array, positions: readonly number[]): { score: null; alarm: false } {
+  for (const position of positions) score[position] = 0;
+  return { score: null, alarm: false };
 }
 
 /** Fewest samples of a class that a detector fits anything to. */

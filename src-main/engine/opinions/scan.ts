@@ -12,7 +12,14 @@ import { mean, median, robustDeviation } from '../math/statistics.ts';
 import { covariance, eigenOf, meanOfRows, transformRows, whitening } from '../math/symmetric.ts';
 import { twoMeans } from '../math/two-means.ts';
 import { reduceRows } from './reduce.ts';
-import { fewestOfClass, rowsByClass, type Detector, type Features, type NoJudgement, type SampleJudgement } from './opinion.ts';
+import {
+  fewestOfClass,
+  rowsByClass,
+  type Detector,
+  type Features,
+  type NoJudgement,
+  type SampleJudgement,
+} from './opinion.ts';
 
 const mostDimensions = 32;
 /** e^2: the source's threshold of the anomaly index. */
@@ -20,29 +27,44 @@ export const anomalyLimit = Math.exp(2);
 /** Fewest classes among which one can stand out. */
 const fewestClasses = 4;
 
-/** @param credible samples taken for clean */
-export function scanClasses(features: Features, credible: ReadonlySet<number>): SampleJudgement | NoJudgement {
+/** Every class cut in two under the variation of the clean samples. */
+export interface Untangled {
+  /** Likelihood ratio per sample of each class, 2 ln(L2/L1) / n; null for a class that is too small. */
+  readonly ratios: readonly (number | null)[];
+  /** How far each sample leans to its class's smaller group (> 0: belongs to it), NaN in a class that is too small. */
+  readonly lean: Float64Array;
+  readonly dimensions: number;
+  readonly cleanSamples: number;
+}
+
+/** @returns null when there are too few clean samples for a covariance */
+export function untangle(features: Features, credible: ReadonlySet<number>): Untangled | null {
   const { indices, labels } = features;
   const n = indices.length;
   const lists = rowsByClass(features);
   const clean = [...indices.keys()].filter((position) => credible.has(indices[position]));
-  // Half as many dimensions as clean samples at most, or their covariance has no inverse.
+  // Half as many dimensions as clean samples of a class at most, or their covariance has no inverse.
   const most = Math.min(mostDimensions, Math.floor(clean.length / (2 * lists.length)));
-  if (most < 2) return { subject: 'none', reason: 'too-few' };
+  if (most < 2) return null;
   const { rows, dim } = reduceRows(features.rows, n, features.dim, most);
   const within = withinClasses(rows, dim, labels, clean, lists.length);
   const white = transformRows(rows, n, dim, new Float64Array(dim), whitening(eigenOf(within, dim), dim));
-  const score = new Float32Array(n).fill(NaN);
-  const small = new Uint8Array(n);
+  const lean = new Float64Array(n).fill(NaN);
   const ratios = lists.map((positions) => {
     if (positions.length < fewestOfClass) return null;
-    const { ratio, lean } = splitClass(white, dim, positions);
-    positions.forEach((position, i) => {
-      score[position] = ratio * lean[i];
-      small[position] = lean[i] > 0 ? 1 : 0;
-    });
-    return ratio;
+    const split = splitClass(white, dim, positions);
+    positions.forEach((position, i) => (lean[position] = split.lean[i]));
+    return split.ratio;
   });
+  return { ratios, lean, dimensions: dim, cleanSamples: clean.length };
+}
+
+/** @param credible samples taken for clean */
+export function scanClasses(features: Features, credible: ReadonlySet<number>): SampleJudgement | NoJudgement {
+  const { indices, labels } = features;
+  const found = untangle(features, credible);
+  if (found === null) return { subject: 'none', reason: 'too-few' };
+  const { ratios, lean, dimensions, cleanSamples } = found;
   const judged = ratios.filter((ratio) => ratio !== null);
   const index = anomalies(judged);
   let at = 0;
@@ -51,15 +73,14 @@ export function scanClasses(features: Features, credible: ReadonlySet<number>): 
     const own = index[at++];
     return { score: own, alarm: own > anomalyLimit };
   });
-  const flagged = small.map((flag, position) => (classes[labels[position]].alarm ? flag : 0));
   return {
     subject: 'samples',
     indices,
-    score,
-    flagged,
+    score: Float32Array.from(lean, (value, position) => value * (ratios[labels[position]] ?? NaN)),
+    flagged: Uint8Array.from(lean, (value, position) => (value > 0 && classes[labels[position]].alarm ? 1 : 0)),
     quota: null,
     classes,
-    numbers: { anomalyLimit, dimensions: dim, cleanSamples: clean.length },
+    numbers: { anomalyLimit, dimensions, cleanSamples },
   };
 }
 

@@ -7,7 +7,18 @@
  */
 import { meanOfRows } from '../math/symmetric.ts';
 import { randomStream } from '../math/random.ts';
-import { fewestOfClass, flagTop, presumedQuota, rowsByClass, takeRows, type Detector, type Features, type SampleJudgement } from './opinion.ts';
+import {
+  areEqual,
+  scoreNothing,
+  fewestOfClass,
+  flagTop,
+  presumedQuota,
+  rowsByClass,
+  takeRows,
+  type Detector,
+  type Features,
+  type SampleJudgement,
+} from './opinion.ts';
 
 export function spectralSignatures(features: Features): SampleJudgement {
   const { rows, dim, indices } = features;
@@ -16,6 +27,7 @@ export function spectralSignatures(features: Features): SampleJudgement {
   const classes = rowsByClass(features).map((positions) => {
     if (positions.length < fewestOfClass) return { score: null, alarm: false };
     const own = takeRows(rows, dim, positions);
+    if (areEqual(own, dim)) return scoreNothing(score, positions);
     const { parts, share } = alongTop(own, positions.length, dim);
     positions.forEach((position, i) => (score[position] = parts[i] ** 2));
     flagTop(score, positions, presumedQuota, flagged);

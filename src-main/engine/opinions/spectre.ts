@@ -11,10 +11,12 @@ import { argsort } from '../math/statistics.ts';
 import { covariance, eigenOf, meanOfRows, transformRows, whitening } from '../math/symmetric.ts';
 import { reduceRows } from './reduce.ts';
 import {
+  areEqual,
   fewestOfClass,
   flagTop,
   presumedQuota,
   rowsByClass,
+  scoreNothing,
   takeRows,
   type Detector,
   type Features,
@@ -35,7 +37,9 @@ export function spectre(features: Features): SampleJudgement {
   const classes = rowsByClass(features).map((positions) => {
     const n = positions.length;
     if (n < fewestOfClass) return { score: null, alarm: false };
-    const reduced = reduceRows(takeRows(rows, dim, positions), n, dim, Math.min(mostDimensions, Math.floor(n / 5)));
+    const own = takeRows(rows, dim, positions);
+    if (areEqual(own, dim)) return scoreNothing(score, positions);
+    const reduced = reduceRows(own, n, dim, Math.min(mostDimensions, Math.floor(n / 5)));
     const { tau, norm } = quantumEntropy(reduced.rows, n, reduced.dim);
     positions.forEach((position, i) => (score[position] = tau[i]));
     flagTop(score, positions, presumedQuota, flagged);

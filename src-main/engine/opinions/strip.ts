@@ -21,7 +21,10 @@ async function judge(input: OpinionInput): Promise<SampleJudgement | NoJudgement
   const { provider, samples, undefended, credible, suspects, seed, signal, onProgress } = input;
   if (credible.length < 20) return { subject: 'none', reason: 'too-few' };
   // Those that make the threshold are not those laid over.
-  const clean = spread(credible.filter((_, at) => at % 2 === 0), compared);
+  const clean = spread(
+    credible.filter((_, at) => at % 2 === 0),
+    compared,
+  );
   const laid = credible.filter((_, at) => at % 2 === 1);
   const known = new Set(suspects);
   const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !known.has(i));
@@ -103,4 +106,4 @@ function spread(list: Int32Array, most: number): Int32Array {
   return Int32Array.from({ length: wanted }, (_, i) => list[Math.floor((i * list.length) / wanted)]);
 }
 
-export const stripDetector: Detector = { id: 'strip', subject: 'samples', cost: 'dear', judge };
+export const stripDetector: Detector = { id: 'strip', subject: 'samples', cost: 'cheap', judge };

@@ -8,7 +8,7 @@ import { askOpinions } from '../opinions/ask.ts';
 import type { Features } from '../opinions/opinion.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import type { Evaluation } from './evaluate.ts';
-import { requireFinite, sweep } from './features.ts';
+import { representations } from './features.ts';
 import { stratifiedReference } from './sift.ts';
 import { evaluationBatch, stage, vector } from './steps.ts';
 
@@ -35,7 +35,7 @@ export async function runOpinions(
     const untrusted = channels.used
       ? channels.layers.map(({ trusted }) => Uint8Array.from(trusted, (kept) => (kept ? 0 : 1)))
       : null;
-    const features = await penultimate(context, undefended);
+    const features = await featuresOf(context, encoder);
     const asked = { provider, encoder, samples, undefended, probe, features, credible, suspects, seed, signal };
     const found = await askOpinions(asked, extent, untrusted, progressOf(context, 'opinions', 'detectors'));
     const tensors = [...found.scores].flatMap(([id, { score, flagged }]) => [
@@ -48,33 +48,14 @@ export async function runOpinions(
 }
 
 /**
- * What detectors of activations look at: the layer before the logits of the undefended model, which learnt from the
- * poison. Where the dataset is larger than the reference of sifting, a stratified part of it.
+ * What detectors of activations look at: the representation, where they do better than in the head behind it (measured:
+ * `npm run bench:opinions`). Where the dataset is larger than the reference of sifting, a stratified part of it.
  */
-async function penultimate(context: PipelineContext, undefended: Graph): Promise<Features> {
+async function featuresOf(context: PipelineContext, encoder: Encoder): Promise<Features> {
   const { provider, samples, parameters, signal } = context;
-  const last = undefended.nodes.findLast((node) => node.inputs.some((name) => /^head\.\d+\.weight$/.test(name)));
-  const weight = undefended.initializers.get(last?.inputs[1] ?? '');
-  if (last === undefined || weight === undefined) throw new Error('the undefended model has no head');
-  const [dim, classes] = weight.dims;
+  const classes = samples.classes.length;
   const indices = stratifiedReference(samples.labels, classes, parameters['sift.reference']);
-  const rows = new Float32Array(indices.length * dim);
-  const graph: Graph = { ...undefended, outputs: [{ name: last.inputs[0], dtype: 'float32', shape: ['N', dim] }] };
-  const compiled = await provider.compile(graph, { dims: { N: evaluationBatch } });
-  try {
-    await sweep(compiled, {
-      samples,
-      indices,
-      batch: evaluationBatch,
-      signal,
-      onBatch: (outputs, at) => {
-        const values = outputs[last.inputs[0]];
-        requireFinite(values, dim, 'activation before the logits', indices, at);
-        rows.set(values, at * dim);
-      },
-    });
-  } finally {
-    await compiled.dispose();
-  }
-  return { indices, rows, dim, labels: Int32Array.from(indices, (i) => samples.labels[i]), classes };
+  const rows = await representations(provider, encoder, samples, indices, { batch: evaluationBatch, signal });
+  const labels = Int32Array.from(indices, (i) => samples.labels[i]);
+  return { indices, rows, dim: encoder.representation.dim, labels, classes };
 }
