@@ -5,6 +5,7 @@
  */
 import type { Check } from './domain/check.ts';
 import type { Decision, DecisionRow } from './domain/decision.ts';
+import type { Opinion, OpinionId } from './domain/opinion.ts';
 import type { AuditResult, SampleColumns } from './domain/result.ts';
 import type { AuditRequest, Mode, Preset, RunEvent, RunSummary } from './domain/run.ts';
 import type { SerializedFailure } from './failure.ts';
@@ -109,6 +110,18 @@ export interface PoolMembers {
 /** The nearest samples of the same given label, per tap that decided; nearest first. */
 export interface Neighbours {
   readonly taps: readonly { readonly id: string; readonly label: string; readonly samples: Int32Array }[];
+}
+
+/** Second opinions of a run, and what those on samples say of every single one. */
+export interface OpinionTable {
+  /** One for every id of `opinionIds`, in that order; those that were not run say why. */
+  readonly opinions: readonly Opinion[];
+  /** Detectors that have a row each below. */
+  readonly rows: readonly OpinionId[];
+  /** `[rows][samples]`; higher = more suspicious, comparable within a row only; NaN = not scored. */
+  readonly score: Float32Array;
+  /** `[rows][samples]`, 1 = flagged. */
+  readonly flagged: Uint8Array;
 }
 
 export interface JournalPage {
@@ -242,6 +255,8 @@ export interface AppProcedures {
   'run.pools': Call<{ readonly runId: string }, PoolMembers>;
   /** Fails with 'request-invalid' for a sample that is not there; no taps before the sift stage is committed. */
   'sample.neighbours': Call<{ readonly runId: string; readonly index: number }, Neighbours>;
+  /** Null until the opinions stage is committed, and where the audit asked for none. */
+  'run.opinions': Call<{ readonly runId: string }, OpinionTable | null>;
   /** Oldest first. */
   'run.decisions': Call<{ readonly runId: string }, readonly DecisionRow[]>;
   /** Writes one decision to the journal under the name of the user this host runs as; answers all of the run. */
@@ -314,6 +329,7 @@ export const procedureKinds = {
   'run.taps': 'call',
   'run.pools': 'call',
   'sample.neighbours': 'call',
+  'run.opinions': 'call',
   'run.decisions': 'call',
   'run.decide': 'call',
   'project.journal': 'call',

@@ -17,7 +17,7 @@ import { digestBytes } from './files.ts';
 import { purposeOf } from './outputs.ts';
 import { beginRun, carryOut, fixedClock, type RunStart } from './run.ts';
 import { eventFeed, recordedEvents, type EventFeed } from './run-events.ts';
-import { journalPage, neighboursOf, poolMembers, stepCache, tapScores } from './run-evidence.ts';
+import { journalPage, neighboursOf, opinionTable, poolMembers, stepCache, tapScores } from './run-evidence.ts';
 import { folderOf } from './run-folder.ts';
 import { readSample, sampleInputs } from './sample-project.ts';
 import { sampleTable } from './sample-table.ts';
@@ -161,6 +161,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     'run.pools': ({ runId }) => answer(() => poolMembers(writer.reader, summaryOf(runId).id)),
     'sample.neighbours': ({ runId, index }) =>
       answer(() => neighboursOf(writer.reader, summaryOf(runId).id, index, steps)),
+    'run.opinions': ({ runId }) => answer(() => opinionTable(writer.reader, summaryOf(runId).id)),
     'run.decisions': ({ runId }) => answer(() => writer.reader.decisions(summaryOf(runId).id)),
     'run.decide': ({ runId, decision }) => answer(() => decide(writer, runId, decision)),
     'project.journal': ({ before, limit }) => answer(() => journalPage(writer.reader, before, limit)),

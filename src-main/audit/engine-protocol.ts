@@ -1,6 +1,7 @@
 /** The jobs of the engine process and what it asks its host for, as both ends type them. */
 import type { AppProcedures, Preview } from '../../src-shared/contract.ts';
 import type { Check } from '../../src-shared/domain/check.ts';
+import type { Opinion } from '../../src-shared/domain/opinion.ts';
 import type { AuditResult, DatasetFacts, EncoderFacts, SampleColumns } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, PoolRound } from '../../src-shared/domain/run.ts';
 import type { Json } from '../../src-shared/json.ts';
@@ -63,6 +64,7 @@ export interface AuditOutcome {
   readonly channels: AuditResult['channels'];
   readonly rounds: readonly PoolRound[];
   readonly triggers: AuditResult['triggers'];
+  readonly opinions: readonly Opinion[] | null;
   readonly columns: SampleColumns;
   readonly outcome: AuditResult['outcome'];
   readonly verdict: AuditResult['verdict'];

@@ -60,6 +60,7 @@ export const requestSchemas = {
   'run.taps': ofRun,
   'run.pools': ofRun,
   'sample.neighbours': v.strictObject({ runId, index: count(0, 2 ** 31 - 1) }),
+  'run.opinions': ofRun,
   'run.decisions': ofRun,
   'run.decide': v.strictObject({
     runId,

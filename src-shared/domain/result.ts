@@ -1,4 +1,5 @@
 /** What a finished audit knows, as views, reports and the store pass it around. Arrays are indexed by sample. */
+import type { Opinion } from './opinion.ts';
 import type { PoolRound } from './run.ts';
 import type { ScanFinding } from './scan.ts';
 import type { AuditVerdict } from './verdict.ts';
@@ -153,6 +154,8 @@ export interface AuditResult {
   readonly channels: ChannelFacts;
   readonly rounds: readonly PoolRound[];
   readonly triggers: TriggerEvidence;
+  /** Second opinions; null where none were asked for, absent in runs of versions that had none. */
+  readonly opinions?: readonly Opinion[] | null;
   /** On the held-out guard samples of the clean pool: the only labels that were examined. */
   readonly outcome: {
     readonly guardSamples: number;

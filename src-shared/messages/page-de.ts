@@ -131,6 +131,7 @@ export const de: PageMessages = {
     grow: { title: 'Wachstum', purpose: 'Nimmt Runde um Runde Bilder auf und weist ab, was nicht passt.' },
     final: { title: 'Abschluss', purpose: 'Trainiert das bereinigte Modell auf allem, was aufgenommen wurde.' },
     evidence: { title: 'Belege', purpose: 'Vergleicht beide Modelle am Abgewiesenen und sucht das Muster.' },
+    opinions: { title: 'Zweitmeinungen', purpose: 'Fragt andere Verfahren; sie werden gezeigt und ändern nichts.' },
     export: { title: 'Ausgabe', purpose: 'Schreibt Modell, Mengen und Bericht und öffnet jedes zur Kontrolle wieder.' },
   },
   start: {

@@ -117,6 +117,7 @@ export const en = {
     grow: { title: 'Grow', purpose: 'Admits samples round by round, and refuses those that do not fit.' },
     final: { title: 'Final fit', purpose: 'Trains the sanitized model on everything that was admitted.' },
     evidence: { title: 'Evidence', purpose: 'Compares both models on what was refused, and recovers the pattern.' },
+    opinions: { title: 'Second opinions', purpose: 'Asks other detectors; they are shown and change nothing.' },
     export: {
       title: 'Export',
       purpose: 'Writes the model, the sets and the report, and opens each again to check it.',

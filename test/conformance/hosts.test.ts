@@ -81,6 +81,7 @@ describe.each([
       'run.taps': { runId },
       'run.pools': { runId },
       'sample.neighbours': { runId, index: 3 },
+      'run.opinions': { runId },
       'run.decisions': { runId },
       'run.decide': { runId, decision: { subject: 'sample', key: '3', act: 'tag', value: 'odd', reason: '' } },
       'project.journal': { before: 0, limit: 50 },

@@ -25,6 +25,7 @@ import {
 import type { DecisionRow } from '../../src-shared/domain/decision.ts';
 import type { AuditVerdict, Finding } from '../../src-shared/domain/verdict.ts';
 import { CancelledError, ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
+import { recordedOpinions } from './recorded-opinions.ts';
 
 const classNames = [
   't-shirt',
@@ -614,6 +615,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
         ],
       };
     },
+    'run.opinions': async ({ runId }) => (find(runId).sifted ? recordedOpinions() : null),
     'run.decisions': async ({ runId }) => find(runId).decisions,
     'run.decide': async ({ runId, decision }) => {
       const run = find(runId);

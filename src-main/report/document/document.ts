@@ -11,6 +11,7 @@ import {
   riskSection,
 } from './closing.ts';
 import { figuresOf } from './figures.ts';
+import { opinionSection } from './opinions.ts';
 import { sharedPatternSection } from './shared-pattern.ts';
 import {
   bootstrappingSection,
@@ -64,6 +65,7 @@ export function reportDocument(record: ReportRecord, language: Language = 'en'):
       suspectSection(writing),
       triggerSection(writing),
       sharedPatternSection(writing),
+      opinionSection(writing),
       outcomeSection(writing),
       classSection(writing),
       fileSection(writing),
