@@ -1,6 +1,6 @@
 /** Reads the untrusted encoder and dataset, in the engine process: digests, facts, decoded pixels. */
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { DatasetFacts } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, RunEvent } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
@@ -10,7 +10,7 @@ import type { Graph } from '../engine/graph/ir.ts';
 import type { EncoderOptions } from '../engine/tcore/context.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { openDataset } from '../formats/datasets/open.ts';
-import type { PixelFile } from '../formats/datasets/pixel-file.ts';
+import { columnsOf, type PixelFile } from '../formats/datasets/pixel-file.ts';
 import { cachedPixelFile } from '../formats/datasets/pixel-cache.ts';
 import type { OpenedEncoder } from '../formats/encoders/encoder-file.ts';
 import { openEncoder } from '../formats/encoders/open.ts';
@@ -176,6 +176,10 @@ async function decode(
     height,
     width,
     signal: context.signal,
+    onOneThread: (reason) => {
+      const message = `The images are decoded by one thread, others could not be started: ${reason}. It takes longer.`;
+      context.emit({ type: 'warning', code: 'one-decoding-thread', message, subject: null });
+    },
     onProgress: ({ done, total }) => {
       const seconds = (performance.now() - start) / 1000;
       const rate = done > 0 && seconds > 0.2 ? done / seconds : null;
@@ -184,11 +188,15 @@ async function decode(
     },
   });
   // A cache from an earlier start is only as good as its bytes.
-  if (pixels.reused && (await digestFile(pixels.file, context.signal)).sha256 !== pixels.pixelsDigest) {
+  for (const [file, digest] of [
+    [pixels.file, pixels.pixelsDigest],
+    [columnsOf(pixels.file), pixels.columnsDigest],
+  ]) {
+    if (!pixels.reused || (await digestFile(file, context.signal)).sha256 === digest) continue;
     pixels.close();
     throw new ExpectedError(
       'input-changed',
-      `The decoded images in ${pixels.file} were changed; delete that file and resume.`,
+      `The decoded images in ${pixels.file} were changed (${basename(file)}); delete that file and resume.`,
     );
   }
   return pixels;

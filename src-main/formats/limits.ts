@@ -36,6 +36,8 @@ export interface DatasetLimits {
   readonly maxNesting: number;
   /** Bytes read into memory at once because a format cannot be read in parts (pickled batches, HDF5 chunks). */
   readonly maxWholeBytes: number;
+  /** Decoded datasets kept in one project for its next runs, bytes; the one in use is kept whatever its size. */
+  readonly maxCacheBytes: number;
   /** Time that listing a dataset may take, seconds. */
   readonly maxOpenSeconds: number;
   /** Skipped and unreadable files that are listed by name; all are counted. */
@@ -111,6 +113,7 @@ export const defaultLimits: Limits = {
     maxShards: 100_000,
     maxNesting: 32,
     maxWholeBytes: GiB,
+    maxCacheBytes: 64 * GiB,
     maxOpenSeconds: 3600,
     maxListed: 10_000,
   },

@@ -12,7 +12,7 @@ import { systemFailure } from '../system.ts';
 import type { DatasetFormat, ProblemList } from './dataset.ts';
 import { readExactly } from './raw.ts';
 
-export const PIXEL_FILE_VERSION = 3;
+export const PIXEL_FILE_VERSION = 4;
 
 /** `FILE.json` */
 export interface PixelFileHead {
@@ -33,6 +33,8 @@ export interface PixelFileHead {
   /** SHA-256 (hex) of the pixels. */
   readonly pixelsDigest: string;
   readonly columnBytes: number;
+  /** SHA-256 (hex) of the columns: labels, names and digests are evidence like the pixels. */
+  readonly columnsDigest: string;
   readonly unreadable: ProblemList;
   readonly skipped: ProblemList;
   readonly notes: readonly string[];
