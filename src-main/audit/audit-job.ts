@@ -62,7 +62,7 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
       shape: pixels.shape,
       duplicates: inputs.duplicates,
       labels: pixels.labels,
-      names: Array.from({ length: pixels.count }, (_, i) => pixels.name(i)),
+      names: pixels.names(),
       pixelFile: basename(pixels.file),
       pixelsDigest: pixels.pixelsDigest,
       plan,

@@ -1,7 +1,8 @@
 /** Writing files piece by piece, whole or not at all. */
-import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { systemFailure } from '../system.ts';
+import { partialOf, removeLeftovers } from './leftovers.ts';
 
 export interface PartialFile {
   readonly descriptor: number;
@@ -19,35 +20,12 @@ export interface PartialFile {
 
 const BLOCK_BYTES = 1 << 20;
 
-const PARTIAL = /^(.*)\.(\d{1,10})\.partial$/s;
-
-/**
- * Throws away what writers that were killed left behind. A project is written by one machine at a time, so a process
- * that does not exist here exists nowhere.
- * @param of only the leftovers of the file of that name; all when left out
- */
-export function removeLeftovers(folder: string, of?: string): void {
-  for (const name of readdirSync(folder)) {
-    const [, base, writer] = PARTIAL.exec(name) ?? [];
-    if (base === undefined || (of !== undefined && base !== of) || isAlive(Number(writer))) continue;
-    rmSync(join(folder, name), { force: true });
-  }
-}
-
-function isAlive(process_: number): boolean {
-  try {
-    return process.kill(process_, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
-}
-
 /**
  * Starts `file` under a temporary name that belongs to this process; what killed processes left of it is thrown away.
  * @throws ExpectedError no-space, file-missing (from every call)
  */
 export function startFile(file: string): PartialFile {
-  const temporary = `${file}.${process.pid}.partial`;
+  const temporary = partialOf(file);
   const guard = <T>(work: () => T): T => {
     try {
       return work();

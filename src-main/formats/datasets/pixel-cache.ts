@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { withLimits } from '../limits.ts';
-import { removeLeftovers } from './column-file.ts';
 import type { Dataset } from './dataset.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { columnsOf, headOf, openPixelFile, readHead, type PixelFile } from './pixel-file.ts';
 import { buildPixelFile, contentDigest, settingsDigest, type PixelOptions } from './pixels.ts';
 

@@ -122,6 +122,7 @@ describe('the folder of decoded pixels', () => {
       'half.pixels.columns',
     ])
       put(cache, left, 'left behind');
+    put(cache, `coresift-unpacked-${gone}-x1/data.bin`, 'unpacked');
     put(cache, `somebody.pixels.${process.ppid}.partial`, 'at work');
     expect((await cached(data, cache)).reused).toBe(true);
     expect(readdirSync(cache).sort()).toEqual(
