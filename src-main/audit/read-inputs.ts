@@ -59,7 +59,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
     signal: context.signal,
   });
   try {
-    const encoderOptions = await settleSize(request, model, dataset);
+    const { options: encoderOptions, note } = await settleSize(request, model, dataset);
     const encoder = understandEncoder(model.graph, encoderOptions);
     const pixels = await decode(dataset, encoder, { folder: cache, limits }, context);
     const duplicates = repeated(pixels.samePixelsAs);
@@ -90,7 +90,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
       pixels,
       duplicates,
       datasetFacts: factsOf(request, pixels, duplicates),
-      notes: [...model.notes, ...pixels.notes, ...limitNotes(request)],
+      notes: [...model.notes, ...note, ...pixels.notes, ...limitNotes(request)],
       async requireUnchanged() {
         const changed = [
           (await isUnchanged(model)) ? null : `the encoder ${request.encoder}`,
@@ -135,15 +135,23 @@ async function isUnchanged({ folder, file, parts }: OpenedEncoder): Promise<bool
 /** An encoder that takes any size gets the one of the dataset's first image unless a person chose one. */
 async function settleSize(
   request: AuditRequest,
-  { graph, normalisation }: OpenedEncoder,
+  { graph, normalisation, architecture }: OpenedEncoder,
   dataset: Dataset,
-): Promise<EncoderOptions> {
+): Promise<{ readonly options: EncoderOptions; readonly note: readonly string[] }> {
   const { inputSize, representation } = request;
   const { mean, std } = request.mean === null && normalisation !== null ? normalisation : request;
   const image = graph.inputs.find((input) => input.shape.length === 4);
   const open = image !== undefined && image.shape.slice(2).some((dim) => typeof dim !== 'number');
-  if (inputSize !== null || !open) return { inputSize, mean, std, representation };
-  return { inputSize: await firstImageSize(dataset), mean, std, representation };
+  if (inputSize === null && open) {
+    const size = await firstImageSize(dataset);
+    const note = `the images are ${size.join(' x ')} pixels, as the first of the dataset is: the encoder takes any size`;
+    return { options: { inputSize: size, mean, std, representation }, note: [note] };
+  }
+  // Where weights were matched to an architecture its note says it.
+  const from = inputSize === null ? "as the encoder's own graph has it" : 'as the analyst chose';
+  const sides = inputSize ?? image?.shape.slice(2) ?? [];
+  const note = architecture === null ? [`the images are ${sides.join(' x ')} pixels, ${from}`] : [];
+  return { options: { inputSize, mean, std, representation }, note };
 }
 
 /** @throws ExpectedError no-readable-image when none of the first hundred can be read */

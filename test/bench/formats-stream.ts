@@ -41,12 +41,13 @@ else throw new Error('--make FOLDER or --read FOLDER is wanted.');
 function make(folder: string, count: number): void {
   if (!Number.isSafeInteger(count) || count < 1000) throw new Error('--count wants a whole number from 1000 on.');
   mkdirSync(folder, { recursive: true });
+  const drawn = patterns();
   for (let shard = 0; shard * PER_SHARD < count; shard++) {
     const file = openSync(join(folder, `part-${String(shard).padStart(5, '0')}.tar`), 'w');
     for (let n = shard * PER_SHARD; n < Math.min(count, (shard + 1) * PER_SHARD); n++) {
       const key = String(n).padStart(9, '0');
       const label = Buffer.from(String(n % CLASSES));
-      const picture = greyPng(n);
+      const picture = greyPng(drawn[n % drawn.length], n);
       const parts = [header(`${key}.png`, picture.length), padded(picture), header(`${key}.cls`, 1), padded(label)];
       writeSync(file, Buffer.concat(parts));
     }
@@ -55,15 +56,22 @@ function make(folder: string, count: number): void {
   }
 }
 
-/** A soft pattern with a little noise, as small photographs are; its own for every number. */
-function greyPng(n: number): Buffer {
-  const lines = Buffer.alloc(SIDE * (SIDE + 1));
-  for (let y = 0; y < SIDE; y++) {
-    for (let x = 0; x < SIDE; x++) {
-      const at = y * (SIDE + 1) + 1 + x;
-      lines[at] = 128 + 90 * Math.sin(x / (3 + (n % 7)) + y / 9) + (Math.imul(at + n * 977, 2654435761) >>> 28);
+/** Soft patterns with a little noise, as small photographs are. */
+function patterns(): readonly Buffer[] {
+  return Array.from({ length: 64 }, (_unused, n) => {
+    const lines = Buffer.alloc(SIDE * (SIDE + 1));
+    for (let y = 0; y < SIDE; y++) {
+      for (let x = 0; x < SIDE; x++) {
+        const at = y * (SIDE + 1) + 1 + x;
+        lines[at] = 128 + 90 * Math.sin(x / (3 + (n % 7)) + y / 9) + (Math.imul(at + n * 977, 2654435761) >>> 28);
+      }
     }
-  }
+    return lines;
+  });
+}
+
+/** One of the patterns, with its number in the first pixels: no two are the same. */
+function greyPng(lines: Buffer, n: number): Buffer {
   lines.writeUInt32BE(n, 1);
   const head = Buffer.alloc(13);
   head.writeUInt32BE(SIDE, 0);
