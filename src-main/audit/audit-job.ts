@@ -9,7 +9,7 @@ import type { JobContext } from '../engine/jobs/server.ts';
 import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
 import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
-import type { PixelFile } from '../formats/datasets/pixel-file.ts';
+import type { PackedNames, PixelFile } from '../formats/datasets/pixel-file.ts';
 import { parseLimits, withLimits, type DatasetLimits } from '../formats/limits.ts';
 import { saveSafetensors } from '../formats/models-out/safetensors.ts';
 import type { AuditJob, AuditOutcome, EngineProtocol } from './engine-protocol.ts';
@@ -134,21 +134,13 @@ async function exportModel(
  * @throws ExpectedError dataset-too-large
  */
 export function namesOf(
-  { count, name }: Pick<PixelFile, 'count' | 'name'>,
-  { maxNameCharacters }: Pick<DatasetLimits, 'maxNameCharacters'>,
-): string[] {
-  const names: string[] = [];
-  let characters = 0;
-  for (let i = 0; i < count; i += 1) {
-    const one = name(i);
-    characters += one.length;
-    if (characters > maxNameCharacters) {
-      throw new ExpectedError(
-        'dataset-too-large',
-        `The names of its samples have more than ${maxNameCharacters} characters (limit maxNameCharacters).`,
-      );
-    }
-    names.push(one);
-  }
-  return names;
+  pixels: Pick<PixelFile, 'names'>,
+  { maxNameBytes }: Pick<DatasetLimits, 'maxNameBytes'>,
+): PackedNames {
+  const names = pixels.names();
+  if (names.bytes.length <= maxNameBytes) return names;
+  throw new ExpectedError(
+    'dataset-too-large',
+    `The names of its samples have ${names.bytes.length} bytes, more than ${maxNameBytes} (limit maxNameBytes).`,
+  );
 }

@@ -10,7 +10,7 @@ import type { JobProtocol } from '../engine/jobs/protocol.ts';
 import type { ProviderInfo, SelfTestRow } from '../engine/providers/provider.ts';
 import type { EncoderSummary } from '../engine/tcore/context.ts';
 import type { MethodParameters } from '../engine/tcore/parameters.ts';
-import type { Resized } from '../formats/datasets/pixel-file.ts';
+import type { PackedNames, Resized } from '../formats/datasets/pixel-file.ts';
 import type { ExportJob, ExportOutcome } from './export-job.ts';
 import type { BenchJob, MeasuredCell } from './bench-cell.ts';
 import type { ExportCheck } from './export-model.ts';
@@ -40,7 +40,7 @@ export interface Preflight {
   readonly duplicates: Int32Array;
   readonly labels: Int32Array;
   /** Name of every sample: path below the dataset, or "file#index". */
-  readonly names: readonly string[];
+  readonly names: PackedNames;
   /** Name of the decoded pixels within the cache folder, and their digest. */
   readonly pixelFile: string;
   readonly pixelsDigest: string;
