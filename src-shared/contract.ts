@@ -4,10 +4,12 @@
  * data and typed arrays, so that they survive a MessagePort and a WebSocket alike. Failures cross as SerializedFailure.
  */
 import type { Check } from './domain/check.ts';
+import type { ReportWish } from './domain/report-order.ts';
 import type { Decision, DecisionRow } from './domain/decision.ts';
 import type { Opinion, OpinionId } from './domain/opinion.ts';
 import type { AuditResult, SampleColumns } from './domain/result.ts';
 import type { AuditRequest, Mode, Preset, RunEvent, RunSummary } from './domain/run.ts';
+import type { KeyInfo, KeyKind, KeyRing } from './domain/signing-key.ts';
 import type { SerializedFailure } from './failure.ts';
 
 /** A request that needs nothing. */
@@ -220,6 +222,12 @@ export interface DoctorReport {
   }[];
 }
 
+/** Reports that were written anew. */
+export interface WrittenReports {
+  readonly folder: string;
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[];
+}
+
 /** Procedures the use cases answer (`audit/app.ts`). */
 export interface AppProcedures {
   'app.info': Call<Nothing, Omit<AppInfo, 'host'>>;
@@ -273,6 +281,32 @@ export interface AppProcedures {
     },
     Preview
   >;
+  'keys.list': Call<Nothing, KeyRing>;
+  /** The passphrase is null where the key store of the operating system keeps the key. */
+  'keys.create': Call<{ readonly name: string; readonly kind: KeyKind; readonly passphrase: string | null }, KeyInfo>;
+  /** A private key in PEM; `given` = the passphrase it is encrypted with now, null for none. */
+  'keys.import': Call<
+    { readonly name: string; readonly pem: string; readonly given: string | null; readonly passphrase: string | null },
+    KeyInfo
+  >;
+  /** The private half leaves encrypted only: as it is kept, or under `passphrase` where the key store keeps it. */
+  'keys.export': Call<
+    { readonly name: string; readonly half: 'public' | 'private'; readonly passphrase: string | null },
+    { readonly pem: string }
+  >;
+  /** Writes reports of a finished run from its record and the decisions of now; `out` null = below the project. */
+  'report.write': Call<
+    ReportWish & {
+      readonly runId: string;
+      readonly out: string | null;
+      /** Name of the key that signs the pack, and its passphrase where it has one. */
+      readonly key: string | null;
+      readonly passphrase: string | null;
+    },
+    WrittenReports
+  >;
+  /** A pack from anywhere, against itself and the public key in the file `key`; in the engine process. */
+  'pack.verify': Call<{ readonly path: string; readonly key: string | null }, readonly Check[]>;
   'settings.read': Call<Nothing, UserSettings>;
   'settings.write': Call<UserSettings, UserSettings>;
 }
@@ -335,6 +369,12 @@ export const procedureKinds = {
   'project.journal': 'call',
   'project.verify': 'call',
   'audit.preview': 'call',
+  'keys.list': 'call',
+  'keys.create': 'call',
+  'keys.import': 'call',
+  'keys.export': 'call',
+  'report.write': 'call',
+  'pack.verify': 'call',
   'settings.read': 'call',
   'settings.write': 'call',
 } as const satisfies { readonly [Name in keyof Contract]: Contract[Name]['kind'] };

@@ -10,10 +10,12 @@ import { ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
 import { connectEngine } from '../engine/jobs/client.ts';
 import { migrations } from '../store/migrate.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
+import { reportHandlers } from './app-reports.ts';
 import { decide } from './decisions.ts';
 import { examineMachine } from './doctor.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 import { digestBytes } from './files.ts';
+import { keyFolder, type Vault } from './keys.ts';
 import { purposeOf } from './outputs.ts';
 import { beginRun, carryOut, fixedClock, type RunStart } from './run.ts';
 import { eventFeed, recordedEvents, type EventFeed } from './run-events.ts';
@@ -34,6 +36,10 @@ export interface AppOptions {
   readonly spawn: EngineSpawner;
   /** File of the user's settings; default: where the platform keeps such files. */
   readonly settings?: string;
+  /** Folder of the signing keys; default: where the platform keeps such files. */
+  readonly keys?: string;
+  /** The key store of the operating system, where the host has one. */
+  readonly vault?: Vault | null;
 }
 
 interface ActiveRun {
@@ -165,7 +171,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     'run.decisions': ({ runId }) => answer(() => writer.reader.decisions(summaryOf(runId).id)),
     'run.decide': ({ runId, decision }) => answer(() => decide(writer, runId, decision)),
     'project.journal': ({ before, limit }) => answer(() => journalPage(writer.reader, before, limit)),
-    'project.verify': (_request, { signal }) => inEngine('verify', { path: writer.dir }, signal),
+    'project.verify': (_request, { signal }) => inEngine('verify', { path: writer.dir, key: null }, signal),
     'audit.preview': (request, { signal }) =>
       inEngine(
         'preview',
@@ -177,6 +183,12 @@ export async function createApp(options: AppOptions): Promise<App> {
         },
         signal,
       ),
+    ...reportHandlers({
+      keys: options.keys ?? keyFolder(),
+      vault: options.vault ?? null,
+      spawn: options.spawn,
+      reader: () => writer.reader,
+    }),
     'settings.read': () => answer(() => readSettings(settings)),
     'settings.write': (chosen) => answer(() => writeSettings(settings, chosen)),
   };

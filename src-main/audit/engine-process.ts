@@ -8,7 +8,8 @@ import { exportJob } from './export-job.ts';
 import { inspectJob } from './inspect-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 import { previewJob } from './preview-job.ts';
-import { verifyPath } from './verify.ts';
+import { renderJob } from './render-job.ts';
+import { verifyAny } from './verify.ts';
 
 // Ctrl-C reaches the whole terminal group; the host decides what becomes of this process.
 process.on('SIGINT', () => {});
@@ -24,7 +25,8 @@ serveJobs<EngineProtocol>(
     export: exportJob,
     inspect: inspectJob,
     preview: previewJob,
-    verify: ({ path }) => Promise.resolve(verifyPath(path)),
+    render: renderJob,
+    verify: ({ path, key }) => verifyAny(path, key),
   },
   { onExit: leave },
 );

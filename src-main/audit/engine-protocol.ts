@@ -17,6 +17,8 @@ import type { ExportCheck } from './export-model.ts';
 import type { FileDigest } from './files.ts';
 import type { InspectJob, Inspection } from './inspect-job.ts';
 import type { Plan } from './plan.ts';
+import type { RenderJob } from './render-job.ts';
+import type { RenderedFile } from '../report/writers.ts';
 
 /** What is known before anything is computed. */
 export interface Preflight {
@@ -114,8 +116,13 @@ export interface EngineProtocol extends JobProtocol {
     };
     /** Looks at both inputs and measures how fast the encoder is here; writes nothing that outlives it. */
     readonly preview: { readonly request: PreviewRequest; readonly result: Preview };
-    /** All of a project, or of an audit folder, against its digests. */
-    readonly verify: { readonly request: { readonly path: string }; readonly result: readonly Check[] };
+    /** One format of a report from its record; no key comes here. */
+    readonly render: { readonly request: RenderJob; readonly result: readonly RenderedFile[] };
+    /** All of a pack, a project or an audit folder, against its digests; `key` = file of the public key of a pack. */
+    readonly verify: {
+      readonly request: { readonly path: string; readonly key: string | null };
+      readonly result: readonly Check[];
+    };
   };
   readonly asks: {
     /** Inputs were read; the host compares and commits them. Fails with input-changed where a resumed run differs. */

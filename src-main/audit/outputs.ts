@@ -7,13 +7,14 @@ import { createHash } from 'node:crypto';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { AuditResult } from '../../src-shared/domain/result.ts';
+import { reportFormats } from '../../src-shared/domain/report-order.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
 import { unpackNames } from '../formats/datasets/pixel-file.ts';
 import { channelMasksJson } from '../report/channel-masks.ts';
 import { manifestName, manifestText } from '../report/manifest.ts';
 import { buildRecord, type OutputFile, type Pictures, type ReportInput } from '../report/record.ts';
 import { siftedSetCsv } from '../report/sifted-set.ts';
-import { renderReport, reportFormats } from '../report/writers.ts';
+import { renderReport } from '../report/writers.ts';
 import { canonicalJson, toJson } from '../store/canonical.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import type { ProjectWriter } from '../store/writer.ts';
@@ -131,7 +132,7 @@ function reportInput(input: OutputInput, names: readonly string[], outputs: read
   const { provider } = preflight;
   const { exported } = outcome;
   return {
-    reportId: uuidOf(canonicalJson(toJson({ run: summary.id, runDigest }))),
+    reportId: reportIdOf(summary.id, runDigest),
     createdAt: summary.startedAt,
     tool: { name: 'Coresift', version },
     run: { id: summary.id, number: summary.number, startedAt: summary.startedAt },
@@ -213,6 +214,11 @@ function logOf(reader: ProjectReader, run: string): ReportInput['log'] {
     );
   const lines = [...changes, ...steps, ...warnings];
   return lines.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}
+
+/** Id of the report as the run writes it. */
+export function reportIdOf(run: string, runDigest: string): string {
+  return uuidOf(canonicalJson(toJson({ run, runDigest })));
 }
 
 /** UUID version 8 (RFC 9562, 5.8) from a SHA-256: the same run and work give the same id. */

@@ -3,6 +3,7 @@
  * Abgriff (tap), Siebung, Kernmenge (seeds), sauberer Vorrat (clean pool), bereinigtes Modell, Verdacht.
  */
 import { deExplore } from './page-de-explore.ts';
+import { deSigning } from './page-de-signing.ts';
 import type { PageMessages } from './page-en.ts';
 import { pageFormat } from './page-format.ts';
 
@@ -12,6 +13,7 @@ const { plural } = f;
 export const de: PageMessages = {
   f,
   ...deExplore,
+  ...deSigning,
   n: {
     samples: (n) => plural(n, { one: '# Bild', other: '# Bilder' }),
     classes: (n) => plural(n, { one: '# Klasse', other: '# Klassen' }),
@@ -412,8 +414,8 @@ export const de: PageMessages = {
     frame: 'Prüfbericht',
     later: (n) =>
       plural(n, {
-        one: '# Entscheidung fiel nach dem Schreiben dieses Berichts. Sie steht im Protokoll, nicht im Bericht:',
-        other: '# Entscheidungen fielen nach dem Schreiben dieses Berichts. Sie stehen im Protokoll, nicht im Bericht:',
+        one: '# Entscheidung fiel nach dem Schreiben dieses Berichts; ein neu geschriebener nennt sie:',
+        other: '# Entscheidungen fielen nach dem Schreiben dieses Berichts; ein neu geschriebener nennt sie:',
       }),
   },
   settings: {
