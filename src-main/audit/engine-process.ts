@@ -7,6 +7,7 @@ import { doctorJob } from './doctor-job.ts';
 import { exportJob } from './export-job.ts';
 import { inspectJob } from './inspect-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
+import { mapJob } from './map-job.ts';
 import { previewJob } from './preview-job.ts';
 import { verifyPath } from './verify.ts';
 
@@ -23,6 +24,7 @@ serveJobs<EngineProtocol>(
     doctor: doctorJob,
     export: exportJob,
     inspect: inspectJob,
+    map: mapJob,
     preview: previewJob,
     verify: ({ path }) => Promise.resolve(verifyPath(path)),
   },

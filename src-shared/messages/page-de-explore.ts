@@ -89,6 +89,23 @@ export const deExplore: typeof enExplore = {
     claimSuspects: (all, seeds, suspects, share, name) =>
       `Von ${all} bilden ${seeds} die Kernmenge; ${suspects} sind verdächtig, ${share} davon mit dem Etikett ${name}.`,
     note: 'Orte: die ersten zwei Hauptkomponenten der Darstellung am letzten benutzten Abgriff. Nahe heißt: dem Encoder ähnlich, nicht dem Auge.',
+    notePca: (tap: string) =>
+      `Orte: die ersten beiden Hauptkomponenten bei ${tap}. Nah heißt dem Encoder ähnlich, nicht dem Auge.`,
+    noteUmap: (tap: string, seed: number) =>
+      `Orte: UMAP bei ${tap}, Startwert ${seed}, mit dem Projekt aufbewahrt; derselbe Startwert gibt dasselbe Bild. Wer wessen Nachbar ist, bedeutet etwas, Abstände zwischen Gruppen nicht.`,
+    notePlaced: (sentence: string, placed: string, all: string) =>
+      `${sentence} ${placed} von ${all} Beispielen, aus jeder Klasse gleich gezogen, haben einen Ort.`,
+    tap: 'Abgriff',
+    layout: 'Anordnung',
+    layouts: { pca: 'PCA', umap: 'UMAP' },
+    layoutHints: {
+      pca: 'Hauptkomponenten: überall gleich, aber nur zwei Richtungen von vielen.',
+      umap: 'Nachbarn bleiben beisammen; wird im Rechenprozess berechnet, wenn danach gefragt wird.',
+    },
+    mapStarting: 'Der Rechenprozess für diese Karte startet…',
+    mapPhases: { reading: 'Beispiele werden gelesen', placing: 'sie werden angeordnet' },
+    mapProgress: (phase: string, done: number, total: number) => `${phase}: ${done} von ${total}`,
+    mapStop: 'Anhalten',
     colour: 'Farbe',
     byStanding: 'Stand',
     byClass: 'Klasse',

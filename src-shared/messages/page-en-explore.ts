@@ -86,6 +86,23 @@ export const enExplore = {
     claimSuspects: (all: string, seeds: string, suspects: string, share: string, name: string) =>
       `Of ${all} ${seeds} are trusted seeds; ${suspects} are suspect, ${share} of them labelled ${name}.`,
     note: 'Places: first two principal components of the representation at the last used tap. Near means alike to the encoder, not alike to the eye.',
+    notePca: (tap: string) =>
+      `Places: first two principal components at ${tap}. Near means alike to the encoder, not alike to the eye.`,
+    noteUmap: (tap: string, seed: number) =>
+      `Places: UMAP at ${tap}, seed ${seed}, kept with the project; the same seed gives the same picture. Who is whose neighbour means something, distances between groups do not.`,
+    notePlaced: (sentence: string, placed: string, all: string) =>
+      `${sentence} ${placed} of ${all} samples, drawn from every class alike, have a place.`,
+    tap: 'Tap',
+    layout: 'Layout',
+    layouts: { pca: 'PCA', umap: 'UMAP' },
+    layoutHints: {
+      pca: 'Principal components: the same everywhere, but only two directions of many.',
+      umap: 'Neighbours kept together; computed in the engine process when it is first asked for.',
+    },
+    mapStarting: 'Starting the engine for this map…',
+    mapPhases: { reading: 'reading samples', placing: 'placing them' },
+    mapProgress: (phase: string, done: number, total: number) => `${phase}: ${done} of ${total}`,
+    mapStop: 'Stop',
     colour: 'Colour',
     byStanding: 'standing',
     byClass: 'class',
