@@ -53,6 +53,11 @@ export function suspectRows(table: SampleTable): number[] {
   return rows.sort((a, b) => suspectRank[a] - suspectRank[b]);
 }
 
+/** Name of a tap without its size: "stage 2, block 1 (96 channels, 7x7)" -> "stage 2, block 1". */
+export function tapName(label: string): string {
+  return visibleName(label).replace(/ \([^()]*\)$/, '');
+}
+
 /** The class most of `rows` are labelled, and how many. */
 export function mostFrequentLabel(table: SampleTable, rows: readonly number[]): { label: number; count: number } {
   const counts = table.classNames.map(() => 0);

@@ -2,6 +2,7 @@
  * Every text of the page in German. One word for one thing: Encoder, Datensatz, Bild (for a sample), Klasse, Kanal,
  * Abgriff (tap), Siebung, Kernmenge (seeds), sauberer Vorrat (clean pool), bereinigtes Modell, Verdacht.
  */
+import { deAttacks } from './page-de-attacks.ts';
 import { deExplore } from './page-de-explore.ts';
 import type { PageMessages } from './page-en.ts';
 import { pageFormat } from './page-format.ts';
@@ -12,6 +13,7 @@ const { plural } = f;
 export const de: PageMessages = {
   f,
   ...deExplore,
+  ...deAttacks,
   n: {
     samples: (n) => plural(n, { one: '# Bild', other: '# Bilder' }),
     classes: (n) => plural(n, { one: '# Klasse', other: '# Klassen' }),
@@ -32,6 +34,7 @@ export const de: PageMessages = {
     bootstrap: 'Wachstum',
     suspects: 'Verdacht',
     report: 'Bericht',
+    attacks: 'Gepflanzte Angriffe',
     compare: 'Vergleich',
     history: 'Verlauf',
     help: 'Hilfe',
