@@ -16,6 +16,7 @@ import type { BenchJob, MeasuredCell } from './bench-cell.ts';
 import type { ExportCheck } from './export-model.ts';
 import type { FileDigest } from './files.ts';
 import type { InspectJob, Inspection } from './inspect-job.ts';
+import type { MapJob, MapOutcome } from './map-job.ts';
 import type { Plan } from './plan.ts';
 import type { RenderJob } from './render-job.ts';
 import type { RenderedFile } from '../report/writers.ts';
@@ -103,6 +104,8 @@ export interface EngineProtocol extends JobProtocol {
     readonly export: { readonly request: ExportJob; readonly result: ExportOutcome };
     /** Looks at one model file and runs nothing of it. */
     readonly inspect: { readonly request: InspectJob; readonly result: Inspection };
+    /** Where samples lie at one tap; a picture, which decides nothing. */
+    readonly map: { readonly request: MapJob; readonly result: MapOutcome };
     /** One cell of a bench. */
     readonly bench: { readonly request: BenchJob; readonly result: MeasuredCell };
     readonly doctor: {

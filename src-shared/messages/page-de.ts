@@ -2,6 +2,7 @@
  * Every text of the page in German. One word for one thing: Encoder, Datensatz, Bild (for a sample), Klasse, Kanal,
  * Abgriff (tap), Siebung, Kernmenge (seeds), sauberer Vorrat (clean pool), bereinigtes Modell, Verdacht.
  */
+import { deAttacks } from './page-de-attacks.ts';
 import { deExplore } from './page-de-explore.ts';
 import { deSigning } from './page-de-signing.ts';
 import type { PageMessages } from './page-en.ts';
@@ -14,6 +15,7 @@ export const de: PageMessages = {
   f,
   ...deExplore,
   ...deSigning,
+  ...deAttacks,
   n: {
     samples: (n) => plural(n, { one: '# Bild', other: '# Bilder' }),
     classes: (n) => plural(n, { one: '# Klasse', other: '# Klassen' }),
@@ -34,6 +36,7 @@ export const de: PageMessages = {
     bootstrap: 'Wachstum',
     suspects: 'Verdacht',
     report: 'Bericht',
+    attacks: 'Gepflanzte Angriffe',
     compare: 'Vergleich',
     history: 'Verlauf',
     help: 'Hilfe',
