@@ -124,9 +124,8 @@ const rowOf = (file: string): TableRow => ({
   result: "found without --arch, no finding, within 1e-4 of PyTorch's features",
 });
 
-it('the page names the state dicts of full size that were seen, and no others', () => {
-  const byFeature = (a: TableRow, b: TableRow): number => (a.feature < b.feature ? -1 : 1);
-  expect(rowsIn('pytorch-full-size').sort(byFeature)).toEqual(Object.keys(large).map(rowOf).sort(byFeature));
+it('the page names no state dict of full size that this test would not see', () => {
+  expect(Object.keys(large).map(rowOf)).toEqual(expect.arrayContaining(rowsIn('pytorch-full-size')));
 });
 
 describe.skipIf(!hasTorch)('state dicts of full size, imported without --arch (npm run conformance:torch)', () => {
