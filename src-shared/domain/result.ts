@@ -70,7 +70,7 @@ export interface SiftingFacts {
     readonly samples: number;
     readonly seeds: number;
     readonly pool: number;
-    /** 2-means: the larger group's share and the distance between the groups in within-group distances, mean over deciding taps. */
+    /** 2-means: the larger group's share and the distance between the groups in within-group distances, mean over the last deciding taps. */
     readonly majorityShare: number;
     readonly separation: number;
   }[];
