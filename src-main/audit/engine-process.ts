@@ -7,6 +7,7 @@ import { doctorJob } from './doctor-job.ts';
 import { exportJob } from './export-job.ts';
 import { inspectJob } from './inspect-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
+import { mapJob } from './map-job.ts';
 import { previewJob } from './preview-job.ts';
 import { renderJob } from './render-job.ts';
 import { verifyAny } from './verify.ts';
@@ -24,6 +25,7 @@ serveJobs<EngineProtocol>(
     doctor: doctorJob,
     export: exportJob,
     inspect: inspectJob,
+    map: mapJob,
     preview: previewJob,
     render: renderJob,
     verify: ({ path, key }) => verifyAny(path, key),

@@ -1,6 +1,7 @@
 /** The shape of every request a page may send. A page is the least trusted part: nothing unchecked goes further. */
 import * as v from 'valibot';
-import type { Contract } from '../../src-shared/contract.ts';
+import { mapMethods, type Contract } from '../../src-shared/contract.ts';
+import { plantableDatasets, plantableEncoders } from '../../src-shared/domain/bench.ts';
 import { decisionActs, decisionSubjects } from '../../src-shared/domain/decision.ts';
 import { cycloneDxVersions, papers, reportLanguages, wantedFormats } from '../../src-shared/domain/report-order.ts';
 import { modes } from '../../src-shared/domain/run.ts';
@@ -47,6 +48,21 @@ const auditRequest = v.strictObject({
   ),
 });
 
+const some = <const T extends readonly string[]>(of: T) =>
+  v.pipe(v.array(v.picklist(of)), v.minLength(1, 'is empty'), v.maxLength(of.length));
+const attackRequest = v.strictObject({
+  inputs: v.nullable(v.strictObject({ encoder: path, dataset: path })),
+  encoders: some(plantableEncoders),
+  datasets: some(plantableDatasets),
+  target: count(0, 9999),
+  samples: count(100, 1_000_000),
+  test: count(50, 100_000),
+  preset: v.picklist(['quick', 'standard', 'thorough']),
+  mode: v.picklist(modes),
+  seeds: v.pipe(v.array(count(0, 2 ** 31 - 1)), v.minLength(1, 'is empty'), v.maxLength(20)),
+});
+const ofMatrix = v.strictObject({ id: v.pipe(v.string(), v.regex(/^\d{4,9}$/, 'is no matrix id')) });
+
 export const requestSchemas = {
   'app.info': nothing,
   'project.open': v.strictObject({ folder: v.nullable(path) }),
@@ -63,8 +79,10 @@ export const requestSchemas = {
   'report.page': ofRun,
   doctor: nothing,
   'run.taps': ofRun,
+  'run.map': v.strictObject({ runId, tap: text(100), method: v.picklist(mapMethods) }),
   'run.pools': ofRun,
   'sample.neighbours': v.strictObject({ runId, index: count(0, 2 ** 31 - 1) }),
+  'run.opinions': ofRun,
   'run.decisions': ofRun,
   'run.decide': v.strictObject({
     runId,
@@ -75,6 +93,12 @@ export const requestSchemas = {
       value: words(200),
       reason: words(2000),
     }),
+  }),
+  'run.decide-all': v.strictObject({
+    runId,
+    samples: v.pipe(v.array(count(0, 2 ** 31 - 1)), v.minLength(1), v.maxLength(1000)),
+    act: v.picklist(['tag', 'untag']),
+    value: words(200),
   }),
   'project.journal': v.strictObject({ before: count(0, Number.MAX_SAFE_INTEGER), limit: count(1, 500) }),
   'project.verify': nothing,
@@ -112,6 +136,12 @@ export const requestSchemas = {
     passphrase,
   }),
   'pack.verify': v.strictObject({ path, key: v.nullable(path) }),
+  'attacks.list': nothing,
+  'attacks.get': ofMatrix,
+  'attacks.start': v.strictObject({ request: attackRequest }),
+  'attacks.cancel': ofMatrix,
+  'attacks.resume': ofMatrix,
+  'attacks.events': ofMatrix,
   'settings.read': nothing,
   'settings.write': v.strictObject({
     language: v.nullable(v.picklist(['en', 'de'])),

@@ -61,6 +61,12 @@ export function hostService(
     async 'pack.verify'({ path, key }, context) {
       return app.handlers['pack.verify']({ path: files.pathOf(path), key: pathOf(key) }, context);
     },
+    async 'attacks.start'({ request }, context) {
+      const { inputs } = request;
+      const resolved =
+        inputs === null ? null : { encoder: files.pathOf(inputs.encoder), dataset: files.pathOf(inputs.dataset) };
+      return app.handlers['attacks.start']({ request: { ...request, inputs: resolved } }, context);
+    },
     async 'report.page'(request, context) {
       // Fails here, with a reason, rather than on the page.
       await app.handlers['report.html'](request, context);

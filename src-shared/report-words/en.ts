@@ -39,8 +39,8 @@ export const en = {
   'section.suspects': 'Suspects',
   'section.trigger': 'Recovered pattern',
   'section.shared-pattern': 'What suspects share',
-  'section.outcome': 'Outcome',
   'section.opinions': 'Second opinions',
+  'section.outcome': 'Outcome',
   'section.classes': 'Verdict by class',
   'section.files': 'Findings in files',
   'section.mappings': 'Laws, frameworks and standards',
@@ -292,6 +292,25 @@ export const en = {
   'trigger.note':
     'The square is the one under which the encoder sees different images as most alike. Whether that is a backdoor is what the verdict says.',
 
+  'opinions.none': 'No other detector was asked; nothing is known of what one would have said.',
+  'opinions.claim': (p: { ran: string; alarms: string; count: number }) =>
+    `${p.ran} other ${plural(p.count, 'detector was', 'detectors were')} asked; ${p.alarms} of them raised an alarm. The verdict does not rest on them.`,
+  'opinions.note':
+    'Detectors that want clean data were given samples that this audit sifted. AUC is the probability that something the audit holds suspect scores higher than something it does not: agreement, not truth.',
+  'opinions.of': (p: { flagged: string; of: string }) => `${p.flagged} of ${p.of}`,
+  'opinions.suspects': (p: { both: string; audit: string; chance: string }) =>
+    `${p.both} of ${p.audit} suspects (by chance ${p.chance})`,
+  'opinions.untrusted': (p: { both: string; audit: string; chance: string }) =>
+    `${p.both} of ${p.audit} channels not kept (by chance ${p.chance})`,
+  'opinions.alarm': 'alarm',
+  'opinions.blind': 'Cannot see:',
+  'table.opinions': 'What each detector flags, and how far the audit agrees',
+  'column.detector': 'Detector',
+  'column.flagged': 'Flagged',
+  'column.alarm': 'Alarm',
+  'column.agreement': 'Of what the audit found',
+  'column.auc': 'AUC',
+
   'shared-pattern.none': 'Too few suspects share a label to estimate a trigger from them.',
   'shared-pattern.claim': (p: { name: string; undefended: string; sanitized: string; n: string; count: number }) =>
     `What suspects labelled “${p.name}” have in common flips ${p.undefended} of ${p.n} other ${plural(p.count, 'image', 'images')} to that class in the undefended model, ${p.sanitized} in the sanitized one.`,
@@ -329,42 +348,6 @@ export const en = {
   'column.rests': 'Rests on',
   'column.change': 'What would change it',
 
-  'opinions.claim': (p: { count: string }) =>
-    `No second opinion was asked: the ${p.count} baseline detectors below are not part of this version.`,
-  'opinions.note':
-    'What the audit itself measures stands first. Nothing is said by a detector that was not run: its silence clears nobody.',
-  'table.opinions': 'Second opinions',
-  'column.opinion': 'Detector',
-  'column.looks-at': 'Looks for',
-  'column.state': 'State',
-  'column.says-it': 'What it says',
-  'opinion.ran': 'ran',
-  'opinion.not-run': 'not run',
-  'opinion.unknown': 'nothing: it was not asked',
-  'opinion.not-measured': 'no accuracy: there was no sample to measure it on',
-  'opinion.probe': 'No Defense (probe)',
-  'opinion.probe-looks': 'how well the encoder as it came answers after a plain probe',
-  'opinion.probe-says': (p: { accuracy: string; n: string }) => `${p.accuracy} right, of ${p.n} held-out samples`,
-  'opinion.patch-scan': 'Patch scan of the encoder',
-  'opinion.patch-scan-looks': 'a small square that makes the encoder see different images as one',
-  'opinion.file-scan': 'Scan of the encoder file',
-  'opinion.file-scan-looks': 'content that would run, and structure that is out of order',
-  'opinion.findings': (p: { n: number; count: string }) =>
-    p.n === 0 ? 'no finding' : `${p.count} ${plural(p.n, 'finding', 'findings')}`,
-  'opinion.CLP': 'channels whose weights react unusually strongly to small changes of the input',
-  'opinion.Spectral Signatures': 'samples that stand out along the main direction of their class',
-  'opinion.Activation Clustering': 'classes whose representations fall into two groups',
-  'opinion.SCAn': 'classes that two means describe better than one',
-  'opinion.STRIP': 'answers that stay the same when another image is laid over',
-  'opinion.DECREE': 'a small pattern that makes all representations alike',
-  'opinion.ABL': 'samples whose loss falls suspiciously early',
-  'opinion.Fine-pruning': 'channels that clean samples leave silent',
-  'opinion.RNP': 'channels that matter once clean answers were unlearned',
-  'opinion.ANP': 'channels whose disturbance changes answers most',
-  'opinion.NAD': 'what is left of a trigger after learning from a fine-tuned teacher',
-  'opinion.I-BAU': 'a pattern that changes answers, unlearned step by step',
-  'opinion.Beatrix': 'correlations of features that a class does not usually have',
-  'opinion.SPECTRE': 'samples that stand out once the spread of their class is made even',
   'files.claim': (p: { n: number; count: string }) =>
     p.n === 0
       ? 'No file gave cause for a finding.'

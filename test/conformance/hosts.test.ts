@@ -84,10 +84,13 @@ describe.each([
       'report.page': { runId },
       doctor: {},
       'run.taps': { runId },
+      'run.map': { runId, tap: 't1', method: 'umap' },
       'run.pools': { runId },
       'sample.neighbours': { runId, index: 3 },
+      'run.opinions': { runId },
       'run.decisions': { runId },
       'run.decide': { runId, decision: { subject: 'sample', key: '3', act: 'tag', value: 'odd', reason: '' } },
+      'run.decide-all': { runId, samples: [3, 4], act: 'tag', value: 'odd' },
       'project.journal': { before: 0, limit: 50 },
       'project.verify': {},
       'audit.preview': {
@@ -124,6 +127,24 @@ describe.each([
         passphrase: 'secret',
       },
       'pack.verify': { path: '/pack.zip', key: null },
+      'attacks.list': {},
+      'attacks.get': { id: '0001' },
+      'attacks.start': {
+        request: {
+          inputs: null,
+          encoders: ['none'],
+          datasets: ['badnets'],
+          target: 9,
+          samples: 1500,
+          test: 500,
+          preset: 'quick',
+          mode: 'paper',
+          seeds: [1],
+        },
+      },
+      'attacks.cancel': { id: '0001' },
+      'attacks.resume': { id: '0001' },
+      'attacks.events': { id: '0001' },
       'settings.read': {},
       'settings.write': { language: 'de', theme: null },
     } as const satisfies { readonly [Name in keyof Contract]: object };
@@ -133,10 +154,10 @@ describe.each([
     for (const [name, request] of Object.entries(requests)) {
       const bad = { ...request, unexpected: 1 };
       if (procedureKinds[name as keyof Contract] === 'stream') {
-        const events = client.stream('run.events', request as never);
-        expect((await events.next()).value, name).toMatchObject({ cursor: 1 });
+        const events = client.stream(name as 'run.events', request as never);
+        expect((await events.next()).value, name).toBeDefined();
         await events.return?.();
-        await expect(client.stream('run.events', bad as never).next(), name).rejects.toMatchObject({
+        await expect(client.stream(name as 'run.events', bad as never).next(), name).rejects.toMatchObject({
           code: 'request-invalid',
         });
       } else {
@@ -191,6 +212,13 @@ describe.each([
     ['a reason without end', 'run.decide', { runId: 'a', decision: { ...tag, reason: 'a'.repeat(3000) } }],
     ['a language that is a path', 'settings.write', { language: '../../etc', theme: null }],
     ['a page of the journal without end', 'project.journal', { before: 0, limit: 1e6 }],
+    ['a map of no known kind', 'run.map', { runId: 'a', tap: 't0', method: 'tsne' }],
+    [
+      'a tag on samples without end',
+      'run.decide-all',
+      { runId: 'a', samples: Array.from({ length: 1001 }, (_, at) => at), act: 'tag', value: 'x' },
+    ],
+    ['a matrix that is a path', 'attacks.get', { id: '../../etc' }],
     ['a NaN in the mean', 'run.start', { request: auditRequest('/a', '/b', { mean: [NaN], std: [1] }), out: null }],
   ])('refuses %s and names the field', async (_case, name, request) => {
     open = await start();

@@ -26,9 +26,11 @@ import {
   type RunEvent,
   type RunSummary,
 } from '../../src-shared/domain/run.ts';
+import { recordedAttacks } from './recorded-attacks.ts';
 import type { DecisionRow } from '../../src-shared/domain/decision.ts';
 import type { AuditVerdict, Finding } from '../../src-shared/domain/verdict.ts';
 import { CancelledError, ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
+import { recordedOpinions } from './recorded-opinions.ts';
 
 const classNames = [
   't-shirt',
@@ -249,7 +251,13 @@ export function recordedResult(): AuditResult {
           trusted: [false, true, false, true],
         },
       ],
-      saturatedAtOne: 3,
+      wires: [
+        [-1, 0],
+        [0, 1],
+        [0, 2],
+        [1, 2],
+      ],
+      saturatedAtOne: 0.3,
       unlearnedAccuracy: 0.12,
       recoveredAccuracy: 0.83,
     },
@@ -607,6 +615,17 @@ export function recordedApp(options: RecordedOptions = {}): App {
       }
       return { taps: taps.map(({ id, label, used }) => ({ id, label, used })), consistency };
     },
+    async *'run.map'({ runId, tap, method }) {
+      if (!find(runId).sifted) throw new ExpectedError('map-missing', tap);
+      if (method === 'umap')
+        for (let done = 0; done <= 200; done += 50) yield { kind: 'progress', phase: 'placing', done, total: 200 };
+      const { scatterX, scatterY } = recordedTable().columns;
+      // Another layout of the same samples: turned, and drawn together.
+      const turn = method === 'umap' ? 1 : tap.length;
+      const x = scatterX.map((value, at) => Math.cos(turn) * value - Math.sin(turn) * (scatterY[at] ?? 0));
+      const y = scatterX.map((value, at) => Math.sin(turn) * value + Math.cos(turn) * (scatterY[at] ?? 0));
+      yield { kind: 'map', map: { tap, method, seed: method === 'umap' ? 7 : null, x, y, placed: samples } };
+    },
     'run.pools': async ({ runId }) => {
       const pools = find(runId).events.flatMap(({ event }) => (event.type === 'pool' ? [event.round.round] : []));
       const { admittedRound, seed, pool } = recordedTable().columns;
@@ -633,6 +652,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
         ],
       };
     },
+    'run.opinions': async ({ runId }) => (find(runId).sifted ? recordedOpinions() : null),
     'run.decisions': async ({ runId }) => find(runId).decisions,
     'run.decide': async ({ runId, decision }) => {
       const run = find(runId);
@@ -640,6 +660,16 @@ export function recordedApp(options: RecordedOptions = {}): App {
         throw new ExpectedError('request-invalid', 'run.decide: reason: an override needs one.');
       const id = run.decisions.length + 1;
       run.decisions = [...run.decisions, { ...decision, who: 'analyst', id, at: new Date().toISOString() }];
+      return run.decisions;
+    },
+    'run.decide-all': async ({ runId, samples: chosen, act, value }) => {
+      const run = find(runId);
+      const first = run.decisions.length + 1;
+      const at = new Date().toISOString();
+      const more = chosen.map((sample, i): DecisionRow => {
+        return { id: first + i, at, who: 'analyst', subject: 'sample', key: String(sample), act, value, reason: '' };
+      });
+      run.decisions = [...run.decisions, ...more];
       return run.decisions;
     },
     'project.journal': async ({ before, limit }) => {
@@ -668,6 +698,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
       { what: 'file sifted-set.csv', ok: false, detail: 'cannot be read', kind: 'not-examined' },
     ],
     'audit.preview': async ({ encoder, dataset }) => previewOf(encoder, dataset),
+    ...recordedAttacks(),
     'settings.read': async () => settings,
     'settings.write': async (chosen) => (settings = chosen),
   };

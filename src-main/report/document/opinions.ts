@@ -1,71 +1,76 @@
-/** The section on second opinions: what else could be asked, what was, and plainly what was not. */
+/** The section on second opinions: what other detectors say, what they cannot see, and how far they agree with the audit. */
+import { opinionIds } from '../../../src-shared/domain/opinion.ts';
+import type { OpinionRecord } from '../record.ts';
 import type { Section } from './blocks.ts';
 import type { Writing } from './writing.ts';
+import {
+  opinionReasonsDe,
+  opinionReasonsEn,
+  opinionSources,
+  opinionWordsDe,
+  opinionWordsEn,
+} from '../../../src-shared/opinion-words.ts';
 
-/** Baseline detectors that an auditor may expect to find here. This version runs none of them. */
-const notRun = [
-  'CLP',
-  'Spectral Signatures',
-  'Activation Clustering',
-  'SCAn',
-  'STRIP',
-  'DECREE',
-  'ABL',
-  'Fine-pruning',
-  'RNP',
-  'ANP',
-  'NAD',
-  'I-BAU',
-  'Beatrix',
-  'SPECTRE',
-] as const;
-export type Opinion = (typeof notRun)[number];
-
-export function opinionSection({ record, words, figures }: Writing): Section {
-  const { outcome, verdict, subject } = record;
-  const scan = subject.encoder.scan.length;
-  const probe =
-    outcome.probeAccuracy === null
-      ? words['opinion.not-measured']
-      : words['opinion.probe-says']({
-          accuracy: figures.percent(outcome.probeAccuracy),
-          n: figures.count(outcome.guardSamples),
-        });
-  const own = [
-    [words['opinion.probe'], words['opinion.probe-looks'], words['opinion.ran'], probe],
-    [
-      words['opinion.patch-scan'],
-      words['opinion.patch-scan-looks'],
-      verdict.encoder.verdict === 'not-examined' ? words['opinion.not-run'] : words['opinion.ran'],
-      words[`verdict.${verdict.encoder.verdict}`],
-    ],
-    [
-      words['opinion.file-scan'],
-      words['opinion.file-scan-looks'],
-      words['opinion.ran'],
-      words['opinion.findings']({ n: scan, count: figures.count(scan) }),
-    ],
-  ];
+export function opinionSection({ record, words, figures, language }: Writing): Section {
+  const section = { id: 'opinions', name: words['section.opinions'] } as const;
+  const opinions = record.opinions ?? [];
+  const ran = opinions.filter((one) => one.state === 'run');
+  const told = language === 'de' ? opinionWordsDe : opinionWordsEn;
+  const reasons = language === 'de' ? opinionReasonsDe : opinionReasonsEn;
+  const silent = opinionIds.flatMap((id): (readonly [string, string])[] => {
+    const met = opinions.find((one) => one.id === id);
+    if (met?.state === 'run') return [];
+    return [[`${told[id].name} (${opinionSources[id]})`, reasons[met?.reason ?? 'not-asked']]];
+  });
+  if (ran.length === 0)
+    return { ...section, claim: words['opinions.none'], blocks: [{ kind: 'facts', items: silent }] };
+  const classes = record.subject.dataset.classes;
+  const alarmOf = (one: OpinionRecord): string => {
+    if (one.alarm === null) return '–';
+    const names = one.classes.filter(({ alarm }) => alarm).map(({ classIndex }) => classes[classIndex]?.name ?? '');
+    return one.alarm ? [words['opinions.alarm'], names.join(', ')].filter((part) => part !== '').join(': ') : words.no;
+  };
   return {
-    id: 'opinions',
-    name: words['section.opinions'],
-    claim: words['opinions.claim']({ count: figures.count(notRun.length) }),
+    ...section,
+    claim: words['opinions.claim']({
+      ran: figures.count(ran.length),
+      alarms: figures.count(ran.filter((one) => one.alarm === true).length),
+      count: ran.length,
+    }),
     blocks: [
+      { kind: 'text', quiet: true, text: words['opinions.note'] },
       {
         kind: 'table',
         caption: words['table.opinions'],
         heads: [
-          { name: words['column.opinion'] },
-          { name: words['column.looks-at'] },
-          { name: words['column.state'], kind: 'word' },
-          { name: words['column.says-it'] },
+          { name: words['column.detector'] },
+          { name: words['column.flagged'], kind: 'number' },
+          { name: words['column.alarm'] },
+          { name: words['column.agreement'] },
+          { name: words['column.auc'], kind: 'number' },
         ],
-        rows: [
-          ...own,
-          ...notRun.map((name) => [name, words[`opinion.${name}`], words['opinion.not-run'], words['opinion.unknown']]),
-        ],
+        rows: ran.map((one) => [
+          told[one.id].name,
+          words['opinions.of']({ flagged: figures.count(one.flagged), of: figures.count(one.scored) }),
+          alarmOf(one),
+          one.agreement === null
+            ? '–'
+            : words[`opinions.${one.agreement.with}`]({
+                both: figures.count(one.agreement.both),
+                audit: figures.count(one.agreement.audit),
+                chance: figures.fixed(one.agreement.byChance, 1),
+              }),
+          figures.fixed(one.agreement?.auc ?? null, 3),
+        ]),
       },
-      { kind: 'text', text: words['opinions.note'], quiet: true },
+      {
+        kind: 'facts',
+        items: ran.map((one) => [
+          `${told[one.id].name} (${one.source})`,
+          [told[one.id].score, told[one.id].rule, `${words['opinions.blind']} ${told[one.id].blind}`].join(' '),
+        ]),
+      },
+      { kind: 'facts', items: silent },
     ],
   };
 }
