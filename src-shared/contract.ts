@@ -5,9 +5,12 @@
  */
 import type { AttackRequest, MatrixDetail, MatrixEvent, MatrixSummary } from './domain/bench.ts';
 import type { Check } from './domain/check.ts';
+import type { ReportWish } from './domain/report-order.ts';
 import type { Decision, DecisionRow } from './domain/decision.ts';
+import type { Opinion, OpinionId } from './domain/opinion.ts';
 import type { AuditResult, SampleColumns } from './domain/result.ts';
 import type { AuditRequest, Mode, Preset, RunEvent, RunSummary } from './domain/run.ts';
+import type { KeyInfo, KeyKind, KeyRing } from './domain/signing-key.ts';
 import type { SerializedFailure } from './failure.ts';
 
 /** A request that needs nothing. */
@@ -133,6 +136,18 @@ export interface Neighbours {
   readonly taps: readonly { readonly id: string; readonly label: string; readonly samples: Int32Array }[];
 }
 
+/** Second opinions of a run, and what those on samples say of every single one. */
+export interface OpinionTable {
+  /** One for every id of `opinionIds`, in that order; those that were not run say why. */
+  readonly opinions: readonly Opinion[];
+  /** Detectors that have a row each below. */
+  readonly rows: readonly OpinionId[];
+  /** `[rows][samples]`; higher = more suspicious, comparable within a row only; NaN = not scored. */
+  readonly score: Float32Array;
+  /** `[rows][samples]`, 1 = flagged. */
+  readonly flagged: Uint8Array;
+}
+
 export interface JournalPage {
   /** Entries of the whole journal. */
   readonly total: number;
@@ -229,6 +244,12 @@ export interface DoctorReport {
   }[];
 }
 
+/** Reports that were written anew. */
+export interface WrittenReports {
+  readonly folder: string;
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[];
+}
+
 /** Procedures the use cases answer (`audit/app.ts`). */
 export interface AppProcedures {
   'app.info': Call<Nothing, Omit<AppInfo, 'host'>>;
@@ -270,6 +291,8 @@ export interface AppProcedures {
   'run.pools': Call<{ readonly runId: string }, PoolMembers>;
   /** Fails with 'request-invalid' for a sample that is not there; no taps before the sift stage is committed. */
   'sample.neighbours': Call<{ readonly runId: string; readonly index: number }, Neighbours>;
+  /** Null until the opinions stage is committed, and where the audit asked for none. */
+  'run.opinions': Call<{ readonly runId: string }, OpinionTable | null>;
   /** Oldest first. */
   'run.decisions': Call<{ readonly runId: string }, readonly DecisionRow[]>;
   /** Writes one decision to the journal under the name of the user this host runs as; answers all of the run. */
@@ -296,6 +319,32 @@ export interface AppProcedures {
     },
     Preview
   >;
+  'keys.list': Call<Nothing, KeyRing>;
+  /** The passphrase is null where the key store of the operating system keeps the key. */
+  'keys.create': Call<{ readonly name: string; readonly kind: KeyKind; readonly passphrase: string | null }, KeyInfo>;
+  /** A private key in PEM; `given` = the passphrase it is encrypted with now, null for none. */
+  'keys.import': Call<
+    { readonly name: string; readonly pem: string; readonly given: string | null; readonly passphrase: string | null },
+    KeyInfo
+  >;
+  /** The private half leaves encrypted only: as it is kept, or under `passphrase` where the key store keeps it. */
+  'keys.export': Call<
+    { readonly name: string; readonly half: 'public' | 'private'; readonly passphrase: string | null },
+    { readonly pem: string }
+  >;
+  /** Writes reports of a finished run from its record and the decisions of now; `out` null = below the project. */
+  'report.write': Call<
+    ReportWish & {
+      readonly runId: string;
+      readonly out: string | null;
+      /** Name of the key that signs the pack, and its passphrase where it has one. */
+      readonly key: string | null;
+      readonly passphrase: string | null;
+    },
+    WrittenReports
+  >;
+  /** A pack from anywhere, against itself and the public key in the file `key`; in the engine process. */
+  'pack.verify': Call<{ readonly path: string; readonly key: string | null }, readonly Check[]>;
   /** Matrices of planted attacks of this project, newest first. */
   'attacks.list': Call<Nothing, readonly MatrixSummary[]>;
   /** Fails with 'matrix-unknown'. */
@@ -365,12 +414,19 @@ export const procedureKinds = {
   'run.map': 'stream',
   'run.pools': 'call',
   'sample.neighbours': 'call',
+  'run.opinions': 'call',
   'run.decisions': 'call',
   'run.decide': 'call',
   'run.decide-all': 'call',
   'project.journal': 'call',
   'project.verify': 'call',
   'audit.preview': 'call',
+  'keys.list': 'call',
+  'keys.create': 'call',
+  'keys.import': 'call',
+  'keys.export': 'call',
+  'report.write': 'call',
+  'pack.verify': 'call',
   'attacks.list': 'call',
   'attacks.get': 'call',
   'attacks.start': 'call',

@@ -22,6 +22,11 @@ export const errorCatalogue = {
     means: "The encoder was not examined.",
     todo: "Raise the limit named in the message if you trust the size.",
   },
+  "reader-stopped": {
+    text: "A reader was stopped because it did not finish in time.",
+    means: "The file was not examined; a damaged file, or one made to keep readers busy, looks like this.",
+    todo: "Ask for a fresh copy and keep this one as evidence; raise the limit named in the message if the machine is slow and you trust the file.",
+  },
   "encoder-unsafe": {
     text: "The encoder's weights cannot be had without running code from its file.",
     means: "Nothing of it was run and the encoder was not examined.",

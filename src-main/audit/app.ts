@@ -10,16 +10,18 @@ import { ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
 import { connectEngine } from '../engine/jobs/client.ts';
 import { migrations } from '../store/migrate.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
+import { reportHandlers } from './app-reports.ts';
 import { attacksOf, type Attacks } from './attacks.ts';
 import { decide, decideAll } from './decisions.ts';
 import { examineMachine } from './doctor.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 import { digestBytes } from './files.ts';
+import { keyFolder, type Vault } from './keys.ts';
 import { purposeOf } from './outputs.ts';
 import { beginRun, carryOut, fixedClock, type RunStart } from './run.ts';
 import { eventFeed, recordedEvents, type EventFeed } from './run-events.ts';
+import { journalPage, neighboursOf, opinionTable, poolMembers, stepCache, tapScores } from './run-evidence.ts';
 import { mapOf } from './maps.ts';
-import { journalPage, neighboursOf, poolMembers, stepCache, tapScores } from './run-evidence.ts';
 import { folderOf } from './run-folder.ts';
 import { readSample, sampleInputs } from './sample-project.ts';
 import { sampleTable } from './sample-table.ts';
@@ -36,6 +38,10 @@ export interface AppOptions {
   readonly spawn: EngineSpawner;
   /** File of the user's settings; default: where the platform keeps such files. */
   readonly settings?: string;
+  /** Folder of the signing keys; default: where the platform keeps such files. */
+  readonly keys?: string;
+  /** The key store of the operating system, where the host has one. */
+  readonly vault?: Vault | null;
 }
 
 interface ActiveRun {
@@ -180,11 +186,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     'run.pools': ({ runId }) => answer(() => poolMembers(writer.reader, summaryOf(runId).id)),
     'sample.neighbours': ({ runId, index }) =>
       answer(() => neighboursOf(writer.reader, summaryOf(runId).id, index, steps)),
+    'run.opinions': ({ runId }) => answer(() => opinionTable(writer.reader, summaryOf(runId).id)),
     'run.decisions': ({ runId }) => answer(() => writer.reader.decisions(summaryOf(runId).id)),
     'run.decide': ({ runId, decision }) => answer(() => decide(writer, runId, decision)),
     'run.decide-all': ({ runId, samples, act, value }) => answer(() => decideAll(writer, runId, samples, act, value)),
     'project.journal': ({ before, limit }) => answer(() => journalPage(writer.reader, before, limit)),
-    'project.verify': (_request, { signal }) => inEngine('verify', { path: writer.dir }, signal),
+    'project.verify': (_request, { signal }) => inEngine('verify', { path: writer.dir, key: null }, signal),
     'audit.preview': (request, { signal }) =>
       inEngine(
         'preview',
@@ -196,6 +203,12 @@ export async function createApp(options: AppOptions): Promise<App> {
         },
         signal,
       ),
+    ...reportHandlers({
+      keys: options.keys ?? keyFolder(),
+      vault: options.vault ?? null,
+      spawn: options.spawn,
+      reader: () => writer.reader,
+    }),
     'attacks.list': () => answer(() => attacks.list()),
     'attacks.get': ({ id }) => answer(() => attacks.get(id)),
     'attacks.start': ({ request }) =>

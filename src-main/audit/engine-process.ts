@@ -9,7 +9,8 @@ import { inspectJob } from './inspect-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 import { mapJob } from './map-job.ts';
 import { previewJob } from './preview-job.ts';
-import { verifyPath } from './verify.ts';
+import { renderJob } from './render-job.ts';
+import { verifyAny } from './verify.ts';
 
 // Ctrl-C reaches the whole terminal group; the host decides what becomes of this process.
 process.on('SIGINT', () => {});
@@ -26,7 +27,8 @@ serveJobs<EngineProtocol>(
     inspect: inspectJob,
     map: mapJob,
     preview: previewJob,
-    verify: ({ path }) => Promise.resolve(verifyPath(path)),
+    render: renderJob,
+    verify: ({ path, key }) => verifyAny(path, key),
   },
   { onExit: leave },
 );

@@ -3,9 +3,12 @@ import * as v from 'valibot';
 import { mapMethods, type Contract } from '../../src-shared/contract.ts';
 import { plantableDatasets, plantableEncoders } from '../../src-shared/domain/bench.ts';
 import { decisionActs, decisionSubjects } from '../../src-shared/domain/decision.ts';
+import { cycloneDxVersions, papers, reportLanguages, wantedFormats } from '../../src-shared/domain/report-order.ts';
 import { modes } from '../../src-shared/domain/run.ts';
+import { keyKinds } from '../../src-shared/domain/signing-key.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { RequestOf } from '../../src-shared/rpc/connect.ts';
+import { declarationsSchema } from '../audit/declarations.ts';
 
 // eslint-disable-next-line no-control-regex -- control characters are what is refused
 const noControl = v.regex(/^[^\u0000-\u001f\u007f]*$/, 'holds a control character');
@@ -17,6 +20,8 @@ const path = text(4096);
 const runId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]{1,100}$/, 'is no run id'));
 const count = (least: number, most: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(least), v.maxValue(most));
 const perChannel = v.nullable(v.pipe(v.array(v.pipe(v.number(), v.finite())), v.minLength(1), v.maxLength(16)));
+const passphrase = v.nullable(v.pipe(v.string(), v.maxLength(1000)));
+const keyName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/, 'is no name of a key'));
 const nothing = v.strictObject({});
 const ofRun = v.strictObject({ runId });
 
@@ -77,6 +82,7 @@ export const requestSchemas = {
   'run.map': v.strictObject({ runId, tap: text(100), method: v.picklist(mapMethods) }),
   'run.pools': ofRun,
   'sample.neighbours': v.strictObject({ runId, index: count(0, 2 ** 31 - 1) }),
+  'run.opinions': ofRun,
   'run.decisions': ofRun,
   'run.decide': v.strictObject({
     runId,
@@ -107,6 +113,29 @@ export const requestSchemas = {
     classes: v.nullable(path),
     device: text(40),
   }),
+  'keys.list': nothing,
+  'keys.create': v.strictObject({ name: keyName, kind: v.picklist(keyKinds), passphrase }),
+  'keys.import': v.strictObject({
+    name: keyName,
+    pem: v.pipe(v.string(), v.maxLength(20_000)),
+    given: passphrase,
+    passphrase,
+  }),
+  'keys.export': v.strictObject({ name: keyName, half: v.picklist(['public', 'private']), passphrase }),
+  'report.write': v.strictObject({
+    runId,
+    formats: v.pipe(v.array(v.picklist(wantedFormats)), v.minLength(1), v.maxLength(wantedFormats.length)),
+    language: v.picklist(reportLanguages),
+    paper: v.picklist(papers),
+    cyclonedx: v.picklist(cycloneDxVersions),
+    redact: v.boolean(),
+    declarations: v.nullable(declarationsSchema),
+    baseline: v.nullable(path),
+    out: v.nullable(path),
+    key: v.nullable(keyName),
+    passphrase,
+  }),
+  'pack.verify': v.strictObject({ path, key: v.nullable(path) }),
   'attacks.list': nothing,
   'attacks.get': ofMatrix,
   'attacks.start': v.strictObject({ request: attackRequest }),

@@ -55,6 +55,12 @@ export function hostService(
       const { encoder, dataset } = request;
       return app.handlers['audit.preview']({ ...request, encoder: pathOf(encoder), dataset: pathOf(dataset) }, context);
     },
+    async 'report.write'(request, context) {
+      return app.handlers['report.write']({ ...request, baseline: pathOf(request.baseline) }, context);
+    },
+    async 'pack.verify'({ path, key }, context) {
+      return app.handlers['pack.verify']({ path: files.pathOf(path), key: pathOf(key) }, context);
+    },
     async 'attacks.start'({ request }, context) {
       const { inputs } = request;
       const resolved =

@@ -1,7 +1,7 @@
 /** What a bench measures: planted attacks, with the defence and without, one cell at a time. */
 import type { SerializedFailure } from '../failure.ts';
 import type { Mode, Preset, RunEvent } from './run.ts';
-import type { Verdict } from './verdict.ts';
+import type { Finding, Verdict } from './verdict.ts';
 
 /** One cell of the matrix: names are those of the plan. */
 export interface BenchCell {
@@ -57,6 +57,8 @@ export interface BenchResult {
   readonly covers: number;
   readonly suspects: Count;
   readonly verdict: { readonly encoder: Verdict; readonly dataset: Verdict };
+  /** What the verdict rests on: encoder, dataset, then every class. */
+  readonly findings: readonly Finding[];
   readonly seconds: number;
   readonly peakBytes: number;
   readonly version: string;

@@ -384,10 +384,15 @@ export const deExplore: typeof enExplore = {
     runs: 'Läufe',
     journal: 'Protokoll',
     journalText: 'Jeder Eintrag trägt die Prüfsumme des vorigen. Nichts wird später geändert oder entfernt.',
+    atOpen: (n) =>
+      plural(n, {
+        one: 'Beim Öffnen des Projekts passte sein # Eintrag.',
+        other: 'Beim Öffnen des Projekts folgten seine # Einträge aufeinander und passten zu ihren Zeilen.',
+      }),
     journalCaption: 'Protokolleinträge, neueste zuerst',
     verify: 'Unversehrtheit prüfen',
     verifying: 'Jeder Eintrag, jede Zeile, jede Datei wird geprüft…',
-    notVerified: 'Seit dem Öffnen dieser Seite nicht geprüft. Die Kette selbst wurde beim Öffnen des Projekts geprüft.',
+    notVerified: 'Tensoren und Dateien wurden seit dem Öffnen dieser Seite nicht geprüft.',
     sound: (n) => plural(n, { one: '# Prüfpunkt, und er passt.', other: '# Prüfpunkte, und alle passen.' }),
     broken: (n, of) =>
       plural(n, { one: `# von ${of} Prüfpunkten passt nicht.`, other: `# von ${of} Prüfpunkten passen nicht.` }),

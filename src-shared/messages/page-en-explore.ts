@@ -377,10 +377,15 @@ export const enExplore = {
     runs: 'Runs',
     journal: 'Journal',
     journalText: 'Every entry carries the hash of the one before. Nothing is changed or taken out later.',
+    atOpen: (n: number) =>
+      plural(n, {
+        one: 'When the project was opened, its # entry fitted.',
+        other: 'When the project was opened, its # entries followed each other and fitted their rows.',
+      }),
     journalCaption: 'Journal entries, newest first',
     verify: 'Check the integrity',
     verifying: 'Checking every entry, row and blob…',
-    notVerified: 'Not checked since this page was opened. The chain itself was checked when the project was opened.',
+    notVerified: 'Blobs and files were not checked since this page was opened.',
     sound: (n: number) => plural(n, { one: '# check, and it fits.', other: '# checks, and all fit.' }),
     broken: (n: number, of: number) =>
       plural(n, { one: `# of ${of} checks does not fit.`, other: `# of ${of} checks do not fit.` }),

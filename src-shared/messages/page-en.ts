@@ -2,6 +2,7 @@
 import { pageFormat } from './page-format.ts';
 import { enAttacks } from './page-en-attacks.ts';
 import { enExplore } from './page-en-explore.ts';
+import { enSigning } from './page-en-signing.ts';
 
 const f = pageFormat('en-US');
 const { plural } = f;
@@ -9,6 +10,7 @@ const { plural } = f;
 export const en = {
   f,
   ...enExplore,
+  ...enSigning,
   ...enAttacks,
   n: {
     samples: (n: number) => plural(n, { one: '# sample', other: '# samples' }),
@@ -120,6 +122,7 @@ export const en = {
     grow: { title: 'Grow', purpose: 'Admits samples round by round, and refuses those that do not fit.' },
     final: { title: 'Final fit', purpose: 'Trains the sanitized model on everything that was admitted.' },
     evidence: { title: 'Evidence', purpose: 'Compares both models on what was refused, and recovers the pattern.' },
+    opinions: { title: 'Second opinions', purpose: 'Asks other detectors; they are shown and change nothing.' },
     export: {
       title: 'Export',
       purpose: 'Writes the model, the sets and the report, and opens each again to check it.',
@@ -403,8 +406,8 @@ export const en = {
     frame: 'Audit report',
     later: (n: number) =>
       plural(n, {
-        one: '# decision was made after this report was written. It is in the journal, not in the report:',
-        other: '# decisions were made after this report was written. They are in the journal, not in the report:',
+        one: '# decision was made after this report was written; one written anew tells of it:',
+        other: '# decisions were made after this report was written; one written anew tells of them:',
       }),
   },
   settings: {

@@ -1,4 +1,5 @@
 /** Every procedure of the contract, asked over both hosts' transports: nothing may exist in one only. */
+import { generateKeyPairSync } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import { WebSocket } from 'ws';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -25,7 +26,11 @@ function overPort(): Promise<Open> {
   const service = hostService(app, 'electron', reportPages(app), (error) => bugs.push(error));
   serve(portChannel(port1 as unknown as PortLike), service);
   const client = connect<Contract>(portChannel(port2 as unknown as PortLike));
-  return Promise.resolve({ client, bugs, close: () => Promise.resolve(client.close()) });
+  const close = async (): Promise<void> => {
+    client.close();
+    await app.close();
+  };
+  return Promise.resolve({ client, bugs, close });
 }
 
 async function overSocket(): Promise<Open> {
@@ -82,6 +87,7 @@ describe.each([
       'run.map': { runId, tap: 't1', method: 'umap' },
       'run.pools': { runId },
       'sample.neighbours': { runId, index: 3 },
+      'run.opinions': { runId },
       'run.decisions': { runId },
       'run.decide': { runId, decision: { subject: 'sample', key: '3', act: 'tag', value: 'odd', reason: '' } },
       'run.decide-all': { runId, samples: [3, 4], act: 'tag', value: 'odd' },
@@ -98,6 +104,29 @@ describe.each([
         classes: null,
         device: 'auto',
       },
+      'keys.list': {},
+      'keys.create': { name: 'lab', kind: 'ed25519', passphrase: 'secret' },
+      'keys.import': {
+        name: 'other',
+        pem: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+        given: null,
+        passphrase: 'secret',
+      },
+      'keys.export': { name: 'lab', half: 'public', passphrase: null },
+      'report.write': {
+        runId,
+        formats: ['pdf', 'pack'],
+        language: 'de',
+        paper: 'Letter',
+        cyclonedx: '1.7',
+        redact: false,
+        declarations: { marking: 'internal' },
+        baseline: null,
+        out: null,
+        key: 'lab',
+        passphrase: 'secret',
+      },
+      'pack.verify': { path: '/pack.zip', key: null },
       'attacks.list': {},
       'attacks.get': { id: '0001' },
       'attacks.start': {

@@ -2,7 +2,11 @@
  * An app in memory that plays a recorded audit: for tests of hosts and pages, which must not depend on compute. Its
  * numbers have the shape of a real run of the sample project; nothing of it ships.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import sharp from 'sharp';
+import { reportHandlers } from '../../src-main/audit/app-reports.ts';
 import type {
   App,
   AppProcedures,
@@ -26,6 +30,7 @@ import { recordedAttacks } from './recorded-attacks.ts';
 import type { DecisionRow } from '../../src-shared/domain/decision.ts';
 import type { AuditVerdict, Finding } from '../../src-shared/domain/verdict.ts';
 import { CancelledError, ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
+import { recordedOpinions } from './recorded-opinions.ts';
 
 const classNames = [
   't-shirt',
@@ -506,7 +511,22 @@ export function recordedApp(options: RecordedOptions = {}): App {
           ],
   });
 
+  const recordedOnly = (): never => {
+    throw new Error('A recorded audit has no project and no engine.');
+  };
+  const keys = mkdtempSync(join(tmpdir(), 'coresift-keys-'));
   const handlers: Handlers<AppProcedures> = {
+    // Keys are real ones; reports and packs are not, for there is no run behind them.
+    ...reportHandlers({ keys, vault: null, spawn: recordedOnly, reader: recordedOnly }),
+    'report.write': async ({ runId, formats, out }) => {
+      const { number } = find(runId).summary;
+      const folder = out ?? `/project/reports/${number}`;
+      return { folder, files: formats.map((name) => ({ name, bytes: 88_000, sha256: '7a6b'.repeat(16) })) };
+    },
+    'pack.verify': async ({ path }) => [
+      { what: 'archive', ok: true, detail: 'Byte for byte what its files make.' },
+      { what: 'report.html', ok: !path.includes('changed'), detail: 'It was changed.' },
+    ],
     'app.info': async () => ({
       name: 'Coresift',
       version: '0.1.0',
@@ -632,6 +652,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
         ],
       };
     },
+    'run.opinions': async ({ runId }) => (find(runId).sifted ? recordedOpinions() : null),
     'run.decisions': async ({ runId }) => find(runId).decisions,
     'run.decide': async ({ runId, decision }) => {
       const run = find(runId);
@@ -685,6 +706,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
     handlers,
     close: async () => {
       for (const timer of timers) clearTimeout(timer);
+      rmSync(keys, { recursive: true, force: true });
     },
   };
 }

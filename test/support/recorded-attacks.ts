@@ -63,6 +63,7 @@ function outcomeOf(cell: BenchCell): BenchOutcome {
       encoder: cell.encoder === 'clean' ? 'inconclusive' : 'suspicious',
       dataset: planted ? 'suspicious' : 'trusted',
     },
+    findings: [],
     seconds: 31,
     peakBytes: 410e6,
     version: '0.1.0',
