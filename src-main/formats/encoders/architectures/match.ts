@@ -81,7 +81,7 @@ export function matchArchitecture(dicts: readonly StateDict[], options: MatchOpt
       how: `${arch === null ? 'found: ' : 'named by the analyst: '}${best.fitting} parameters fit by name and shape${placeOf(best)}`,
     },
     normalisation: inputChannels(graph) === 3 ? best.architecture.normalisation : null,
-    notes: notesOn(best, fits, options),
+    notes: notesOn(best, fits),
   };
 }
 
