@@ -12,6 +12,7 @@ const views = [
   ['Channels', 'Channels', true],
   ['Bootstrapping', 'Bootstrapping', true],
   ['Suspects', /suspect list/, true],
+  ['Second opinions', 'Second opinions', false],
   ['Report', /Report of run/, false],
   ['Planted attacks', 'Planted attacks', true],
   ['Compare', 'Compare', false],
