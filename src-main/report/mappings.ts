@@ -27,6 +27,7 @@ export const sectionIds = [
   'suspects',
   'trigger',
   'shared-pattern',
+  'opinions',
   'outcome',
   'classes',
   'files',

@@ -21,6 +21,7 @@ export const en = {
   'verdict.no-confidence': 'no confidence: nothing was decided',
   'verdict.rests-on': 'Rests on',
   'verdict.would-change': 'What would change this verdict',
+  'verdict.decided': 'Decided by an analyst',
   'verdict.as-recorded': 'As recorded',
   'subject.encoder': 'Encoder',
   'subject.dataset': 'Dataset',
@@ -38,6 +39,7 @@ export const en = {
   'section.suspects': 'Suspects',
   'section.trigger': 'Recovered pattern',
   'section.shared-pattern': 'What suspects share',
+  'section.opinions': 'Second opinions',
   'section.outcome': 'Outcome',
   'section.classes': 'Verdict by class',
   'section.files': 'Findings in files',
@@ -289,6 +291,25 @@ export const en = {
   'trigger.stamped': (p: { index: string }) => `Sample ${p.index} with the square`,
   'trigger.note':
     'The square is the one under which the encoder sees different images as most alike. Whether that is a backdoor is what the verdict says.',
+
+  'opinions.none': 'No other detector was asked; nothing is known of what one would have said.',
+  'opinions.claim': (p: { ran: string; alarms: string; count: number }) =>
+    `${p.ran} other ${plural(p.count, 'detector was', 'detectors were')} asked; ${p.alarms} of them raised an alarm. The verdict does not rest on them.`,
+  'opinions.note':
+    'Detectors that want clean data were given samples that this audit sifted. AUC is the probability that something the audit holds suspect scores higher than something it does not: agreement, not truth.',
+  'opinions.of': (p: { flagged: string; of: string }) => `${p.flagged} of ${p.of}`,
+  'opinions.suspects': (p: { both: string; audit: string; chance: string }) =>
+    `${p.both} of ${p.audit} suspects (by chance ${p.chance})`,
+  'opinions.untrusted': (p: { both: string; audit: string; chance: string }) =>
+    `${p.both} of ${p.audit} channels not kept (by chance ${p.chance})`,
+  'opinions.alarm': 'alarm',
+  'opinions.blind': 'Cannot see:',
+  'table.opinions': 'What each detector flags, and how far the audit agrees',
+  'column.detector': 'Detector',
+  'column.flagged': 'Flagged',
+  'column.alarm': 'Alarm',
+  'column.agreement': 'Of what the audit found',
+  'column.auc': 'AUC',
 
   'shared-pattern.none': 'Too few suspects share a label to estimate a trigger from them.',
   'shared-pattern.claim': (p: { name: string; undefended: string; sanitized: string; n: string; count: number }) =>
