@@ -24,23 +24,33 @@ import { readInputs, type Inputs } from './read-inputs.ts';
 import { version } from './version.ts';
 import { withFileScan } from './scan-verdict.ts';
 
-export async function auditJob(job: AuditJob, context: JobContext<EngineProtocol>): Promise<AuditOutcome> {
+/** @param open gives the provider of a device name */
+export async function auditJob(
+  job: AuditJob,
+  context: JobContext<EngineProtocol>,
+  open: (device: string) => Promise<Provider> = openTestedProvider,
+): Promise<AuditOutcome> {
   const { request } = job;
   const { emit, signal } = context;
   emit({ type: 'stage', stage: 'preflight', state: 'started' });
   requireDevice(request.device);
   const inputs = await readInputs(request, job.cache, { emit, signal });
   try {
-    return await auditInputs(job, inputs, context);
+    return await auditInputs(job, inputs, context, open);
   } finally {
     await inputs.close();
   }
 }
 
-async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<EngineProtocol>): Promise<AuditOutcome> {
+async function auditInputs(
+  job: AuditJob,
+  inputs: Inputs,
+  context: JobContext<EngineProtocol>,
+  open: (device: string) => Promise<Provider>,
+): Promise<AuditOutcome> {
   const { request, parameters } = job;
   const { emit, signal, ask } = context;
-  const provider = await openTestedProvider(request.device);
+  const provider = await open(request.device);
   try {
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
     const forwardRate = await measureForward(provider, encoder, pixels);

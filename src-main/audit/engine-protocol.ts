@@ -7,7 +7,8 @@ import type { AuditRequest, PoolRound } from '../../src-shared/domain/run.ts';
 import type { Json } from '../../src-shared/json.ts';
 import type { StepSpec } from '../engine/journal.ts';
 import type { JobProtocol } from '../engine/jobs/protocol.ts';
-import type { ProviderInfo, SelfTestRow } from '../engine/providers/provider.ts';
+import type { Examined } from '../engine/providers/examine.ts';
+import type { ProviderInfo } from '../engine/providers/provider.ts';
 import type { EncoderSummary } from '../engine/tcore/context.ts';
 import type { MethodParameters } from '../engine/tcore/parameters.ts';
 import type { PackedNames, Resized } from '../formats/datasets/pixel-file.ts';
@@ -110,12 +111,8 @@ export interface EngineProtocol extends JobProtocol {
     readonly bench: { readonly request: BenchJob; readonly result: MeasuredCell };
     readonly doctor: {
       readonly request: { readonly device: string };
-      readonly result: {
-        readonly provider: ProviderInfo;
-        readonly tests: readonly SelfTestRow[];
-        /** Images a second and GFLOP/s of a known convolution net. */
-        readonly speed: { readonly forward: number; readonly gflops: number };
-      };
+      /** `fastest`: id of the fastest provider that is right; null when none is. */
+      readonly result: { readonly providers: readonly Examined[]; readonly fastest: string | null };
     };
     /** Looks at both inputs and measures how fast the encoder is here; writes nothing that outlives it. */
     readonly preview: { readonly request: PreviewRequest; readonly result: Preview };

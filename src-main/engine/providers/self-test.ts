@@ -166,6 +166,11 @@ function knownAnswers(): KnownAnswer[] {
       graph: convolutionGraph({ images: 2, from: 32, to: 32, size: 10, stride: 1, group: 32 }),
       limit: 0,
     },
+    {
+      name: 'convolution of 6 channels and gradients of 9 images',
+      graph: convolutionGraph({ images: 9, from: 6, to: 8, size: 6, stride: 1, group: 1 }),
+      limit: 0,
+    },
     { name: 'convolution with a constant weight', graph: constantGraph(plain), limit: 0 },
     { name: 'batch normalisation and gradients', graph: normalisationGraph(), limit: 1e-5 },
     { name: 'gradients of a small net', graph: networkGraph(), limit: 1e-4, make: fractions },

@@ -11,7 +11,9 @@ describe.each(testedProviders)("PyTorch's gradients of the provider %s", (name) 
   });
   afterAll(() => provider.dispose());
 
-  test.each(gradientCases.map((each) => [each.name, each] as const))('%s', async (_, each) => {
+  // Plain JavaScript needs seconds for the largest net, whose operators the smaller ones have too.
+  const cases = gradientCases.filter((each) => name !== 'tfjs' || each.name !== 'net-resnet18');
+  test.each(cases.map((each) => [each.name, each] as const))('%s', async (_, each) => {
     const { graph, gradients } = differentiate(each.graph, { loss: each.loss, wrt: each.wrt, dims: each.dims });
     const compiled = await provider.compile(graph, { dims: each.dims });
     const results = await compiled.run(each.feeds);
