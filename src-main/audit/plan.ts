@@ -42,6 +42,7 @@ export function planAudit(input: PlanInput): Plan {
     { stage: 'expand', seconds: training(p['crossfit.epochs'] * p['expand.share'] * samples) },
     ...(input.mode === 'paper' ? bootstrapStages(input, forward, training) : distilStages(input, forward, training)),
     { stage: 'evidence', seconds: forward(samples + searchedImages) },
+    ...opinionStage(input, forward),
     { stage: 'export', seconds: 2 + forward(samples) },
   ];
   const batch = Math.max(p['train.batch'], p['probe.batch'], p['distil.batch']);
@@ -58,6 +59,18 @@ export function planAudit(input: PlanInput): Plan {
 }
 
 type Rate = (images: number) => number;
+
+/** Images that the cheap second opinions pass through the encoder beyond two sweeps of the dataset, and that DECREE adds. */
+const overlaidImages = 24 * 400;
+const inversionImages = 400 * 32;
+
+function opinionStage({ parameters: p, samples }: PlanInput, forward: Rate): Plan['stages'] {
+  const extent = p['opinions.extent'];
+  if (extent === 'none') return [];
+  const inverted = extent === 'all' ? (trainingCost / 2) * inversionImages : 0;
+  // Half a millisecond a sample goes to clustering and covariances.
+  return [{ stage: 'opinions', seconds: forward(2 * samples + overlaidImages + inverted) + samples / 2000 }];
+}
 
 /** Paper mode: channels, then rounds on the growing pool. */
 function bootstrapStages({ parameters: p, samples }: PlanInput, forward: Rate, training: Rate): Plan['stages'] {

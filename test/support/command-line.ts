@@ -1,9 +1,10 @@
-/** Runs the real `coresift` from its sources, in processes of their own. */
+/** Runs the real `coresift` as it is built, in processes of their own. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { builtMain, root } from './built.ts';
 
-export const root = fileURLToPath(new URL('../..', import.meta.url));
-const main = fileURLToPath(new URL('../../src-main/hosts/cli/main.ts', import.meta.url));
+export { root };
+const main = join(builtMain(), 'cli.js');
 
 export interface Outcome {
   readonly code: number | null;
@@ -79,4 +80,9 @@ export function startCommand(args: readonly string[], options: StartOptions = {}
 
 export function runCommand(args: readonly string[], options: StartOptions = {}): Promise<Outcome> {
   return startCommand(args, options).ended;
+}
+
+/** Throws what the command said unless it came to a verdict. */
+export function finished({ code, signal, stderr }: Outcome): void {
+  if (code !== 0 && code !== 1 && code !== 3) throw new Error(`ended with ${code} ${signal}:\n${stderr}`);
 }

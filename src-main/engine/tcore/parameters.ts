@@ -3,6 +3,7 @@
  * Sources: T-Core (Zhang et al., S&P 2025) where the paper states a value, RNP (Li et al., ICML 2023) for unlearning and
  * recovering, our own experiments elsewhere (README, "Measured").
  */
+import { opinionExtents } from '../../../src-shared/domain/opinion.ts';
 import type { Preset } from '../../../src-shared/domain/run.ts';
 
 const defaults = {
@@ -116,6 +117,9 @@ const defaults = {
 
   /** Images that the patch scan of the encoder stamps. */
   'scan.images': 64,
+
+  /** Second opinions beside the audit: "none", "cheap" or "all" (`engine/opinions`). They never change the verdict. */
+  'opinions.extent': 'cheap',
 } as const;
 
 type Widen<T> = T extends number ? number : T extends boolean ? boolean : string;
@@ -128,6 +132,7 @@ export type ResolvedParameters = Readonly<
 
 const presets: Record<Preset, Partial<MethodParameters>> = {
   quick: {
+    'opinions.extent': 'none',
     'probe.epochs': 30,
     'unlearn.epochs': 10,
     'recover.epochs': 6,
@@ -141,6 +146,7 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
   },
   standard: {},
   thorough: {
+    'opinions.extent': 'all',
     'warmup.epochs': 40,
     'grow.loss': '0.2,0.3,0.4,0.5',
     'final.epochs': 30,
@@ -157,6 +163,7 @@ const choices: Partial<Record<ParameterName, readonly string[]>> = {
   'filter.scope': ['layer', 'global'],
   'filter.ranking': ['masks', 'random'],
   'filter.start': ['fresh', 'kept'],
+  'opinions.extent': opinionExtents,
   'train.optimiser': ['adam', 'sgd'],
 };
 

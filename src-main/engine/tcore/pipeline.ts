@@ -19,6 +19,7 @@ import type { Evaluation } from './evaluate.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
 import { runEvidence } from './stage-evidence.ts';
+import { runOpinions } from './stage-opinions.ts';
 import { runProbe } from './stage-probe.ts';
 import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
 import { runTriggers } from './stage-triggers.ts';
@@ -68,6 +69,14 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     flips: final.flips,
     estimate: found.evidence.estimate,
   });
+  const opinions = await runOpinions(context, encoder, {
+    undefended: probe.classifier,
+    probe: probe.evaluation,
+    suspects,
+    credible,
+    channels: grown.channels,
+    input: found.digest,
+  });
   const suspectRank = new Int32Array(samples.count).fill(-1);
   suspects.forEach((sample, rank) => (suspectRank[sample] = rank));
   return {
@@ -82,6 +91,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     channels: grown.channels,
     rounds: grown.rounds,
     triggers: found.evidence,
+    opinions,
     columns: {
       index: Int32Array.from({ length: samples.count }, (_, i) => i),
       label: samples.labels,

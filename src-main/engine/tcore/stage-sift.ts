@@ -102,6 +102,12 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         pool: vector(selection.pool),
         guard: vector(selection.guard),
         plane: { dtype: 'float32', dims: [samples.count, 2], data: scores.plane[shown] },
+        ...Object.fromEntries(
+          scores.plane.map((data, t) => [
+            `plane/${encoder.taps[t].id}`,
+            { dtype: 'float32' as const, dims: [samples.count, 2], data },
+          ]),
+        ),
         ...Object.fromEntries(scores.consistency.map((row, t) => [`consistency/${encoder.taps[t].id}`, vector(row)])),
         ...Object.fromEntries(last(scores.peers).map((list, t) => [`peers/${t}`, vector(list)])),
       },

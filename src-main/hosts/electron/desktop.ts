@@ -1,24 +1,26 @@
 /** The desktop host, put together from parts of Electron it is given, so that all of it runs without a window in tests. */
 import type * as Electron from 'electron';
 import type { App } from '../../../src-shared/contract.ts';
+import type { Vault } from '../../audit/keys.ts';
 import { hostService, reportPages } from '../service.ts';
 import { droppedFiles } from '../dropped-files.ts';
 import { acceptFiles, acceptPages } from './bridge.ts';
 import { pageHandler } from './protocol.ts';
 import { lockContents, lockSession, scheme, silenceChromium } from './security.ts';
+import { systemVault, type SafeStorage } from './vault.ts';
 import { openWindow } from './window.ts';
 
 /** The parts of the `electron` module the host uses. */
 export type ElectronParts = Pick<
   typeof Electron,
   'app' | 'BrowserWindow' | 'ipcMain' | 'MessageChannelMain' | 'nativeTheme' | 'protocol' | 'session'
->;
+> & { readonly safeStorage: SafeStorage };
 
 export interface DesktopOptions {
   /** Folder of the built page (`out/renderer`). */
   readonly rendererDir: string;
   /** Called once Electron is ready; opens the project and offers the use cases. */
-  readonly createApp: () => Promise<App>;
+  readonly createApp: (vault: Vault | null) => Promise<App>;
   readonly report: (error: unknown) => void;
 }
 
@@ -45,7 +47,7 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
   });
   await app.whenReady();
 
-  const useCases = await options.createApp();
+  const useCases = await options.createApp(systemVault(electron.safeStorage, process.platform));
   const reports = reportPages(useCases);
   const windows = new Set<Electron.BrowserWindow>();
   lockSession(session.defaultSession);

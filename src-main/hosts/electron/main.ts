@@ -19,8 +19,9 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 startDesktop(electron, {
   rendererDir: here('../renderer'),
-  createApp: () =>
+  createApp: (vault) =>
     createApp({
+      vault,
       project: join(electron.app.getPath('userData'), 'project'),
       sample: here('../../resources/samples/fashion'),
       spawn: utilityEngine(electron.utilityProcess, here('./engine.js')),

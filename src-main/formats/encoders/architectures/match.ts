@@ -1,6 +1,5 @@
 /** From named weights to a graph: which known architecture they are of, what stands in front of their names, what is left. */
 import { ExpectedError } from '../../../../src-shared/failure.ts';
-import type { ScanFinding } from '../../../../src-shared/domain/scan.ts';
 import { visibleName } from '../../../../src-shared/text.ts';
 import type { Graph } from '../../../engine/graph/ir.ts';
 import type { KnownArchitecture, SuggestedNormalisation } from '../encoder-file.ts';
@@ -30,12 +29,13 @@ export interface MatchedEncoder {
   readonly architecture: KnownArchitecture;
   readonly normalisation: SuggestedNormalisation | null;
   readonly notes: readonly string[];
-  readonly findings: readonly ScanFinding[];
 }
 
 export interface MatchOptions {
   readonly arch: string | null;
   readonly inputSize: readonly [number, number] | null;
+  /** As a file beside the weights has it; for architectures that leave the size open. */
+  readonly statedSize?: readonly [number, number] | null;
 }
 
 interface Attempt {
@@ -44,6 +44,7 @@ interface Attempt {
   readonly architecture: Architecture;
   readonly graph: () => Graph;
   readonly size: readonly [number, number];
+  readonly sizeFrom: string;
   readonly fitting: number;
   readonly problems: Problems;
   /** Weights below the prefix that the architecture has no place for although their names are of its kind. */
@@ -80,8 +81,7 @@ export function matchArchitecture(dicts: readonly StateDict[], options: MatchOpt
       how: `${arch === null ? 'found: ' : 'named by the analyst: '}${best.fitting} parameters fit by name and shape${placeOf(best)}`,
     },
     normalisation: inputChannels(graph) === 3 ? best.architecture.normalisation : null,
-    notes: notesOn(best, fits, options),
-    findings: notFinite(graph),
+    notes: notesOn(best, fits),
   };
 }
 
@@ -128,7 +128,8 @@ function attemptAt(dict: StateDict, prefix: string, family: ArchitectureFamily, 
       `Its position embeddings are made for ${architecture.size.join('x')} (height x width), asked for was ${inputSize.join('x')}.`,
     );
   }
-  const size = inputSize ?? architecture.size;
+  const stated = architecture.fixedSize ? null : (options.statedSize ?? null);
+  const size = inputSize ?? stated ?? architecture.size;
   const scope = openScope(weights, architecture.name);
   const channels = architecture.channels(weights);
   const image = scope.builder.input('image', 'float32', ['N', channels, ...size]);
@@ -140,6 +141,12 @@ function attemptAt(dict: StateDict, prefix: string, family: ArchitectureFamily, 
     prefix,
     architecture,
     size,
+    sizeFrom:
+      inputSize !== null
+        ? 'as the analyst chose'
+        : stated !== null
+          ? 'as the file beside the weights has it'
+          : 'as the architecture has it',
     graph() {
       scope.fill();
       return scope.finish(output);
@@ -174,7 +181,7 @@ function placeOf({ dict, prefix }: Attempt): string {
   return parts.length === 0 ? '' : `, ${parts.join(' ')}`;
 }
 
-function notesOn(best: Attempt, fits: readonly Attempt[], options: MatchOptions): string[] {
+function notesOn(best: Attempt, fits: readonly Attempt[]): string[] {
   const { architecture, leftOut } = best;
   const others = fits.filter((fit) => fit !== best && fit.architecture.name === architecture.name);
   const types = new Map<string, number>();
@@ -183,7 +190,7 @@ function notesOn(best: Attempt, fits: readonly Attempt[], options: MatchOptions)
   }
   return [
     `the weights were read as ${architecture.name}${placeOf(best)}`,
-    `the images are ${best.size.join(' x ')} pixels${options.inputSize === null ? ', as the architecture has it' : ''}`,
+    `the images are ${best.size.join(' x ')} pixels, ${best.sizeFrom}`,
     ...architecture.assumptions,
     ...[...types].map(([type, count]) => `${count} tensors of ${type} were converted to float32`),
     ...(leftOut.length === 0
@@ -228,27 +235,4 @@ function listed(names: readonly string[]): string {
 
 function inputChannels(graph: Graph): number {
   return Number(graph.inputs[0].shape[1]);
-}
-
-/** Weights that are no numbers: the audit goes on, and says so. */
-function notFinite(graph: Graph): ScanFinding[] {
-  const findings: ScanFinding[] = [];
-  let tensors = 0;
-  for (const [name, { dtype, data }] of graph.initializers) {
-    if (dtype !== 'float32') continue;
-    const values = data as Float32Array;
-    const first = values.findIndex((value) => !Number.isFinite(value));
-    if (first < 0) continue;
-    tensors += 1;
-    if (tensors > 1) continue;
-    findings.push({
-      rule: 'weights.not-finite',
-      severity: 'warning',
-      title: 'Weights that are no finite numbers',
-      where: `value ${first} of ${visibleName(name)}`,
-      detail: `It is ${values[first]}. An encoder with such weights computes nothing of use.`,
-      atlas: 'AML.T0076',
-    });
-  }
-  return findings.map((each) => ({ ...each, detail: `${each.detail} Tensors with such values: ${tensors}.` }));
 }
