@@ -1,5 +1,5 @@
 /**
- * `npm run bundle [-- --target linux-x64] [--out dist]`: one archive for a machine with nothing installed and no network:
+ * `npm run bundle [-- --target linux-x64 --out dist --level 9]`: one archive for a machine with nothing installed and no network:
  * Node's runtime, the built command line, engine and page, and the packages they load, with the native libraries of the
  * target alone. What it needs of the machine is what `ldd` says of Node: the C and C++ runtime libraries.
  *
@@ -29,7 +29,11 @@ const targets = ['linux-x64', 'linux-arm64', 'win32-x64'];
 const most = 60;
 
 const { values } = parseArgs({
-  options: { target: { type: 'string', default: 'linux-x64' }, out: { type: 'string', default: 'dist' } },
+  options: {
+    target: { type: 'string', default: 'linux-x64' },
+    out: { type: 'string', default: 'dist' },
+    level: { type: 'string', default: '9' },
+  },
 });
 const { target } = values;
 if (!targets.includes(target)) fail(`There is no target "${target}"; there are ${targets.join(', ')}.`);
@@ -175,7 +179,7 @@ function compressor(file) {
     file: `${file}.xz`,
     run: async (path) => {
       // One thread: more split the stream and make it larger.
-      const xz = spawn('xz', ['-9e', '--threads=1', '--stdout'], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const xz = spawn('xz', [`-${values.level}`, '--threads=1', '--stdout'], { stdio: ['pipe', 'pipe', 'inherit'] });
       const code = new Promise((resolve) => xz.once('close', resolve));
       await Promise.all([pipeline(pack, xz.stdin), pipeline(xz.stdout, createWriteStream(path))]);
       if ((await code) !== 0) fail('xz failed.');

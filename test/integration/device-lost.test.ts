@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { runAudit, type RunStart } from '../../src-main/audit/run.ts';
 import { forkEngine } from '../../src-main/audit/spawn-engine.ts';
-import type { RunEvent } from '../../src-shared/domain/run.ts';
+import type { AuditRequest, RunEvent } from '../../src-shared/domain/run.ts';
 import { runCommand } from '../support/command-line.ts';
 import { decided, smallAudit } from '../support/small-audit.ts';
 
@@ -19,11 +19,22 @@ it('a GPU that is lost in the middle ends the step by name, and the run goes on 
   const out = join(audit.folder, 'lost');
   const parameters = audit.args(out).flatMap((arg, at, all) => (all[at - 1] === '--set' ? [arg.split('=')] : []));
   const asNumber = (text: string): number | string => (Number.isNaN(Number(text)) ? text : Number(text));
-  const request = {
-    ...{ encoder: audit.encoder, dataset: audit.dataset, mode: 'paper', preset: 'quick', seed: 7, device: 'gpu' },
-    ...{ arch: null, inputSize: null, mean: null, std: null, representation: null, classes: null, limits: {} },
+  const request: AuditRequest = {
+    encoder: audit.encoder,
+    dataset: audit.dataset,
+    mode: 'paper',
+    preset: 'quick',
+    seed: 7,
+    device: 'gpu',
+    arch: null,
+    inputSize: null,
+    mean: null,
+    std: null,
+    representation: null,
+    classes: null,
+    limits: {},
     overrides: Object.fromEntries(parameters.map(([name, value]) => [name, asNumber(value)])),
-  } as const;
+  };
   const events: RunEvent[] = [];
   const run = (start: RunStart, runs: number) =>
     runAudit({

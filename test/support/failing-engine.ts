@@ -6,7 +6,7 @@ import { auditJob } from '../../src-main/audit/audit-job.ts';
 import type { EngineProtocol } from '../../src-main/audit/engine-protocol.ts';
 import { openTestedProvider } from '../../src-main/audit/providers.ts';
 import { parentChannel } from '../../src-main/engine/jobs/entry.ts';
-import { serveJobs } from '../../src-main/engine/jobs/server.ts';
+import { serveJobs, type JobContext } from '../../src-main/engine/jobs/server.ts';
 import { providerFailed } from '../../src-main/engine/providers/failed.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../src-main/engine/providers/provider.ts';
@@ -36,6 +36,6 @@ async function openFailing(device: string): Promise<Provider> {
 const leave = (): void => process.exit(0);
 serveJobs<Pick<EngineProtocol, 'asks'> & { readonly jobs: Pick<EngineProtocol['jobs'], 'audit'> }>(
   parentChannel(leave),
-  { audit: (job, context) => auditJob(job, context, openFailing) },
+  { audit: (job, context) => auditJob(job, context as unknown as JobContext<EngineProtocol>, openFailing) },
   { onExit: leave },
 );
