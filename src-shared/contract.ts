@@ -265,6 +265,8 @@ export interface AppProcedures {
   'project.journal': Call<{ readonly before: number; readonly limit: number }, JournalPage>;
   /** Every entry, row and blob against its digest; computed in the engine process. */
   'project.verify': Call<Nothing, readonly Check[]>;
+  /** An audit pack against its digests, its signatures and its journal; offline, in the engine process. */
+  'pack.verify': Call<{ readonly path: string }, readonly Check[]>;
   /** Looks at an encoder and a dataset without starting anything; either may be null while it is not chosen. */
   'audit.preview': Call<
     Pick<AuditRequest, 'arch' | 'inputSize' | 'mean' | 'std' | 'representation' | 'classes' | 'device'> & {
@@ -334,6 +336,7 @@ export const procedureKinds = {
   'run.decide': 'call',
   'project.journal': 'call',
   'project.verify': 'call',
+  'pack.verify': 'call',
   'audit.preview': 'call',
   'settings.read': 'call',
   'settings.write': 'call',

@@ -166,6 +166,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     'run.decide': ({ runId, decision }) => answer(() => decide(writer, runId, decision)),
     'project.journal': ({ before, limit }) => answer(() => journalPage(writer.reader, before, limit)),
     'project.verify': (_request, { signal }) => inEngine('verify', { path: writer.dir }, signal),
+    'pack.verify': ({ path }, { signal }) => inEngine('verify', { path: resolve(path) }, signal),
     'audit.preview': (request, { signal }) =>
       inEngine(
         'preview',

@@ -8,7 +8,7 @@ import { exportJob } from './export-job.ts';
 import { inspectJob } from './inspect-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 import { previewJob } from './preview-job.ts';
-import { verifyPath } from './verify.ts';
+import { verifyAny } from './verify.ts';
 
 // Ctrl-C reaches the whole terminal group; the host decides what becomes of this process.
 process.on('SIGINT', () => {});
@@ -24,7 +24,7 @@ serveJobs<EngineProtocol>(
     export: exportJob,
     inspect: inspectJob,
     preview: previewJob,
-    verify: ({ path }) => Promise.resolve(verifyPath(path)),
+    verify: ({ path }) => verifyAny(path, null),
   },
   { onExit: leave },
 );

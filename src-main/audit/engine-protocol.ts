@@ -114,7 +114,7 @@ export interface EngineProtocol extends JobProtocol {
     };
     /** Looks at both inputs and measures how fast the encoder is here; writes nothing that outlives it. */
     readonly preview: { readonly request: PreviewRequest; readonly result: Preview };
-    /** All of a project, or of an audit folder, against its digests. */
+    /** All of a project, an audit folder or a pack, against its digests. */
     readonly verify: { readonly request: { readonly path: string }; readonly result: readonly Check[] };
   };
   readonly asks: {

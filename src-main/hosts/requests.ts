@@ -74,6 +74,7 @@ export const requestSchemas = {
   }),
   'project.journal': v.strictObject({ before: count(0, Number.MAX_SAFE_INTEGER), limit: count(1, 500) }),
   'project.verify': nothing,
+  'pack.verify': v.strictObject({ path }),
   'audit.preview': v.strictObject({
     encoder: v.nullable(path),
     dataset: v.nullable(path),

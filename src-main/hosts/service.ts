@@ -55,6 +55,9 @@ export function hostService(
       const { encoder, dataset } = request;
       return app.handlers['audit.preview']({ ...request, encoder: pathOf(encoder), dataset: pathOf(dataset) }, context);
     },
+    async 'pack.verify'({ path }, context) {
+      return app.handlers['pack.verify']({ path: files.pathOf(path) }, context);
+    },
     async 'report.page'(request, context) {
       // Fails here, with a reason, rather than on the page.
       await app.handlers['report.html'](request, context);

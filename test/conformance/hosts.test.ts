@@ -86,6 +86,7 @@ describe.each([
       'run.decide': { runId, decision: { subject: 'sample', key: '3', act: 'tag', value: 'odd', reason: '' } },
       'project.journal': { before: 0, limit: 50 },
       'project.verify': {},
+      'pack.verify': { path: '/pack.zip' },
       'audit.preview': {
         encoder: '/a.onnx',
         dataset: null,

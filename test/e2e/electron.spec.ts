@@ -51,7 +51,7 @@ test('the page has no Node, no Electron, and one frozen bridge', async ({ deskto
     bridge: Object.keys(window.coresiftDesktop ?? {}),
     frozen: Object.isFrozen(window.coresiftDesktop),
   }));
-  expect(seen).toEqual({ process: 'undefined', require: 'undefined', bridge: ['requestPort'], frozen: true });
+  expect(seen).toEqual({ process: 'undefined', require: 'undefined', bridge: ['requestPort', 'onCommand', 'takeFile'], frozen: true });
 });
 
 test('the page cannot fetch, navigate, open windows or evaluate text', async ({ desktop }) => {

@@ -645,6 +645,10 @@ export function recordedApp(options: RecordedOptions = {}): App {
         .slice(0, limit);
       return { total: kinds.length, entries };
     },
+    'pack.verify': async ({ path }) => [
+      { what: `pack ${path}`, ok: true, detail: 'fits' },
+      { what: 'who signed it', ok: false, detail: 'no public key was given', kind: 'not-examined' },
+    ],
     'project.verify': async () => [
       { what: 'journal entry 1 (project-created)', ok: true, detail: 'fits' },
       { what: 'journal entry 2 (run-started)', ok: true, detail: 'fits' },
