@@ -19,10 +19,10 @@ export const mutations = [
     test: 'test/unit/hosts/electron.test.ts',
   },
   {
-    name: 'an argument of a second start names a network path',
+    name: 'a file of any kind is opened as a pack',
     file: 'src-main/hosts/electron/open-files.ts',
-    guard: "if (argument.startsWith('-')",
-    without: "if (argument === ''",
+    guard: 'return startsAsZip(path) ?',
+    without: 'return path !== "" ?',
     test: 'test/unit/hosts/desktop.test.ts',
   },
   {
