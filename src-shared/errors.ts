@@ -22,6 +22,11 @@ export const errorCatalogue = {
     means: "The encoder was not examined.",
     todo: "Raise the limit named in the message if you trust the size.",
   },
+  "reader-stopped": {
+    text: "A reader was stopped because it did not finish in time.",
+    means: "The file was not examined; a damaged file, or one made to keep readers busy, looks like this.",
+    todo: "Ask for a fresh copy and keep this one as evidence; raise the limit named in the message if the machine is slow and you trust the file.",
+  },
   "encoder-unsafe": {
     text: "The encoder's weights cannot be had without running code from its file.",
     means: "Nothing of it was run and the encoder was not examined.",
@@ -226,6 +231,16 @@ export const errorCatalogue = {
     text: "Another run of this project is still going.",
     means: "Nothing was started; two runs would share the processors and neither would keep its time.",
     todo: "Wait for it to end or cancel it.",
+  },
+  "map-missing": {
+    text: "There is no such map of this run's samples.",
+    means: "The audit is not touched by it: maps are for looking and decide nothing.",
+    todo: "Choose another tap, or run the audit again with this version.",
+  },
+  "matrix-unknown": {
+    text: "This project has no such matrix of planted attacks.",
+    means: "Nothing was read or started.",
+    todo: "Choose one of those that the view lists.",
   },
   "not-a-project": {
     text: "The folder or file is not a Coresift project.",

@@ -2,13 +2,15 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { RunEvent } from '../../src-shared/domain/run.ts';
+import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import { writeOnnx } from '../engine/graph/onnx/write.ts';
 import type { JobContext } from '../engine/jobs/server.ts';
 import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
 import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
-import type { PixelFile } from '../formats/datasets/pixel-file.ts';
+import type { PackedNames, PixelFile } from '../formats/datasets/pixel-file.ts';
+import { parseLimits, withLimits, type DatasetLimits } from '../formats/limits.ts';
 import { saveSafetensors } from '../formats/models-out/safetensors.ts';
 import type { AuditJob, AuditOutcome, EngineProtocol } from './engine-protocol.ts';
 import { checkExport, type ExportCheck } from './export-model.ts';
@@ -62,7 +64,7 @@ async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<En
       shape: pixels.shape,
       duplicates: inputs.duplicates,
       labels: pixels.labels,
-      names: Array.from({ length: pixels.count }, (_, i) => pixels.name(i)),
+      names: namesOf(pixels, withLimits(parseLimits(request.limits)).dataset),
       pixelFile: basename(pixels.file),
       pixelsDigest: pixels.pixelsDigest,
       plan,
@@ -125,4 +127,20 @@ async function exportModel(
   }
   const safetensors = saveSafetensors(join(out, 'sanitized.safetensors'), sanitized.initializers, sanitized.metadata);
   return { onnx, safetensors, check };
+}
+
+/**
+ * The names of all samples. They go to the host as they are, and a stranger chose them.
+ * @throws ExpectedError dataset-too-large
+ */
+export function namesOf(
+  pixels: Pick<PixelFile, 'names'>,
+  { maxNameBytes }: Pick<DatasetLimits, 'maxNameBytes'>,
+): PackedNames {
+  const names = pixels.names();
+  if (names.bytes.length <= maxNameBytes) return names;
+  throw new ExpectedError(
+    'dataset-too-large',
+    `The names of its samples have ${names.bytes.length} bytes, more than ${maxNameBytes} (limit maxNameBytes).`,
+  );
 }

@@ -20,6 +20,11 @@ export function auditResult(preflight: Preflight, outcome: AuditOutcome, paramet
   };
 }
 
+/** What a run commits when it ends. */
+export function committedResult(result: AuditResult, suspects: number): AuditResult & { readonly suspects: number } {
+  return { ...result, suspects };
+}
+
 /** How many names one line lists; the record has them all. */
 const namedAtMost = 5;
 

@@ -4,13 +4,15 @@ import { ExpectedError } from '../../src-shared/failure.ts';
 import { understandEncoder } from '../engine/encoder/understand.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import type { EncoderReader, OpenedEncoder, OpenOptions } from '../formats/encoders/encoder-file.ts';
-import { openEncoder, readerFor } from '../formats/encoders/open.ts';
+import { openEncoder, optionsWith, readerFor } from '../formats/encoders/open.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from '../formats/encoders/source.ts';
 import { polyglotFindings, sniffed } from '../formats/encoders/text-scan.ts';
-import { defaultLimits } from '../formats/limits.ts';
+import { parseLimits, withLimits } from '../formats/limits.ts';
 
 export interface InspectJob {
   readonly path: string;
+  /** Limits set by hand, by dotted name. */
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 export interface NotExamined {
@@ -52,8 +54,8 @@ export interface Inspection {
 const BROKEN = new Set(['encoder-malformed', 'onnx-malformed', 'safetensors-malformed']);
 
 /** @throws ExpectedError file-missing, encoder-too-large; every other fault of the file is part of the answer */
-export async function inspectJob({ path }: InspectJob): Promise<Inspection> {
-  const options: OpenOptions = { arch: null, inputSize: null, limits: defaultLimits.model };
+export async function inspectJob({ path, limits }: InspectJob): Promise<Inspection> {
+  const options = optionsWith(withLimits(parseLimits(limits)));
   const source = openEncoderSource(path, options.limits);
   const reader = readerFor(source);
   const findings: ScanFinding[] = [];
@@ -67,13 +69,12 @@ export async function inspectJob({ path }: InspectJob): Promise<Inspection> {
   await scanWith(reader, source, options, add, notExamined);
   let opened: OpenedEncoder | null = null;
   try {
-    opened = await openEncoder(path);
+    opened = await openEncoder(path, options);
     add(opened.findings);
   } catch (error) {
     refusal(error, source, add, notExamined);
   }
   const graph = opened === null ? null : summary(opened.graph, notExamined);
-  if (opened !== null) add(weightFindings(opened.graph));
   const parts = opened?.parts ?? source.parts();
   return {
     file: source.file,
@@ -197,28 +198,4 @@ function weightBytes(graph: Graph): number {
   let bytes = 0;
   for (const { data } of graph.initializers.values()) bytes += data.byteLength;
   return bytes;
-}
-
-/** Infinities stand in attention masks; what is no number at all stands nowhere. */
-function weightFindings(graph: Graph): ScanFinding[] {
-  const findings: ScanFinding[] = [];
-  for (const [name, { dtype, data }] of graph.initializers) {
-    if (dtype !== 'float32' || findings.length >= 20) continue;
-    let nan = 0;
-    let infinite = 0;
-    for (const value of data as Float32Array) {
-      if (Number.isNaN(value)) nan += 1;
-      else if (value === Infinity || value === -Infinity) infinite += 1;
-    }
-    if (nan + infinite === 0) continue;
-    findings.push({
-      rule: 'weights.not-finite',
-      severity: nan > 0 ? 'warning' : 'note',
-      title: nan > 0 ? 'Weights that are no numbers' : 'Weights without bounds',
-      where: `tensor ${JSON.stringify(name.slice(0, 200))}`,
-      detail: `${nan} values are NaN, ${infinite} are infinite, of ${data.length}.`,
-      atlas: nan > 0 ? 'AML.T0076' : null,
-    });
-  }
-  return findings;
 }

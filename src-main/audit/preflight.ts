@@ -2,6 +2,7 @@
 import type { AuditRequest, RunEvent } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Json } from '../../src-shared/json.ts';
+import { parseLimits, withLimits } from '../formats/limits.ts';
 import type { ProjectWriter } from '../store/writer.ts';
 import type { Preflight } from './engine-protocol.ts';
 import { requireSameStep } from './journal.ts';
@@ -25,9 +26,12 @@ export function commitPreflight(
     inputs: [encoder.sha256, dataset.sha256],
   };
   if (before === null) {
+    // All caps that were in force, not only those set by hand: their defaults may be others in another version.
+    const limits = withLimits(parseLimits(request.limits));
+    const facts = { encoder, dataset, provider, shape, skipped, notes, leftOut, resized, pixelFile, pixelsDigest };
     writer.commitStep(run, {
       ...spec,
-      data: { encoder, dataset, provider, shape, skipped, notes, leftOut, resized, pixelFile, pixelsDigest },
+      data: { ...facts, limits },
       tensors: null,
       keep: 'kept',
       seconds: 0,

@@ -59,13 +59,13 @@ function requireFolder(out: string): void {
   }
 }
 
-function isInside(path: string, folder: string): boolean {
+export function isInside(path: string, folder: string): boolean {
   const way = relative(folder, path);
   return way === '' || (!isAbsolute(way) && way.split(/[\\/]/)[0] !== '..');
 }
 
 /** A path with the links of its existing part followed. */
-function realPlace(path: string): string {
+export function realPlace(path: string): string {
   if (existsSync(path) || dirname(path) === path) return realpathSync(path);
   return join(realPlace(dirname(path)), relative(dirname(path), path));
 }

@@ -7,7 +7,7 @@ import { parameterValues, resolveParameters, type ResolvedParameters } from '../
 import { parseLimits } from '../formats/limits.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
-import { auditResult } from './audit-result.ts';
+import { auditResult, committedResult } from './audit-result.ts';
 import type { EngineProtocol, Preflight } from './engine-protocol.ts';
 import { eventSink, type EventSink } from './event-sink.ts';
 import { exitCodeOfVerdict } from './exit-code.ts';
@@ -152,7 +152,7 @@ export async function carryOut(
     const end = { type: 'finished', verdict, exitCode: finished.exitCode } as const;
     sink.flush();
     writer.appendEvents(run, [end]);
-    writer.finishRun(run, { verdict, result: { ...finished.result, suspects: finished.suspects } });
+    writer.finishRun(run, { verdict, result: committedResult(finished.result, finished.suspects) });
     // Told once it is so: whoever hears of the end may ask for the run at once.
     watch.onEvent(end);
     const seconds = (performance.now() - started) / 1000;

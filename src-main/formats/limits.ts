@@ -10,6 +10,8 @@ export interface ImageLimits {
   readonly maxSide: number;
   /** Time that decoding one image may take, seconds. */
   readonly timeoutSeconds: number;
+  /** Pages of a TIFF file; the first is read, all are followed. */
+  readonly maxPages: number;
 }
 
 export interface DatasetLimits {
@@ -36,10 +38,16 @@ export interface DatasetLimits {
   readonly maxNesting: number;
   /** Bytes read into memory at once because a format cannot be read in parts (pickled batches, HDF5 chunks). */
   readonly maxWholeBytes: number;
+  /** Decoded datasets kept in one project for its next runs, bytes; the one in use is kept whatever its size. */
+  readonly maxCacheBytes: number;
   /** Time that listing a dataset may take, seconds. */
   readonly maxOpenSeconds: number;
   /** Skipped and unreadable files that are listed by name; all are counted. */
   readonly maxListed: number;
+  /** Arrays and other named things in a mat or HDF5 file. */
+  readonly maxArrays: number;
+  /** Names of all samples together, characters: they are held and handed from process to process. */
+  readonly maxNameBytes: number;
 }
 
 export interface ModelLimits {
@@ -58,6 +66,10 @@ export interface ModelLimits {
   readonly maxJsonDepth: number;
   /** Layers of a Keras or TF.js network, or operators of a TensorFlow graph. */
   readonly maxLayers: number;
+  /** Files within a `.keras` archive: a network has three and perhaps some assets. */
+  readonly maxMembers: number;
+  /** Values of one tensor of an ONNX file. */
+  readonly maxElements: number;
 }
 
 export interface PickleLimits {
@@ -85,19 +97,32 @@ export interface ZipLimits {
   readonly ratioFloorBytes: number;
 }
 
+export interface Hdf5Limits {
+  /** Time that the HDF5 library may go on without handing out values, seconds: a damaged file can keep it for ever. */
+  readonly timeoutSeconds: number;
+  /** Values handed out give back the time they take at this rate. */
+  readonly minBytesPerSecond: number;
+  /** Groups within groups of a Keras file. */
+  readonly maxDepth: number;
+  /** Unpacked bytes per stored byte of a Keras file above `ratioFloorBytes`. */
+  readonly maxRatio: number;
+  readonly ratioFloorBytes: number;
+}
+
 export interface Limits {
   readonly image: ImageLimits;
   readonly dataset: DatasetLimits;
   readonly model: ModelLimits;
   readonly pickle: PickleLimits;
   readonly zip: ZipLimits;
+  readonly hdf5: Hdf5Limits;
 }
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 
 export const defaultLimits: Limits = {
-  image: { maxBytes: 64 * MiB, maxPixels: 50_000_000, maxSide: 32_768, timeoutSeconds: 30 },
+  image: { maxBytes: 64 * MiB, maxPixels: 50_000_000, maxSide: 32_768, timeoutSeconds: 30, maxPages: 4096 },
   dataset: {
     maxFiles: 10_000_000,
     maxDepth: 16,
@@ -111,8 +136,11 @@ export const defaultLimits: Limits = {
     maxShards: 100_000,
     maxNesting: 32,
     maxWholeBytes: GiB,
+    maxCacheBytes: 64 * GiB,
     maxOpenSeconds: 3600,
     maxListed: 10_000,
+    maxArrays: 10_000,
+    maxNameBytes: 2 ** 30,
   },
   model: {
     maxBytes: 8 * GiB,
@@ -123,6 +151,8 @@ export const defaultLimits: Limits = {
     maxJsonBytes: 256 * MiB,
     maxJsonDepth: 128,
     maxLayers: 50_000,
+    maxMembers: 1000,
+    maxElements: 2 ** 29,
   },
   pickle: {
     maxOpcodes: 10_000_000,
@@ -135,6 +165,7 @@ export const defaultLimits: Limits = {
     maxLongBytes: 1024,
   },
   zip: { maxEntries: 100_000, maxInflatedBytes: 16 * GiB, maxRatio: 200, ratioFloorBytes: 16 * MiB },
+  hdf5: { timeoutSeconds: 10, minBytesPerSecond: MiB, maxDepth: 32, maxRatio: 200, ratioFloorBytes: 64 * MiB },
 };
 
 export interface LimitOverrides {
@@ -143,6 +174,7 @@ export interface LimitOverrides {
   readonly model?: Partial<ModelLimits>;
   readonly pickle?: Partial<PickleLimits>;
   readonly zip?: Partial<ZipLimits>;
+  readonly hdf5?: Partial<Hdf5Limits>;
 }
 
 /**
@@ -175,5 +207,6 @@ export function withLimits(overrides: LimitOverrides): Limits {
     model: { ...defaultLimits.model, ...overrides.model },
     pickle: { ...defaultLimits.pickle, ...overrides.pickle },
     zip: { ...defaultLimits.zip, ...overrides.zip },
+    hdf5: { ...defaultLimits.hdf5, ...overrides.hdf5 },
   };
 }

@@ -9,7 +9,7 @@ import type { AuditRequest, Mode, RunSummary } from '../../src-shared/domain/run
 import type { Verdict } from '../../src-shared/domain/verdict.ts';
 import { opinionSources, opinionWordsEn } from '../../src-shared/opinion-words.ts';
 import { binomialInterval, type Interval } from '../../src-shared/statistics.ts';
-import { noDeclarations, type Declarations } from './declarations.ts';
+import { noDeclarations, type Declarations } from '../../src-shared/domain/declarations.ts';
 import { mappings, type MappingRow } from './mappings.ts';
 import { countVerdicts, lossHistogram, scatter, suspects, thinCurves } from './sample-facts.ts';
 import { taxonomies, type Taxonomy } from './taxonomies.ts';
@@ -68,6 +68,8 @@ export interface CurvePoint {
 }
 
 export interface DecisionLine {
+  /** Number in the journal. */
+  readonly id?: number;
   readonly at: string;
   readonly who: string;
   readonly subject: string;

@@ -70,7 +70,7 @@ export interface SiftingFacts {
     readonly samples: number;
     readonly seeds: number;
     readonly pool: number;
-    /** 2-means: the larger group's share and the distance between the groups in within-group distances, mean over deciding taps. */
+    /** 2-means: the larger group's share and the distance between the groups in within-group distances, mean over the last deciding taps. */
     readonly majorityShare: number;
     readonly separation: number;
   }[];
@@ -89,6 +89,11 @@ export interface ChannelFacts {
     readonly mask: readonly number[];
     readonly trusted: readonly boolean[];
   }[];
+  /**
+   * Which layer reads which, by place in `layers`; -1 = the image, `layers.length` = the representation. Missing in records
+   * of earlier versions.
+   */
+  readonly wires?: readonly (readonly [from: number, to: number])[];
   /** Share of all channels, 0..1, whose mask came back to one (0.99 or more). */
   readonly saturatedAtOne: number | null;
   readonly unlearnedAccuracy: number | null;

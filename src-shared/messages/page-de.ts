@@ -2,7 +2,9 @@
  * Every text of the page in German. One word for one thing: Encoder, Datensatz, Bild (for a sample), Klasse, Kanal,
  * Abgriff (tap), Siebung, Kernmenge (seeds), sauberer Vorrat (clean pool), bereinigtes Modell, Verdacht.
  */
+import { deAttacks } from './page-de-attacks.ts';
 import { deExplore } from './page-de-explore.ts';
+import { deSigning } from './page-de-signing.ts';
 import type { PageMessages } from './page-en.ts';
 import { pageFormat } from './page-format.ts';
 
@@ -12,6 +14,8 @@ const { plural } = f;
 export const de: PageMessages = {
   f,
   ...deExplore,
+  ...deSigning,
+  ...deAttacks,
   n: {
     samples: (n) => plural(n, { one: '# Bild', other: '# Bilder' }),
     classes: (n) => plural(n, { one: '# Klasse', other: '# Klassen' }),
@@ -32,6 +36,7 @@ export const de: PageMessages = {
     bootstrap: 'Wachstum',
     suspects: 'Verdacht',
     report: 'Bericht',
+    attacks: 'Gepflanzte Angriffe',
     compare: 'Vergleich',
     history: 'Verlauf',
     help: 'Hilfe',
@@ -412,8 +417,8 @@ export const de: PageMessages = {
     frame: 'Prüfbericht',
     later: (n) =>
       plural(n, {
-        one: '# Entscheidung fiel nach dem Schreiben dieses Berichts. Sie steht im Protokoll, nicht im Bericht:',
-        other: '# Entscheidungen fielen nach dem Schreiben dieses Berichts. Sie stehen im Protokoll, nicht im Bericht:',
+        one: '# Entscheidung fiel nach dem Schreiben dieses Berichts; ein neu geschriebener nennt sie:',
+        other: '# Entscheidungen fielen nach dem Schreiben dieses Berichts; ein neu geschriebener nennt sie:',
       }),
   },
   settings: {

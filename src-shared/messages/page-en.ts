@@ -1,6 +1,8 @@
 /** Every text of the page in English. Messages with parameters are functions; German has the same keys or does not compile. */
 import { pageFormat } from './page-format.ts';
+import { enAttacks } from './page-en-attacks.ts';
 import { enExplore } from './page-en-explore.ts';
+import { enSigning } from './page-en-signing.ts';
 
 const f = pageFormat('en-US');
 const { plural } = f;
@@ -8,6 +10,8 @@ const { plural } = f;
 export const en = {
   f,
   ...enExplore,
+  ...enSigning,
+  ...enAttacks,
   n: {
     samples: (n: number) => plural(n, { one: '# sample', other: '# samples' }),
     classes: (n: number) => plural(n, { one: '# class', other: '# classes' }),
@@ -28,6 +32,7 @@ export const en = {
     bootstrap: 'Bootstrapping',
     suspects: 'Suspects',
     report: 'Report',
+    attacks: 'Planted attacks',
     compare: 'Compare',
     history: 'History',
     help: 'Help',
@@ -401,8 +406,8 @@ export const en = {
     frame: 'Audit report',
     later: (n: number) =>
       plural(n, {
-        one: '# decision was made after this report was written. It is in the journal, not in the report:',
-        other: '# decisions were made after this report was written. They are in the journal, not in the report:',
+        one: '# decision was made after this report was written; one written anew tells of it:',
+        other: '# decisions were made after this report was written; one written anew tells of them:',
       }),
   },
   settings: {

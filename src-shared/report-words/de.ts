@@ -23,6 +23,7 @@ const words: Words = {
   'verdict.no-confidence': 'keine Sicherheit: nichts wurde entschieden',
   'verdict.rests-on': 'Beruht auf',
   'verdict.would-change': 'Was dieses Urteil ändern würde',
+  'verdict.decided': 'Entscheidung eines Prüfers',
   'verdict.as-recorded': 'Wortlaut der Prüfung',
   'subject.encoder': 'Encoder',
   'subject.dataset': 'Datensatz',

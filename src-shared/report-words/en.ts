@@ -21,6 +21,7 @@ export const en = {
   'verdict.no-confidence': 'no confidence: nothing was decided',
   'verdict.rests-on': 'Rests on',
   'verdict.would-change': 'What would change this verdict',
+  'verdict.decided': 'Decided by an analyst',
   'verdict.as-recorded': 'As recorded',
   'subject.encoder': 'Encoder',
   'subject.dataset': 'Dataset',

@@ -5,7 +5,10 @@ import { openDataset } from '../../src-main/formats/datasets/open.ts';
 import { decodeImage } from '../../src-main/formats/images/decode.ts';
 import { defaultLimits } from '../../src-main/formats/limits.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
+import { askHdf5Library } from './hdf5-library.ts';
+import { requireSoundDataset, requireSoundImage } from './acceptance.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
+import { mutateJson } from './mutate-json.ts';
 import type { FuzzReader } from './readers.ts';
 
 const fixtures = new URL('../fixtures/datasets/', import.meta.url);
@@ -22,14 +25,10 @@ const limits = {
 async function readAll(path: string, folder: string): Promise<void> {
   const dataset = await openDataset(path, { minimum: { classes: 0, perClass: 0 }, scratch: folder, limits });
   try {
+    requireSoundDataset(dataset, limits.dataset.maxFiles);
     for (let i = 0; i < dataset.count; i++) {
-      dataset.name(i);
-      const label = dataset.label(i);
-      if (!(label >= 0 && label < dataset.classes.length)) throw new Error(`sample ${i} is of class ${label}`);
       try {
-        const image = await dataset.load(i);
-        if (image.data.length !== image.width * image.height * image.channels)
-          throw new Error(`sample ${i} has a wrong size`);
+        requireSoundImage(await dataset.load(i), limits.image.maxPixels);
       } catch (error) {
         if (!(error instanceof ExpectedError) || error.code !== 'image-unreadable') throw error;
       }
@@ -39,32 +38,71 @@ async function readAll(path: string, folder: string): Promise<void> {
   }
 }
 
+/** Of so many inputs one goes through the whole reader. */
+const WHOLE = 16;
+
 interface Kind {
   readonly name: string;
   readonly seeds: readonly string[];
+  /** Seeds that need no file. */
+  readonly texts?: readonly string[];
   readonly words: readonly Uint8Array[];
   /** Under which name the file lies, and what lies beside it. */
   readonly as: string;
   readonly beside?: Readonly<Record<string, string>>;
   readonly repair?: (bytes: Uint8Array) => Uint8Array;
+  /** Knows the format; `mutateBytes` where it is left out. */
+  readonly change?: typeof mutateBytes;
+  /** Reads most inputs in the reader's place, where the reader starts a thread for each. */
+  readonly instead?: (bytes: Uint8Array) => Promise<void>;
 }
 
-function datasetReader({ name, seeds, words: pieces, as, beside = {}, repair }: Kind): FuzzReader {
+function datasetReader({
+  name,
+  seeds,
+  texts = [],
+  words: pieces,
+  as,
+  beside = {},
+  repair,
+  change = mutateBytes,
+  instead,
+}: Kind): FuzzReader {
+  let turn = 0;
   return {
     name,
     addons: true,
-    seeds: () => seeds.map(file),
+    seeds: () => [...seeds.map(file), ...texts.map((text) => Buffer.from(text))],
     mutate(seed, random: Chance, other) {
-      const changed = mutateBytes(seed, random, pieces, other);
+      const changed = change(seed, random, pieces, other);
       return repair !== undefined && random.int(4) > 0 ? repair(changed) : changed;
     },
     async read(bytes, folder) {
+      turn += 1;
+      if (instead !== undefined && turn % WHOLE !== 0) {
+        await instead(bytes);
+        return;
+      }
       for (const [to, from] of Object.entries(beside)) writeFileSync(join(folder, to), file(from));
       const path = join(folder, as);
       writeFileSync(path, bytes);
       await readAll(path, folder);
     },
   };
+}
+
+/** One line is changed as JSON; one case of four as bytes. */
+function mutateLines(
+  bytes: Uint8Array,
+  random: Chance,
+  pieces: readonly Uint8Array[] = [],
+  other: Uint8Array = bytes,
+): Uint8Array {
+  if (random.int(4) === 0) return mutateBytes(bytes, random, pieces, other);
+  const lines = Buffer.from(bytes).toString('utf8').split('\n');
+  const at = random.int(lines.length);
+  lines[at] = Buffer.from(mutateJson(Buffer.from(lines[at]), random, pieces)).toString('utf8');
+  return Buffer.from(lines.join('\n'));
 }
 
 /** A wrong checksum would end nearly every case at its first header. */
@@ -96,9 +134,12 @@ const pictures: FuzzReader = {
       other,
     ),
   async read(bytes) {
-    await decodeImage(bytes, { ...defaultLimits.image, ...limits.image });
+    requireSoundImage(await decodeImage(bytes, { ...defaultLimits.image, ...limits.image }), limits.image.maxPixels);
   },
 };
+
+/** What manifests name. */
+const pair = { 'a.png': 'images/palette.png', 'b.png': 'images/alpha.png' };
 
 export const datasetReaders: readonly FuzzReader[] = [
   datasetReader({
@@ -146,6 +187,7 @@ export const datasetReaders: readonly FuzzReader[] = [
     seeds: ['svhn-v73.mat', 'plain.h5'],
     words: words('\x89HDF\r\n\x1a\n', 'TREE', 'HEAP', 'SNOD', 'OHDR', 'GCOL', 'FRHP', 'BTHD'),
     as: 'x.h5',
+    instead: askHdf5Library,
   }),
   datasetReader({
     name: 'zip',
@@ -193,12 +235,17 @@ export const datasetReaders: readonly FuzzReader[] = [
   datasetReader({
     name: 'jsonl',
     seeds: ['jsonl/seed.jsonl'],
+    texts: ['{"path":"a.png","label":"x"}\n{"path":"b.png","label":"y"}\n{"path":"./a.png","label":"x"}\n'],
     words: words('{"path":', '"label":', '../', '[[[[[[[[', '\\u0000', '\n', '"', '{"__proto__":', '1e999', '\ufeff'),
     as: 'm.jsonl',
+    change: mutateLines,
+    beside: pair,
   }),
   datasetReader({
     name: 'csv',
     seeds: ['gtsrb/GTSRB/Final_Training/Images/00000/GT-00000.csv'],
+    texts: ['path,label\na.png,x\nb.png,y\n"a.png","x"\n', 'Filename;ClassId\na.png;0\nb.png;1\n'],
+    beside: pair,
     words: words('path,label\n', '"', ';', ',', '\n', '../', '=1+1', '\0', '\xff'),
     as: 'm.csv',
   }),

@@ -1,17 +1,14 @@
 /** Pickles, PyTorch archives, safetensors. */
 import { readFileSync } from 'node:fs';
-import { defaultLimits } from '../../src-main/formats/limits.ts';
 import { bytesOf, numpyArrayOf } from '../../src-main/formats/encoders/numpy-pickle.ts';
 import { scanPickle } from '../../src-main/formats/encoders/pickle-scan.ts';
 import { dictOf } from '../../src-main/formats/encoders/pickle-values.ts';
 import { readPickle } from '../../src-main/formats/encoders/pickle.ts';
-import { pytorchReader } from '../../src-main/formats/encoders/pytorch.ts';
-import { safetensorsReader } from '../../src-main/formats/encoders/safetensors.ts';
-import type { EncoderReader } from '../../src-main/formats/encoders/encoder-file.ts';
 import { looksLikeZip, openZip } from '../../src-main/formats/encoders/zip.ts';
-import { ExpectedError } from '../../src-shared/failure.ts';
 import { writeZip } from '../support/zip-writer.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
+import { mutateJson } from './mutate-json.ts';
+import { readAsEncoder } from './read-encoder.ts';
 import type { FuzzReader } from './readers.ts';
 
 const fixtures = new URL('../fixtures/', import.meta.url);
@@ -95,23 +92,6 @@ const words = [
   ],
 ].map(latin1);
 
-function readWith(reader: EncoderReader, bytes: Uint8Array): void {
-  const source = {
-    path: 'fuzz',
-    kind: 'file',
-    folder: '/',
-    file: { name: 'fuzz', bytes: bytes.length, sha256: '' },
-    content: bytes,
-    part: () => {
-      throw new ExpectedError('file-missing', 'no file lies beside it');
-    },
-    hasPart: () => false,
-    parts: () => [],
-  } as const;
-  if (!reader.recognises(source)) throw new ExpectedError('encoder-unrecognised', 'no mark of the format is left');
-  void reader.read(source, { arch: null, inputSize: null, limits: defaultLimits.model });
-}
-
 const pickle: FuzzReader = {
   name: 'pickle',
   addons: false,
@@ -148,7 +128,7 @@ const torch: FuzzReader = {
   seeds: () =>
     ['views.pth', 'legacy.pth', 'densenet-module.pt', 'densenet-double.pth'].map((name) => file(`torch/${name}`)),
   mutate: mutateArchive,
-  read: (bytes) => readWith(pytorchReader, bytes),
+  read: (bytes, folder) => readAsEncoder({ 'x.pt': bytes }, folder),
 };
 
 /** Changes to the header, with a length that fits it again three times out of four. */
@@ -171,7 +151,7 @@ function mutateHeader(seed: Uint8Array, random: Chance, other: Uint8Array): Uint
     '\\u0000',
     '"',
   ];
-  const header = mutateBytes(seed.subarray(8, 8 + Math.min(length, seed.length)), random, pieces.map(latin1));
+  const header = mutateJson(seed.subarray(8, 8 + Math.min(length, seed.length)), random, pieces.map(latin1));
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(header.length));
   return Buffer.concat([size, header, seed.subarray(8 + length)]);
@@ -187,8 +167,8 @@ const safetensors: FuzzReader = {
       'torch/vit-hf/model.safetensors.index.json',
     ].map(file),
   mutate: (seed, random, other) =>
-    seed[0] === 0x7b ? mutateBytes(seed, random, [], other) : mutateHeader(seed, random, other),
-  read: (bytes) => readWith(safetensorsReader, bytes),
+    seed[0] === 0x7b ? mutateJson(seed, random, [], other) : mutateHeader(seed, random, other),
+  read: (bytes, folder) => readAsEncoder({ 'x.safetensors': bytes }, folder),
 };
 
 export const encoderReaders: readonly FuzzReader[] = [pickle, torch, safetensors];

@@ -1,11 +1,9 @@
 /**
  * The readers that can be fuzzed. To add one: an entry with seeds, a way to change them and a way to read them; any
- * failure that is no ExpectedError, any read that is slow, and any death of the process is a finding.
+ * failure that is no ExpectedError, any read that is slow, any file that is wrongly accepted (`acceptance.ts`) and any
+ * death of the process is a finding.
  */
-import { encoderReaders } from './encoder-readers.ts';
-import { datasetReaders } from './dataset-readers.ts';
 import type { Chance } from './mutate.ts';
-import { tensorflowReaders } from './tensorflow-readers.ts';
 
 export interface FuzzReader {
   readonly name: string;
@@ -18,4 +16,37 @@ export interface FuzzReader {
   read(bytes: Uint8Array, folder: string): Promise<void> | void;
 }
 
-export const readers: readonly FuzzReader[] = [...encoderReaders, ...tensorflowReaders, ...datasetReaders];
+const encoders = async (): Promise<readonly FuzzReader[]> => (await import('./encoder-readers.ts')).encoderReaders;
+const networks = async (): Promise<readonly FuzzReader[]> =>
+  (await import('./tensorflow-readers.ts')).tensorflowReaders;
+const datasets = async (): Promise<readonly FuzzReader[]> => (await import('./dataset-readers.ts')).datasetReaders;
+
+/** Loaded one group at a time: those that are watched without native code must not import what needs it. */
+const groups: Readonly<Record<string, () => Promise<readonly FuzzReader[]>>> = {
+  pickle: encoders,
+  torch: encoders,
+  safetensors: encoders,
+  onnx: networks,
+  tfjs: networks,
+  keras: networks,
+  npy: datasets,
+  npz: datasets,
+  mat: datasets,
+  hdf5: datasets,
+  zip: datasets,
+  tar: datasets,
+  'cifar-pickle': datasets,
+  jsonl: datasets,
+  csv: datasets,
+  images: datasets,
+};
+
+export const readerNames: readonly string[] = Object.keys(groups);
+
+/** @throws Error naming the readers there are */
+export async function loadReader(name: string): Promise<FuzzReader> {
+  const group = Object.hasOwn(groups, name) ? await groups[name]() : [];
+  const reader = group.find((each) => each.name === name);
+  if (reader === undefined) throw new Error(`--reader ${name}: known are ${readerNames.join(', ')}.`);
+  return reader;
+}

@@ -9,13 +9,13 @@ import type { App, AppProcedures, NumberedEvent } from '../../src-shared/contrac
 import { standing } from '../../src-shared/domain/decision.ts';
 import { auditRequest } from '../../src-shared/domain/request.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
-import { root } from '../support/command-line.ts';
+import { builtMain } from '../support/built.ts';
 import { smallAudit } from '../support/small-audit.ts';
 import { sampleFolder, sampleImages } from '../support/small-dataset.ts';
 
 const audit = smallAudit();
 const project = join(audit.folder, 'project');
-const entry = join(root, 'src-main', 'audit', 'engine-process.ts');
+const entry = join(builtMain(), 'engine.js');
 const settings = join(audit.folder, 'config', 'settings.json');
 const signal = new AbortController().signal;
 let app: App;

@@ -15,13 +15,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listPackage, extractFile } from '@electron/asar';
-import { FuseState, FuseV1Options, getCurrentFuseWire, SENTINEL } from '@electron/fuses';
+import fuseTools from '@electron/fuses';
 import { manifest, root } from '../../resources/lock-packages.mjs';
 
 if (process.platform !== 'linux') {
   console.log(`SKIPPED: the stand-in of Electron's runtime is shaped for Linux, this is ${process.platform}.`);
   process.exit(0);
 }
+const { FuseState, FuseV1Options, getCurrentFuseWire } = fuseTools;
+// The mark in front of the fuses in every Electron executable (docs of Electron, "Fuses").
+const SENTINEL = 'dL7pKGdnNz796PbbjQWNKmHXBZaB9tsX';
 const folder = mkdtempSync(join(tmpdir(), 'coresift-pack-'));
 const dist = join(folder, 'electron');
 const out = join(folder, 'out');

@@ -1,9 +1,10 @@
-/** Runs the real `coresift` from its sources, in processes of their own. */
+/** Runs the real `coresift` as it is built, in processes of their own. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { builtMain, root } from './built.ts';
 
-export const root = fileURLToPath(new URL('../..', import.meta.url));
-const main = fileURLToPath(new URL('../../src-main/hosts/cli/main.ts', import.meta.url));
+export { root };
+const main = join(builtMain(), 'cli.js');
 
 export interface Outcome {
   readonly code: number | null;

@@ -1,4 +1,5 @@
 /** As much of the `electron` module as the desktop host uses, in memory. It records what it was told and lets a test play the outside. */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { ElectronParts } from '../../src-main/hosts/electron/desktop.ts';
@@ -128,14 +129,36 @@ interface MenuItem {
   readonly submenu?: readonly MenuItem[];
 }
 
-export interface StandInOver {
+/** `safeStorage` whose key lives in this object: what it sealed, no other one opens. */
+function standInSafeStorage({ keyStore = 'gnome_libsecret' }: StandInOptions) {
+  const key = randomBytes(32);
+  return {
+    isEncryptionAvailable: () => keyStore !== null,
+    getSelectedStorageBackend: () => keyStore ?? 'basic_text',
+    encryptString: (text: string): Buffer => {
+      const iv = randomBytes(12);
+      const cipher = createCipheriv('aes-256-gcm', key, iv);
+      const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+      return Buffer.concat([iv, cipher.getAuthTag(), sealed]);
+    },
+    decryptString: (bytes: Buffer): string => {
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12));
+      decipher.setAuthTag(bytes.subarray(12, 28));
+      return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+    },
+  };
+}
+
+export interface StandInOptions {
   readonly firstInstance?: boolean;
   readonly packaged?: boolean;
   /** Switches the application was started with. */
   readonly switches?: readonly string[];
+  /** What `safeStorage` stands on; null = nothing. */
+  readonly keyStore?: 'gnome_libsecret' | 'basic_text' | 'unknown' | null;
 }
 
-export function electronStandIn(over: StandInOver = {}) {
+export function electronStandIn(over: StandInOptions = {}) {
   const asked: { readonly message: string; readonly detail?: string; readonly buttons?: readonly string[] }[] = [];
   const answers = { box: [] as number[], files: [] as string[][] };
   const notices: (EventEmitter & { readonly words: { title: string; body: string }; shown: boolean })[] = [];
@@ -248,6 +271,7 @@ export function electronStandIn(over: StandInOver = {}) {
       handle: (name: string, handler: never) => void protocols.set(name, handler),
     },
     session: { defaultSession: session },
+    safeStorage: standInSafeStorage(over),
   };
   return {
     parts: parts as unknown as ElectronParts,

@@ -12,9 +12,11 @@ const defaults = {
   /** Share of each class reported as seeds, and the least number of them. */
   'sift.alpha': 0.01,
   'sift.minimum': 5,
-  /** "two-means" or "central-half". */
-  'sift.majority': 'two-means',
-  /** How many of the last taps decide; 0 = all taps. Taps at chance level never decide. */
+  /** "two-means" (larger of two groups), "central-half" or "both". */
+  'sift.majority': 'both',
+  /** "typical" (an own-class share like that of its class) or "highest". */
+  'sift.consistency': 'typical',
+  /** How many of the last deciding taps say who keeps whose company and which class falls apart; 0 = all of them. */
   'sift.lastTaps': 3,
   /** A tap is at chance level when its own-class neighbour share is within this of chance. */
   'sift.chanceMargin': 0.05,
@@ -154,7 +156,8 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
 };
 
 const choices: Partial<Record<ParameterName, readonly string[]>> = {
-  'sift.majority': ['two-means', 'central-half'],
+  'sift.majority': ['two-means', 'central-half', 'both'],
+  'sift.consistency': ['typical', 'highest'],
   'expand.method': ['direct', 'confusion'],
   'filter.scope': ['layer', 'global'],
   'filter.ranking': ['masks', 'random'],

@@ -133,8 +133,13 @@ async function openDirectory(descriptor: number, bytes: number, malformed: Malfo
   return await new Promise((resolve, reject) => {
     const options = { lazyEntries: true, decodeStrings: false, autoClose: false };
     const answer = (error: Error | null, zip: ZipFile): void => {
-      if (error !== null) reject(malformed(`${error.message.replace(/[^\x20-\x7e]/g, '?')}.`, error));
-      else resolve(zip);
+      if (error !== null) {
+        reject(malformed(`${error.message.replace(/[^\x20-\x7e]/g, '?')}.`, error));
+        return;
+      }
+      // What yauzl still says of an entry that was refused already; with no one listening it would end the process.
+      zip.on('error', () => undefined);
+      resolve(zip);
     };
     try {
       fromRandomAccessReader(new WindowReader(descriptor), bytes, options, answer);

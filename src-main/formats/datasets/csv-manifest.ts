@@ -1,6 +1,6 @@
 /** A table that names one image and its label per row; images lie below the table's folder. */
 import { createReadStream } from 'node:fs';
-import { parse } from 'csv-parse';
+import { CsvError, parse } from 'csv-parse';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import type { Limits } from '../limits.ts';
 import type { Dataset } from './dataset.ts';
@@ -53,9 +53,8 @@ export async function* readRows(path: string, limits: Limits): AsyncGenerator<st
   try {
     for await (const row of parser) yield row as string[];
   } catch (error) {
-    const code = (error as { code?: string }).code ?? '';
-    if (!code.startsWith('CSV_')) throw error;
-    throw new ExpectedError('dataset-malformed', `${path}: ${(error as Error).message}`, { cause: error });
+    if (!(error instanceof CsvError)) throw error;
+    throw new ExpectedError('dataset-malformed', `${path}: ${error.message}`, { cause: error });
   }
 }
 

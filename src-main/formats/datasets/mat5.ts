@@ -17,7 +17,6 @@ const HEADER = 128;
 const MATRIX = 14;
 const COMPRESSED = 15;
 /** Elements of a file, and dimensions of one. */
-const MAX_ELEMENTS = 10_000;
 const MAX_RANK = 32;
 
 const KINDS: Readonly<Record<number, ElementKind | undefined>> = {
@@ -123,8 +122,11 @@ async function listMat5(
   const listed: Listed = { arrays: [], others: [] };
   let elements = 0;
   for (let at = HEADER; at < end;) {
-    if (++elements > MAX_ELEMENTS)
-      throw new ExpectedError('dataset-too-large', `${path}: more than ${MAX_ELEMENTS} elements.`);
+    if (++elements > limits.dataset.maxArrays)
+      throw new ExpectedError(
+        'dataset-too-large',
+        `${path}: more than ${limits.dataset.maxArrays} elements (limit maxArrays).`,
+      );
     const tag = readTag({ descriptor, at, end, little, path });
     if (tag.type === COMPRESSED) {
       const start = scratch.size;

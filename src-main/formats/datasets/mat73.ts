@@ -1,14 +1,14 @@
 /**
- * MATLAB's MAT-files of version 7.3, which are HDF5, and plain HDF5 files of arrays. Read by the HDF5 library itself,
- * compiled to WebAssembly: it sees one file of a file system in memory and reaches nothing else, so external links and
- * external storage lead nowhere; they are refused by name all the same.
+ * MATLAB's MAT-files of version 7.3, which are HDF5, and plain HDF5 files of arrays. Read by the HDF5 library in a thread of
+ * its own: it sees this one file and reaches nothing else, so external links and external storage lead nowhere; they are
+ * refused by name all the same.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import h5wasm, { Dataset as H5Dataset, Group, type File as H5File } from 'h5wasm';
 import { ExpectedError } from '../../../src-shared/failure.ts';
+import { Hdf5Error, openHdf5, type Hdf5Dataset, type Hdf5File } from '../hdf5/library.ts';
 import type { Dataset } from './dataset.ts';
-import { bytesOfKind, type ElementKind } from './elements.ts';
+import { type ElementKind } from './elements.ts';
 import { openScratch, type Scratch } from './inflate.ts';
 import { touchedOf } from './manifest.ts';
 import { refuseStructures } from './mat5.ts';
@@ -16,8 +16,6 @@ import { openPace } from './pace.ts';
 import { openArrayFile, type ArrayOptions, type ArrayPlace, type StoredArray } from './stored-arrays.ts';
 
 const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
-/** Names looked at in the root of a file. */
-const MAX_NAMES = 10_000;
 
 /** True for an HDF5 file, which may start behind the 512 bytes that MATLAB puts in front. */
 export function isHdf5(head: Uint8Array): boolean {
@@ -25,30 +23,35 @@ export function isHdf5(head: Uint8Array): boolean {
 }
 
 interface H5Array extends StoredArray {
-  readonly dataset: H5Dataset;
-  readonly module: H5Module;
+  readonly dataset: Hdf5Dataset;
 }
 
 /**
  * Opens images and labels in the root of an HDF5 file. MATLAB's dimensions are reversed, as its own files have them.
- * @throws ExpectedError labels-missing, dataset-malformed, dataset-too-large, dataset-unsupported, no-space; CancelledError
+ * @throws ExpectedError labels-missing, dataset-malformed, dataset-too-large, dataset-unsupported, reader-stopped,
+ *   no-space; CancelledError
  */
 export async function openMat73(path: string, options: ArrayOptions): Promise<Dataset> {
   const descriptor = openSync(path, 'r');
   const scratch = openScratch(options.scratch);
-  let mounted: Mounted | null = null;
+  let library: Hdf5File | null = null;
   const close = (): void => {
-    mounted?.close();
-    mounted = null;
-    closeSync(descriptor);
     scratch.close();
+    // The thread reads the file by this descriptor: another file must not get its number before the thread is gone.
+    void (library?.close() ?? Promise.resolve()).finally(() => closeSync(descriptor));
   };
   try {
     const head = Buffer.alloc(520);
     readSync(descriptor, head, 0, head.length, 0);
     const matlab = head.toString('latin1', 0, 10) === 'MATLAB 7.3';
-    mounted = await mount(descriptor, path);
-    const { arrays, others } = listArrays(mounted, path, matlab);
+    const opened = await openHdf5(descriptor, {
+      limits: options.limits.hdf5,
+      caps: { maxObjects: options.limits.dataset.maxArrays, maxDepth: 0, maxTexts: 0, maxTextBytes: 0 },
+      what: path,
+      signal: options.signal,
+    });
+    library = opened;
+    const { arrays, others } = await listArrays(opened, path, matlab);
     refuseStructures(path, others, arrays.length);
     const places = new Map<StoredArray, ArrayPlace>();
     return await openArrayFile(
@@ -61,7 +64,7 @@ export async function openMat73(path: string, options: ArrayOptions): Promise<Da
         async place(array) {
           const known = places.get(array);
           if (known !== undefined) return known;
-          const place = await unpackArray(array as H5Array, scratch, path, options);
+          const place = await unpackArray(array as H5Array, { library: opened, descriptor, scratch }, path, options);
           places.set(array, place);
           return place;
         },
@@ -76,107 +79,42 @@ export async function openMat73(path: string, options: ArrayOptions): Promise<Da
   }
 }
 
-type H5Module = Awaited<typeof h5wasm.ready>;
-
-interface Mounted {
-  readonly file: H5File;
-  readonly module: H5Module;
-  close(): void;
-}
-
-let mounts = 0;
-
-/** Shows the file to the library under a name of its own; its bytes are read when the library asks for them. */
-async function mount(descriptor: number, path: string): Promise<Mounted> {
-  const module = await h5wasm.ready;
-  const { FS } = module;
-  const name = `/input-${++mounts}.h5`;
-  FS.close(FS.open(name, 'w+'));
-  const { node } = FS.lookupPath(name, {}) as unknown as { readonly node: MemoryNode };
-  node.usedBytes = fstatSync(descriptor).size;
-  node.stream_ops = {
-    ...node.stream_ops,
-    read: (_stream: unknown, out: Uint8Array, offset: number, length: number, position: number) =>
-      readSync(descriptor, out, offset, length, position),
-  };
-  let file: H5File;
+/** What the library says of a stranger's bytes is about the bytes. */
+async function named<T>(path: string, work: Promise<T>): Promise<T> {
   try {
-    file = guarded(path, module, () => new h5wasm.File(name, 'r'));
+    return await work;
   } catch (error) {
-    FS.unlink(name);
-    throw error;
-  }
-  return {
-    file,
-    module,
-    close() {
-      try {
-        file.close();
-      } finally {
-        FS.unlink(name);
-      }
-    },
-  };
-}
-
-/** What the library's memory file system keeps of a file. */
-interface MemoryNode {
-  usedBytes: number;
-  stream_ops: object;
-}
-
-/**
- * The library throws plain errors, and numbers when its own code gives up. Left to itself it only prints that a read
- * failed and hands out whatever its memory held: its errors are made to throw.
- */
-function guarded<T>(path: string, module: H5Module, work: () => T): T {
-  module.activate_throwing_error_handler();
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof ExpectedError) throw error;
-    const text = error instanceof Error ? error.message : String(error);
-    const reason = text
-      .replace(/HDF5-DIAG[^:]*:/g, '')
-      .replace(/\/\S+/g, '')
-      .replace(/\s+/g, ' ')
-      .trim()
-      .slice(0, 120);
-    throw new ExpectedError('dataset-malformed', `${path}: the HDF5 library cannot read it (${reason}).`, {
-      cause: error,
-    });
-  } finally {
-    module.deactivate_throwing_error_handler();
+    if (!(error instanceof Hdf5Error)) throw error;
+    throw new ExpectedError(
+      error.why === 'too-large' ? 'dataset-too-large' : 'dataset-malformed',
+      `${path}: the HDF5 library cannot read it (${error.message}).`,
+      { cause: error },
+    );
   }
 }
 
-function listArrays(
-  { file, module }: Mounted,
+async function listArrays(
+  library: Hdf5File,
   path: string,
   reversed: boolean,
-): { readonly arrays: H5Array[]; readonly others: string[] } {
+): Promise<{ readonly arrays: H5Array[]; readonly others: string[] }> {
+  const { datasets, groups, links, others: objects } = await named(path, library.list());
+  if (links.length > 0) {
+    const [link] = links;
+    throw new ExpectedError(
+      'dataset-unsupported',
+      `${path}: "${link.path.slice(0, 100)}" is ${link.external ? 'a link to another file' : 'a soft link'}. Give a file that holds its arrays itself.`,
+    );
+  }
   const arrays: H5Array[] = [];
-  const others: string[] = [];
-  const names = guarded(path, module, () => file.keys());
-  if (names.length > MAX_NAMES) throw new ExpectedError('dataset-too-large', `${path} holds ${names.length} names.`);
-  for (const name of names) {
+  const others = [
+    ...groups.filter((name) => name !== '').map((name) => `structure ${name.slice(0, 100)}`),
+    ...objects.map((name) => `object ${name.slice(0, 100)}`),
+  ];
+  for (const dataset of datasets) {
+    const { path: name, dims: shape, type, size, signed, virtual } = dataset;
     const shown = name.slice(0, 100);
-    // Asked before it is opened: a soft link is followed without a word, and may lead to an external one.
-    const link = guarded(path, module, () => linkOf(file, name));
-    if (link !== null) {
-      throw new ExpectedError(
-        'dataset-unsupported',
-        `${path}: "${shown}" is ${link}. Give a file that holds its arrays itself.`,
-      );
-    }
-    const entity = guarded(path, module, () => file.get(name));
-    if (!(entity instanceof H5Dataset)) {
-      others.push(`${entity instanceof Group ? 'structure' : 'object'} ${shown}`);
-      continue;
-    }
-    const metadata = guarded(path, module, () => entity.metadata);
-    const { shape, type, size, signed, virtual_sources } = metadata;
-    if (virtual_sources !== undefined && virtual_sources.length > 0)
+    if (virtual)
       throw new ExpectedError('dataset-unsupported', `${path}: "${shown}" is put together from other datasets.`);
     const kind = kindOf(type, size, signed);
     if (kind === null || shape === null) {
@@ -185,23 +123,9 @@ function listArrays(
     }
     const dims = reversed ? [...shape].reverse() : shape;
     // The library hands out little-endian values whatever the file has.
-    arrays.push({ name, type: { kind, little: true }, text: null, dims, fortran: reversed, dataset: entity, module });
+    arrays.push({ name, type: { kind, little: true }, text: null, dims, fortran: reversed, dataset });
   }
   return { arrays, others };
-}
-
-function linkOf(file: H5File, name: string): string | null {
-  const EXTERNAL = 4;
-  if (file.get_type(name) === EXTERNAL) return 'a link to another file';
-  return symbolic(file, name) ? 'a soft link' : null;
-}
-
-function symbolic(file: H5File, name: string): boolean {
-  try {
-    return typeof file.get_link(name) === 'string';
-  } catch {
-    return false;
-  }
 }
 
 /** HDF5 type classes 0 (integer) and 1 (float). */
@@ -211,61 +135,40 @@ function kindOf(type: number, size: number, signed: boolean): ElementKind | null
   return known.includes(kind) ? (kind as ElementKind) : null;
 }
 
-const PIECE_BYTES = 8 << 20;
-
-async function unpackArray(array: H5Array, scratch: Scratch, path: string, options: ArrayOptions): Promise<ArrayPlace> {
-  const { dataset, module, name } = array;
-  const { limits } = options;
-  const where = `${path}: "${name.slice(0, 100)}"`;
-  const { shape, chunks } = guarded(path, module, () => dataset.metadata);
-  if (shape === null || array.type === null) throw new ExpectedError('dataset-malformed', `${where} has no shape.`);
-  const item = bytesOfKind(array.type.kind);
-  const bytes = shape.reduce((product, size) => product * size, item);
-  if (bytes > limits.dataset.maxInflatedBytes) {
-    throw new ExpectedError(
-      'dataset-too-large',
-      `${where} has ${bytes} bytes (limit maxInflatedBytes = ${limits.dataset.maxInflatedBytes}).`,
-    );
-  }
-  const chunkBytes = (chunks ?? []).reduce((product, size) => product * size, item);
-  if (chunks !== null && chunkBytes > limits.dataset.maxWholeBytes) {
-    throw new ExpectedError(
-      'dataset-too-large',
-      `${where} is stored in chunks of ${chunkBytes} bytes (limit maxWholeBytes = ${limits.dataset.maxWholeBytes}).`,
-    );
-  }
-  checkStored(bytes, fileBytes(path), where, options);
-  const pace = openPace(limits.dataset, options.signal);
-  const start = scratch.size;
-  const rowBytes = bytes / Math.max(1, shape[0]);
-  if (rowBytes > limits.dataset.maxWholeBytes) {
-    throw new ExpectedError(
-      'dataset-too-large',
-      `${where}: rows of ${rowBytes} bytes (limit maxWholeBytes = ${limits.dataset.maxWholeBytes}).`,
-    );
-  }
-  // Whole chunks at a time: a chunk is unpacked once.
-  const perChunk = chunks?.[0] ?? 1;
-  const step = Math.max(perChunk, Math.floor(PIECE_BYTES / Math.max(1, rowBytes) / perChunk) * perChunk);
-  for (let from = 0; from < shape[0]; from += step) {
-    const to = Math.min(shape[0], from + step);
-    const rest = shape.slice(1).map((): [] => []);
-    const values: unknown = guarded(path, module, () => dataset.slice([[from, to], ...rest]));
-    if (!ArrayBuffer.isView(values) || values.byteLength !== (to - from) * rowBytes)
-      throw new ExpectedError('dataset-malformed', `${where} gives fewer values than its shape announces.`);
-    scratch.append(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-    await pace.breathe();
-  }
-  return { descriptor: scratch.descriptor, start };
+interface Opened {
+  readonly library: Hdf5File;
+  readonly descriptor: number;
+  readonly scratch: Scratch;
 }
 
-function fileBytes(path: string): number {
-  const descriptor = openSync(path, 'r');
-  try {
-    return fstatSync(descriptor).size;
-  } finally {
-    closeSync(descriptor);
-  }
+async function unpackArray(
+  { dataset, name }: H5Array,
+  { library, descriptor, scratch }: Opened,
+  path: string,
+  options: ArrayOptions,
+): Promise<ArrayPlace> {
+  const { maxInflatedBytes, maxWholeBytes } = options.limits.dataset;
+  const where = `${path}: "${name.slice(0, 100)}"`;
+  const tooLarge = (what: string): ExpectedError => new ExpectedError('dataset-too-large', `${where} ${what}.`);
+  const { dims, size, chunks } = dataset;
+  if (dims === null) throw new ExpectedError('dataset-malformed', `${where} has no shape.`);
+  const bytes = dims.reduce((product, dim) => product * dim, size);
+  if (!(bytes <= maxInflatedBytes)) throw tooLarge(`has ${bytes} bytes (limit maxInflatedBytes = ${maxInflatedBytes})`);
+  const chunkBytes = (chunks ?? []).reduce((product, dim) => product * dim, size);
+  if (chunks !== null && !(chunkBytes <= maxWholeBytes))
+    throw tooLarge(`is stored in chunks of ${chunkBytes} bytes (limit maxWholeBytes = ${maxWholeBytes})`);
+  checkStored(bytes, fstatSync(descriptor).size, where, options);
+  const rowBytes = bytes / Math.max(1, dims[0] ?? 1);
+  if (rowBytes > maxWholeBytes)
+    throw tooLarge(`has rows of ${rowBytes} bytes (limit maxWholeBytes = ${maxWholeBytes})`);
+  const pace = openPace(options.limits.dataset, options.signal);
+  const start = scratch.size;
+  const values = library.values(dataset, async (piece) => {
+    scratch.append(piece);
+    await pace.breathe();
+  });
+  await named(path, values);
+  return { descriptor: scratch.descriptor, start };
 }
 
 /** Never written values and compressed zeros come out of nothing. */

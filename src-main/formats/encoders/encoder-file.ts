@@ -1,7 +1,7 @@
 /** What every encoder reader is given and gives back. */
 import type { ScanFinding } from '../../../src-shared/domain/scan.ts';
 import type { Graph } from '../../engine/graph/ir.ts';
-import type { ModelLimits } from '../limits.ts';
+import type { Hdf5Limits, ModelLimits, PickleLimits, ZipLimits } from '../limits.ts';
 import type { EncoderSource, FileDigest } from './source.ts';
 
 export interface OpenOptions {
@@ -9,7 +9,12 @@ export interface OpenOptions {
   readonly arch: string | null;
   /** Height and width that the user wants, where the architecture leaves them open. */
   readonly inputSize: readonly [number, number] | null;
+  /** Height and width that a file beside the weights states; what the user wants goes before. */
+  readonly statedSize?: readonly [number, number] | null;
   readonly limits: ModelLimits;
+  readonly pickle: PickleLimits;
+  readonly zip: ZipLimits;
+  readonly hdf5: Hdf5Limits;
 }
 
 /** Per channel, of pixels in 0..1. */

@@ -5,7 +5,7 @@
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import type { ScanFinding } from '../../../src-shared/domain/scan.ts';
 import { visibleName } from '../../../src-shared/text.ts';
-import { defaultLimits } from '../limits.ts';
+import type { PickleLimits } from '../limits.ts';
 import { matchArchitecture } from './architectures/match.ts';
 import type { EncoderReader, OpenOptions, ReadEncoder } from './encoder-file.ts';
 import { scanPickle } from './pickle-scan.ts';
@@ -32,24 +32,24 @@ export const pytorchReader: EncoderReader = {
       return Buffer.from(content.buffer, content.byteOffset, content.length).includes('data.pkl');
     return looksLikePickle(content) || looksLikeTar(content);
   },
-  scan({ content }) {
+  scan({ content }, options) {
     if (looksLikeTar(content)) return { findings: [], notExamined: [] };
     const checkpoint = looksLikeZip(content)
-      ? readZip(content)
+      ? readZip(content, options)
       : isLegacy(content)
-        ? readLegacy(content)
-        : readPlain(content);
+        ? readLegacy(content, options)
+        : readPlain(content, options);
     return { findings: checkpoint.findings, notExamined: [] };
   },
   read({ content }, options) {
-    if (looksLikeZip(content)) return encoderOf(readZip(content), options);
+    if (looksLikeZip(content)) return encoderOf(readZip(content, options), options);
     if (looksLikeTar(content)) {
       throw new ExpectedError(
         'unsupported-encoder',
         'It is a tar archive, the format of PyTorch before 0.1.10; load and save it again with a newer PyTorch.',
       );
     }
-    return encoderOf(isLegacy(content) ? readLegacy(content) : readPlain(content), options);
+    return encoderOf(isLegacy(content) ? readLegacy(content, options) : readPlain(content, options), options);
   },
 };
 
@@ -103,6 +103,7 @@ function scanned(
   start: number,
   where: string,
   findings: ScanFinding[],
+  limits: PickleLimits,
   met = pickleMet(),
 ): PickleContent {
   const add = (): void => {
@@ -110,7 +111,7 @@ function scanned(
   };
   let content: PickleContent;
   try {
-    content = readPickle(bytes, defaultLimits.pickle, start, met);
+    content = readPickle(bytes, limits, start, met);
   } catch (error) {
     add();
     return guarded(findings, () => {
@@ -125,8 +126,8 @@ function note(rule: string, title: string, where: string, detail: string): ScanF
   return { rule, severity: 'note', title, where, detail, atlas: null };
 }
 
-function readZip(content: Uint8Array): Checkpoint {
-  const zip = openZip(content);
+function readZip(content: Uint8Array, { pickle, zip: limits }: OpenOptions): Checkpoint {
+  const zip = openZip(content, limits);
   const names = [...zip.entries.keys()];
   const pickles = names.filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
   if (pickles.length !== 1) {
@@ -160,6 +161,7 @@ function readZip(content: Uint8Array): Checkpoint {
     0,
     `${visibleName(pickles[0].slice(0, 200))} in the archive`,
     findings,
+    pickle,
   );
   return { root: value, find: storagesIn(zip, folder), findings, producer: 'PyTorch' };
 }
@@ -194,11 +196,11 @@ function isLegacy(content: Uint8Array): boolean {
   }
 }
 
-function readLegacy(content: Uint8Array): Checkpoint {
+function readLegacy(content: Uint8Array, { pickle }: OpenOptions): Checkpoint {
   const findings: ScanFinding[] = [];
   let at = 0;
   const next = (where: string, met?: PickleMet): PickleValue => {
-    const read = scanned(content, at, where, findings, met);
+    const read = scanned(content, at, where, findings, pickle, met);
     at = read.end;
     return read.value;
   };
@@ -272,9 +274,9 @@ function rawStorages(
 }
 
 /** A pickle alone, e.g. a dict of numpy arrays. */
-function readPlain(content: Uint8Array): Checkpoint {
+function readPlain(content: Uint8Array, { pickle }: OpenOptions): Checkpoint {
   const findings: ScanFinding[] = [];
-  const { value, end } = scanned(content, 0, 'the pickle', findings);
+  const { value, end } = scanned(content, 0, 'the pickle', findings, pickle);
   if (end !== content.length) {
     const detail = `${content.length - end} bytes follow its end; they were not read.`;
     findings.push(note('file.trailing-bytes', 'Bytes behind the end of the pickle', `byte ${end}`, detail));

@@ -12,9 +12,6 @@ export function decodeTiff(bytes: Uint8Array, limits: ImageLimits): Promise<Deco
   return decodeWithVips(bytes, limits, { expect: 'tiff', upright: true });
 }
 
-/** Pages that a TIFF may chain. */
-const MAX_PAGES = 4096;
-
 /**
  * Follows the chain of image directories (TIFF 6.0, section 2; BigTIFF with 64-bit offsets) before the library does: a
  * chain that comes back to itself, or has no end, costs it time and memory.
@@ -31,7 +28,8 @@ function checkDirectories(bytes: Uint8Array, limits: ImageLimits): void {
   const seen = new Set<number>();
   for (let at = offsetAt(big ? 8 : 4); at !== 0;) {
     if (seen.has(at)) throw unreadable('the TIFF directories lead in circles');
-    if (seen.size >= MAX_PAGES) throw unreadable(`it has more than ${MAX_PAGES} TIFF directories`);
+    if (seen.size >= limits.maxPages)
+      throw unreadable(`it has more than ${limits.maxPages} TIFF directories (limit image.maxPages)`);
     seen.add(at);
     if (at + (big ? 8 : 2) > bytes.length) throw unreadable('a TIFF directory lies outside the file');
     const entries = big ? Number(view.getBigUint64(at, little)) : view.getUint16(at, little);

@@ -10,6 +10,7 @@ import { version } from '../../audit/version.ts';
 import type { AuditFlags } from './commands/audit.ts';
 import type { ExportFlags } from './commands/export.ts';
 import type { BenchFlags } from './commands/bench.ts';
+import type { InspectFlags } from './commands/inspect.ts';
 import type { KeyFlags } from './commands/keys.ts';
 import type { ReplayFlags } from './commands/replay.ts';
 import type { ReportFlags } from './commands/report.ts';
@@ -125,12 +126,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
       ).choices(opinionExtents),
     )
     .option('--set <name=value>', 'set one parameter of the method (may be repeated)', collect, [])
-    .option(
-      '--limit <name=number>',
-      'set one limit of the readers, e.g. dataset.maxFiles (may be repeated)',
-      collectLimits,
-      [],
-    )
+    .addOption(limit('dataset.maxFiles'))
     .option('--project <dir>', 'project that keeps the run (default: <out>/project)')
     .option('--resume', 'continue the interrupted run of --out; options may be left out')
     .addOption(json())
@@ -158,9 +154,10 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
 
   command('inspect', 'Scan one model file without running anything of it.')
     .argument('<file>', 'ONNX, PyTorch, safetensors, TF.js, Keras or SavedModel')
+    .addOption(limit('model.maxBytes'))
     .addOption(json())
     .addHelpText('after', exitCodes)
-    .action(async (path: string, flags: { json?: boolean }) => {
+    .action(async (path: string, flags: InspectFlags) => {
       const { runInspectCommand } = await import('./commands/inspect.ts');
       finish(await runInspectCommand(path, flags, environment));
     });
@@ -273,6 +270,12 @@ type Override = readonly [string, number | string | boolean];
 
 function collect(text: string, earlier: readonly Override[]): Override[] {
   return [...earlier, parseOverride(text)];
+}
+
+function limit(example: string): Option {
+  return new Option('--limit <name=number>', `set one limit of the readers, e.g. ${example} (may be repeated)`)
+    .argParser(collectLimits)
+    .default([]);
 }
 
 function collectLimits(text: string, earlier: readonly (readonly [string, number])[]): (readonly [string, number])[] {

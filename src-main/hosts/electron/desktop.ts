@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import type { App } from '../../../src-shared/contract.ts';
 import type { RunSummary } from '../../../src-shared/domain/run.ts';
 import { nativeWords, type NativeWords } from '../../../src-shared/messages/native.ts';
+import type { Vault } from '../../audit/keys.ts';
 import { hostService, reportPages } from '../service.ts';
 import { droppedFiles } from '../dropped-files.ts';
 import { acceptFiles, acceptPages } from './bridge.ts';
@@ -18,6 +19,7 @@ import { packReport } from './pack-report.ts';
 import { pageHandler } from './protocol.ts';
 import { watchRuns } from './run-watch.ts';
 import { lockContents, lockSession, refusedSwitch, scheme, silenceChromium } from './security.ts';
+import { systemVault, type SafeStorage } from './vault.ts';
 import { openWindow, windowOptions } from './window.ts';
 
 /** The parts of the `electron` module the host uses. */
@@ -36,7 +38,7 @@ export type ElectronParts = Pick<
   | 'protocol'
   | 'screen'
   | 'session'
->;
+> & { readonly safeStorage: SafeStorage };
 
 export interface DesktopOptions {
   /** Folder of the built page (`out/renderer`). */
@@ -47,7 +49,7 @@ export interface DesktopOptions {
   readonly cwd: string;
   readonly platform: NodeJS.Platform;
   /** Called once Electron is ready; opens the project and offers the use cases. */
-  readonly createApp: () => Promise<App>;
+  readonly createApp: (vault: Vault | null) => Promise<App>;
   readonly report: (error: unknown) => void;
 }
 
@@ -93,7 +95,7 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
   });
   await app.whenReady();
 
-  const bare = await options.createApp();
+  const bare = await options.createApp(systemVault(electron.safeStorage, options.platform));
   let kept: Kept = readKept(options.kept);
   const keep = (next: Kept): void => {
     kept = next;
@@ -180,7 +182,7 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     tell('reload-project');
   };
   const verifyPack = async (file: string): Promise<void> => {
-    const checks = await bare.handlers['pack.verify']({ path: file }, idle);
+    const checks = await bare.handlers['pack.verify']({ path: file, key: null }, idle);
     const { type, message, detail } = packReport(basename(file), checks, words.opening);
     await dialog.showMessageBox({ type, message, detail, buttons: [words.page.close], noLink: true });
   };

@@ -23,8 +23,9 @@ startDesktop(electron, {
   argv: process.argv,
   cwd: process.cwd(),
   platform: process.platform,
-  createApp: () =>
+  createApp: (vault) =>
     createApp({
+      vault,
       project: join(electron.app.getPath('userData'), 'project'),
       sample: here('../../resources/samples/fashion'),
       spawn: utilityEngine(electron.utilityProcess, here('./engine.js')),

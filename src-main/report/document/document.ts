@@ -13,16 +13,11 @@ import {
 import { figuresOf } from './figures.ts';
 import { opinionSection } from './opinions.ts';
 import { sharedPatternSection } from './shared-pattern.ts';
-import {
-  bootstrappingSection,
-  channelSection,
-  classSection,
-  fileSection,
-  outcomeSection,
-  siftingSection,
-  suspectSection,
-  triggerSection,
-} from './findings.ts';
+import { bootstrappingSection } from './bootstrapping.ts';
+import { channelSection } from './channels.ts';
+import { classSection, fileSection, outcomeSection } from './outcome.ts';
+import { siftingSection } from './sifting.ts';
+import { suspectSection, triggerSection } from './suspects.ts';
 import {
   environmentSection,
   methodSection,

@@ -22,7 +22,7 @@ import { shareAfter } from '../../../src-main/hosts/electron/run-watch.ts';
 import type { App, NumberedEvent } from '../../../src-shared/contract.ts';
 import { nativeWords } from '../../../src-shared/messages/native.ts';
 import { stages, type RunEvent } from '../../../src-shared/domain/run.ts';
-import { electronStandIn, StandInContents, type StandInOver } from '../../support/electron-stand-in.ts';
+import { electronStandIn, StandInContents, type StandInOptions } from '../../support/electron-stand-in.ts';
 import { recordedApp } from '../../support/recorded-app.ts';
 
 let folder: string;
@@ -39,7 +39,7 @@ afterEach(() => {
 
 const kept = (): string => join(folder, 'state', 'desktop.json');
 async function start(
-  over: StandInOver & { argv?: string[]; platform?: NodeJS.Platform; change?: (app: App) => App } = {},
+  over: StandInOptions & { argv?: string[]; platform?: NodeJS.Platform; change?: (app: App) => App } = {},
 ): Promise<void> {
   electron = electronStandIn(over);
   useCases = (over.change ?? ((app) => app))(recordedApp());
@@ -348,13 +348,23 @@ describe('files from outside', () => {
     await start({ argv: ['coresift', pack()] });
     await vi.waitFor(() => expect(electron.asked).toHaveLength(1));
     expect(electron.asked[0]?.message).toBe('Audit pack audit.coresiftpack');
-    expect(electron.asked[0]?.detail).toMatch(/1 could not be checked:\n.*no public key.*\n1 check fits\./);
+    expect(electron.asked[0]?.detail).toMatch(/^2 checks fit\./);
+    emit('open-file', pack('changed.coresiftpack'));
+    await vi.waitFor(() => expect(electron.asked).toHaveLength(2));
+    expect(electron.asked[1]?.detail).toMatch(
+      /^1 check does not fit:\n {2}report\.html: It was changed\.\n1 check fits\./,
+    );
   });
 
   it('says first what does not fit, and cuts long lists', () => {
     const checks = Array.from({ length: 20 }, (_, i) => ({ what: `file ${i}\u202e`, ok: false, detail: 'differs' }));
     const { type, detail } = packReport('x', checks, nativeWords('en').opening);
     expect(type).toBe('error');
+    const unseen = [{ what: 'who signed it', ok: false, detail: 'no key', kind: 'not-examined' as const }];
+    expect(packReport('x', unseen, nativeWords('en').opening)).toMatchObject({
+      type: 'warning',
+      detail: expect.stringMatching(/^1 could not be checked:\n {2}who signed it: no key/) as string,
+    });
     expect(detail).toMatch(/^20 checks do not fit:\n {2}file 0\\u\{202E\}: differs/);
     expect(detail).toContain('… 12');
     electron = electronStandIn();

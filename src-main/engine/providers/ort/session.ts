@@ -1,7 +1,7 @@
 /** A thin wrapper over onnxruntime-node: sessions, tensors, and its errors by name. */
 import type * as OrtModule from 'onnxruntime-node';
-import { ExpectedError } from '../../../../src-shared/failure.ts';
 import type { Tensor, TensorData } from '../../graph/ir.ts';
+import { providerFailed } from '../failed.ts';
 
 export type Ort = typeof OrtModule;
 export type OrtTensor = OrtModule.Tensor;
@@ -43,11 +43,6 @@ export function loadOrt(): Promise<Ort> {
     },
   );
   return loading;
-}
-
-export function providerFailed(what: string, cause: unknown): ExpectedError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new ExpectedError('provider-failed', `${what}: ${message}`, { cause });
 }
 
 /** @throws provider-failed with the runtime's own words when it refuses the model */

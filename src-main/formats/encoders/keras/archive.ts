@@ -1,16 +1,15 @@
 /** The zip around a `.keras` network: its members within limits, each where the directory says and nowhere else. */
 import { crc32 } from 'node:zlib';
 import { fromBuffer, type Entry, type ZipFile } from 'yauzl';
-import type { ModelLimits } from '../../limits.ts';
+import type { ModelLimits, ZipLimits } from '../../limits.ts';
 import { checkRelativePath } from '../../paths.ts';
 import { malformedModel, tooLargeModel } from '../fields.ts';
 import { ExpectedError } from '../../../../src-shared/failure.ts';
 
-/** Unpacked bytes per packed byte of one member, looked at above `RATIO_FLOOR`. */
-const MAX_RATIO = 200;
-const RATIO_FLOOR = 64 * 2 ** 20;
-/** A network has three members and perhaps some assets. */
-const MAX_MEMBERS = 1000;
+export interface ArchiveLimits {
+  readonly limits: ModelLimits;
+  readonly zip: ZipLimits;
+}
 
 /**
  * Unpacks the members that `wanted` names; all others are only checked.
@@ -20,15 +19,15 @@ const MAX_MEMBERS = 1000;
 export async function unzipMembers(
   bytes: Uint8Array,
   wanted: ReadonlySet<string>,
-  limits: ModelLimits,
+  options: ArchiveLimits,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const zip = await opened(bytes);
-  const entries = await entriesOf(zip);
+  const entries = await entriesOf(zip, options.limits.maxMembers);
   checkNames(entries);
   checkPlaces(entries, bytes.length);
   const members = new Map<string, Uint8Array>();
   for (const entry of entries) {
-    if (wanted.has(entry.fileName)) members.set(entry.fileName, await unpacked(zip, entry, limits));
+    if (wanted.has(entry.fileName)) members.set(entry.fileName, await unpacked(zip, entry, options));
   }
   return members;
 }
@@ -48,14 +47,15 @@ function broken(error: unknown): ExpectedError {
   return malformedModel(`The archive: ${error instanceof Error ? error.message : String(error)}.`, error);
 }
 
-function entriesOf(zip: ZipFile): Promise<Entry[]> {
+function entriesOf(zip: ZipFile, maxMembers: number): Promise<Entry[]> {
   return new Promise((resolve, reject) => {
     const entries: Entry[] = [];
     zip.on('error', (error: unknown) => reject(broken(error)));
     zip.on('end', () => resolve(entries));
     zip.on('entry', (entry: Entry) => {
       entries.push(entry);
-      if (entries.length > MAX_MEMBERS) reject(tooLargeModel(`The archive has more than ${MAX_MEMBERS} members.`));
+      if (entries.length > maxMembers)
+        reject(tooLargeModel(`The archive has more than ${maxMembers} members (limit maxMembers).`));
       else zip.readEntry();
     });
     zip.readEntry();
@@ -89,20 +89,20 @@ function checkPlaces(entries: readonly Entry[], size: number): void {
   });
 }
 
-async function unpacked(zip: ZipFile, entry: Entry, limits: ModelLimits): Promise<Uint8Array> {
+async function unpacked(file: ZipFile, entry: Entry, { limits, zip }: ArchiveLimits): Promise<Uint8Array> {
   const { fileName, uncompressedSize, compressedSize } = entry;
   const quoted = JSON.stringify(fileName);
   if (entry.isEncrypted()) throw malformedModel(`The member ${quoted} is encrypted.`);
   if (uncompressedSize > limits.maxBytes) {
     throw tooLargeModel(`The member ${quoted} claims ${uncompressedSize} bytes (limit maxBytes = ${limits.maxBytes}).`);
   }
-  if (uncompressedSize > RATIO_FLOOR && uncompressedSize > MAX_RATIO * compressedSize) {
-    throw tooLargeModel(`The member ${quoted} unpacks to more than ${MAX_RATIO} times its size.`);
+  if (uncompressedSize > zip.ratioFloorBytes && uncompressedSize > zip.maxRatio * compressedSize) {
+    throw tooLargeModel(`The member ${quoted} unpacks to more than ${zip.maxRatio} times its size (limit maxRatio).`);
   }
   const parts: Buffer[] = [];
   let got = 0;
   try {
-    const stream = await zip.openReadStreamPromise(entry);
+    const stream = await file.openReadStreamPromise(entry);
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       got += chunk.length;
       if (got > uncompressedSize) throw malformedModel(`The member ${quoted} is longer than it claims.`);

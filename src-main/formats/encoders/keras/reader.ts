@@ -5,7 +5,7 @@ import { fieldsOf, malformedModel, parseJson, unsupportedModel } from '../fields
 import { buildNetwork } from '../layered/build.ts';
 import { refuseUnsafe, scanLayers } from '../layered/unsafe.ts';
 import { unzipMembers } from './archive.ts';
-import { looksLikeHdf5, withHdf5, type Hdf5File } from './hdf5.ts';
+import { looksLikeHdf5, withHdf5, type KerasFile } from './hdf5.ts';
 import { countedWeights, namedWeights } from './weights.ts';
 
 export const CONFIG = 'config.json';
@@ -16,13 +16,13 @@ export const kerasH5Reader: EncoderReader = {
   format: 'keras-h5',
   recognises: ({ content }) => looksLikeHdf5(content),
   scan: ({ content }, options) =>
-    withHdf5(content, 'The file', options.limits, (file) => ({
+    withHdf5(content, 'The file', options, nothing, (file) => ({
       findings: scanLayers(h5Config(file, options), 'model_config'),
       notExamined: [],
     })),
   read({ content }, options) {
     refuseArch(options);
-    return withHdf5(content, 'The file', options.limits, (file) => {
+    return withHdf5(content, 'The file', options, inNetwork, (file) => {
       const value = h5Config(file, options);
       const findings = scanLayers(value, 'model_config');
       refuseUnsafe(findings);
@@ -38,14 +38,14 @@ export const kerasH5Reader: EncoderReader = {
 export const kerasArchiveReader: EncoderReader = {
   format: 'keras',
   recognises: ({ content }) => looksLikeKerasArchive(content),
-  async scan({ content }, { limits }) {
-    const config = (await unzipMembers(content, new Set([CONFIG]), limits)).get(CONFIG);
+  async scan({ content }, options) {
+    const config = (await unzipMembers(content, new Set([CONFIG]), options)).get(CONFIG);
     if (config === undefined) throw malformedModel(`The archive has no ${CONFIG}.`);
-    return { findings: scanLayers(parseJson(config, CONFIG, limits), CONFIG), notExamined: [] };
+    return { findings: scanLayers(parseJson(config, CONFIG, options.limits), CONFIG), notExamined: [] };
   },
   async read({ content }, options) {
     refuseArch(options);
-    const members = await unzipMembers(content, new Set([CONFIG, METADATA, WEIGHTS]), options.limits);
+    const members = await unzipMembers(content, new Set([CONFIG, METADATA, WEIGHTS]), options);
     const config = members.get(CONFIG);
     const weights = members.get(WEIGHTS);
     if (config === undefined) throw malformedModel(`The archive has no ${CONFIG}.`);
@@ -56,11 +56,16 @@ export const kerasArchiveReader: EncoderReader = {
     if (!looksLikeHdf5(weights)) throw malformedModel(`${WEIGHTS} is no HDF5 file.`);
     const metadata = members.get(METADATA);
     const version = metadata === undefined ? '' : versionOf(parseJson(metadata, METADATA, options.limits));
-    return withHdf5(weights, WEIGHTS, options.limits, (file) =>
+    return withHdf5(weights, WEIGHTS, options, notOfOptimizer, (file) =>
       result('keras', buildNetwork(value, countedWeights(file), options.limits), `Keras ${version}`.trim(), findings),
     );
   },
 };
+
+const nothing = (): boolean => false;
+const inNetwork = (path: string): boolean => path.startsWith('model_weights/');
+/** An optimiser's moments are twice as large as the weights, and no part of the network. */
+const notOfOptimizer = (path: string): boolean => !path.startsWith('optimizer/');
 
 function versionOf(metadata: unknown): string {
   const version = fieldsOf(metadata, METADATA).raw('keras_version');
@@ -76,7 +81,7 @@ export function looksLikeKerasArchive(content: Uint8Array): boolean {
 }
 
 /** @throws ExpectedError unsupported-encoder for weights without a network, encoder-malformed */
-export function h5Config(file: Hdf5File, { limits }: Pick<OpenOptions, 'limits'>): unknown {
+export function h5Config(file: KerasFile, { limits }: Pick<OpenOptions, 'limits'>): unknown {
   const texts = file.texts('', 'model_config');
   if (texts !== null) return parseJson(Buffer.from(texts[0] ?? '', 'utf8'), 'model_config', limits);
   if (file.texts('', 'layer_names') !== null || file.groups.has('layers') || file.groups.has('model_weights')) {

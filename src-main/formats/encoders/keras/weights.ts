@@ -2,13 +2,13 @@
 import type { Tensor } from '../../../engine/graph/ir.ts';
 import { malformedModel } from '../fields.ts';
 import type { WeightSource } from '../layered/weights.ts';
-import type { Hdf5File } from './hdf5.ts';
+import type { KerasFile } from './hdf5.ts';
 
 /**
  * Keras 2 (`.h5`): `model_weights/<layer>` lists its weights in the attribute `weight_names`; those of a network within
  * the network are listed with it (keras/src/legacy/saving/legacy_h5_format.py).
  */
-export function namedWeights(file: Hdf5File, root: string): WeightSource {
+export function namedWeights(file: KerasFile, root: string): WeightSource {
   const lists = new Map<string, readonly string[]>();
   const listOf = (layer: string): readonly string[] => {
     const known = lists.get(layer);
@@ -37,7 +37,7 @@ export function namedWeights(file: Hdf5File, root: string): WeightSource {
 }
 
 /** Long lists are cut into `weight_names0`, `weight_names1`, … */
-function weightNames(file: Hdf5File, group: string): readonly string[] {
+function weightNames(file: KerasFile, group: string): readonly string[] {
   const whole = file.texts(group, 'weight_names');
   if (whole !== null) return whole;
   const parts: string[] = [];
@@ -53,7 +53,7 @@ function weightNames(file: Hdf5File, group: string): readonly string[] {
  * Keras 3 (`model.weights.h5` in a `.keras`): layers counted by class, weights by position
  * (keras/src/saving/saving_lib.py). Keras 2.12 to 2.15 called the container `_layer_checkpoint_dependencies`.
  */
-export function countedWeights(file: Hdf5File): WeightSource {
+export function countedWeights(file: KerasFile): WeightSource {
   const older = ![...file.groups].some((group) => group === 'layers' || group.startsWith('layers/'));
   return {
     find({ counted }, _name, index): Tensor | null {

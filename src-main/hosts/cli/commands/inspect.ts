@@ -7,15 +7,25 @@ import type { ExitCode } from '../failure-text.ts';
 import { listenForInterrupts } from '../interrupt.ts';
 import type { CliEnvironment } from '../program.ts';
 
+export interface InspectFlags {
+  readonly limit: readonly (readonly [string, number])[];
+  readonly json?: boolean;
+}
+
 export async function runInspectCommand(
   path: string,
-  flags: { readonly json?: boolean },
+  flags: InspectFlags,
   environment: CliEnvironment,
 ): Promise<ExitCode> {
   const { stdout, stderr, cwd, engineEntry } = environment;
   const interrupts = listenForInterrupts(() => stderr.write('Cancelling.\n'));
   try {
-    const inspection = await inspectFile(resolve(cwd, path), () => forkEngine(engineEntry), interrupts.signal);
+    const inspection = await inspectFile(
+      resolve(cwd, path),
+      Object.fromEntries(flags.limit),
+      () => forkEngine(engineEntry),
+      interrupts.signal,
+    );
     const exitCode = exitCodeOfInspection(inspection);
     if (flags.json === true) {
       stdout.write(`${JSON.stringify({ type: 'result', exitCode, atlas: '5.6.0', ...inspection })}\n`);

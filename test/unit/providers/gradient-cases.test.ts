@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { differentiate } from '../../../src-main/engine/graph/autodiff.ts';
-import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import { errorFloor, gradientCases, relativeError } from '../../fixtures/graph/cases.ts';
+import { openTested, testedProviders } from './open.ts';
 
-describe.each(['nchw', 'nchwc'] as const)("PyTorch's gradients in the layout %s", (layout) => {
+describe.each(testedProviders)("PyTorch's gradients of the provider %s", (name) => {
   let provider: Provider;
   beforeAll(async () => {
-    provider = await createOrtProvider({ threads: 1, layout });
+    provider = await openTested(name);
   });
   afterAll(() => provider.dispose());
 

@@ -7,7 +7,7 @@ import type { Graph, Tensor } from '../../../src-main/engine/graph/ir.ts';
 import { lowerToNchwc } from '../../../src-main/engine/providers/ort/nchwc.ts';
 import { blockSizeOf, probeBlockSize } from '../../../src-main/engine/providers/ort/probe.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
-import { runSelfTest } from '../../../src-main/engine/providers/ort/self-test.ts';
+import { testLayouts } from '../../../src-main/engine/providers/self-test.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import { randomTensor } from './oracle.ts';
@@ -130,7 +130,7 @@ describe('the blocked layout', () => {
     const block = await probeBlockSize();
     if (block === null) return;
     const inner = await createOrtProvider({ threads: 1, layout: 'nchw' });
-    const rows = await runSelfTest((graph) => inner.compile(lowerToNchwc(graph, block / 2, 1)), ['nchwc']);
+    const rows = await testLayouts((graph) => inner.compile(lowerToNchwc(graph, block / 2, 1)), ['nchwc']);
     await inner.dispose();
     expect(rows.filter((row) => row.name.startsWith('convolution and gradients')).map((row) => row.passed)).toEqual([
       false,
