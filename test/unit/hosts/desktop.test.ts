@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startDesktop } from '../../../src-main/hosts/electron/desktop.ts';
-import { placeOnScreen, readKept, withRecent } from '../../../src-main/hosts/electron/kept.ts';
+import { placeOnScreen, readKept, withRecent, type Kept } from '../../../src-main/hosts/electron/kept.ts';
 import { shownAddress } from '../../../src-main/hosts/electron/links.ts';
 import { menuTemplate } from '../../../src-main/hosts/electron/menu.ts';
 import { openedBy, openedByArguments } from '../../../src-main/hosts/electron/open-files.ts';
@@ -236,8 +236,8 @@ describe('the menus', () => {
   });
 
   it('keep ten recent projects, each once', () => {
-    let list = { window: null, recent: [] as readonly string[] };
-    for (let i = 0; i < 15; i++) list = { ...list, ...withRecent(list, `/p/${i % 12}`) };
+    let list: Kept = { window: null, recent: [] };
+    for (let i = 0; i < 15; i++) list = withRecent(list, `/p/${i % 12}`);
     expect(list.recent).toEqual([2, 1, 0, 11, 10, 9, 8, 7, 6, 5].map((i) => `/p/${i}`));
     electron = electronStandIn();
   });
