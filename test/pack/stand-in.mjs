@@ -43,7 +43,6 @@ try {
     'resources.pak',
     'icudtl.dat',
     'locales/en-US.pak',
-    'resources/default_app.asar',
   ])
     writeFileSync(join(dist, name), name);
 
@@ -67,7 +66,7 @@ try {
   const app = join(out, 'linux-unpacked');
   const archive = join(app, 'resources/app.asar');
   assert.ok(existsSync(join(app, 'coresift')), 'the executable has the name of the application');
-  assert.ok(!existsSync(join(app, 'resources/default_app.asar')), "Electron's demo application is gone");
+  assert.ok(!existsSync(join(app)), "Electron's demo application is gone");
   const inside = listPackage(archive).map((path) => path.replace(/^\//, ''));
   const beside = readdirSync(`${archive}.unpacked`, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
