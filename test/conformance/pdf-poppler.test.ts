@@ -66,6 +66,7 @@ describe.runIf(poppler()).each([
       expect(text).toContain(part);
     expect(text).toContain('\\u{202E}<b>=1\\u{7}');
     expect(text).toContain(language === 'de' ? 'Verdächtige' : 'Suspects');
+    // eslint-disable-next-line no-control-regex -- a control character is what must not come out
     expect(text).not.toMatch(/[\uFFFD\u202E\u0007]/);
     const pages = Number(/Pages:\s+(\d+)/.exec(run('pdfinfo', file))?.[1]);
     expect(text).toContain(words['page.of']({ page: String(pages), pages: String(pages) }));

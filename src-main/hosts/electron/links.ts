@@ -38,5 +38,5 @@ export async function showAddress(
     cancelId: 1,
     noLink: true,
   });
-  if (response === 0) clipboard.writeText(shown);
+  if (response === 0) await clipboard.writeText(shown);
 }

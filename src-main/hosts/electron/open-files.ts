@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
-import { projectFile } from '../../store/paths.ts';
+import { projectFile } from '../../audit/run-folder.ts';
 
 /** File that stands for a project folder, so that a folder can be double-clicked. */
 export const projectLink = 'project.coresift';
