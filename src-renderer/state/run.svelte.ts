@@ -2,7 +2,7 @@
 import type { RunDetail, SampleTable } from '../../src-shared/contract.ts';
 import type { NumberedEvent } from '../../src-shared/contract.ts';
 import type { AuditResult } from '../../src-shared/domain/result.ts';
-import { CancelledError } from '../../src-shared/failure.ts';
+import { CancelledError, ExpectedError } from '../../src-shared/failure.ts';
 import type { Host } from './connection.ts';
 import { emptyStory, tell, type RunStory } from './run-story.ts';
 
@@ -34,7 +34,9 @@ export function createRun(host: Host, id: string, changed: () => void): RunState
   const request = { runId: id };
 
   const fail = (error: unknown): void => {
-    if (!(error instanceof CancelledError)) failure = error;
+    // The frame says that the connection is lost, once for all views.
+    const lost = error instanceof ExpectedError && error.code === 'connection-lost';
+    if (!(error instanceof CancelledError) && !lost) failure = error;
   };
   const sifted = (known: RunStory): boolean =>
     known.stages.some((stage) => stage.stage === 'sift' && stage.state === 'done');
