@@ -7,7 +7,7 @@ import type { EncoderReader, OpenedEncoder, OpenOptions } from '../formats/encod
 import { openEncoder, optionsWith, readerFor } from '../formats/encoders/open.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from '../formats/encoders/source.ts';
 import { polyglotFindings, sniffed } from '../formats/encoders/text-scan.ts';
-import { parseLimits, withLimits } from '../formats/limits.ts';
+import { parseLimits, withLimits, type Limits } from '../formats/limits.ts';
 
 export interface InspectJob {
   readonly path: string;
@@ -47,6 +47,8 @@ export interface Inspection {
   readonly sizes: { readonly files: number; readonly weights: number | null };
   readonly findings: readonly ScanFinding[];
   readonly notes: readonly string[];
+  /** The caps that were in force. */
+  readonly limits: Limits;
   readonly notExamined: readonly NotExamined[];
 }
 
@@ -55,7 +57,8 @@ const BROKEN = new Set(['encoder-malformed', 'onnx-malformed', 'safetensors-malf
 
 /** @throws ExpectedError file-missing, encoder-too-large; every other fault of the file is part of the answer */
 export async function inspectJob({ path, limits }: InspectJob): Promise<Inspection> {
-  const options = optionsWith(withLimits(parseLimits(limits)));
+  const inForce = withLimits(parseLimits(limits));
+  const options = optionsWith(inForce);
   const source = openEncoderSource(path, options.limits);
   const reader = readerFor(source);
   const findings: ScanFinding[] = [];
@@ -66,9 +69,11 @@ export async function inspectJob({ path, limits }: InspectJob): Promise<Inspecti
   };
   const isZip = source.content[0] === 0x50 && source.content[1] === 0x4b;
   add(polyglotFindings(source.content, isZip));
-  await scanWith(reader, source, options, add, notExamined);
+  const stopped = await scanWith(reader, source, options, add, notExamined);
   let opened: OpenedEncoder | null = null;
   try {
+    // Whoever kept its scanner busy without end would do the same to its reader.
+    if (stopped !== null) throw stopped;
     opened = await openEncoder(path, options);
     add(opened.findings);
   } catch (error) {
@@ -91,6 +96,7 @@ export async function inspectJob({ path, limits }: InspectJob): Promise<Inspecti
     },
     findings,
     notes: opened?.notes ?? [],
+    limits: inForce,
     notExamined,
   };
 }
@@ -103,8 +109,8 @@ async function scanWith(
   options: OpenOptions,
   add: (findings: readonly ScanFinding[]) => void,
   notExamined: NotExamined[],
-): Promise<void> {
-  if (reader?.scan === undefined) return;
+): Promise<ExpectedError | null> {
+  if (reader?.scan === undefined) return null;
   try {
     const scanned = await reader.scan(source, options);
     add(scanned.findings);
@@ -112,7 +118,9 @@ async function scanWith(
   } catch (error) {
     // The same fault meets the reader, which is asked next and says it.
     if (!(error instanceof ExpectedError)) throw error;
+    if (error.code === 'reader-stopped') return error;
   }
+  return null;
 }
 
 function refusal(
@@ -141,6 +149,18 @@ function refusal(
         where: source.file.name,
         detail,
         atlas: 'AML.T0018.002',
+      },
+    ]);
+  }
+  if (code === 'reader-stopped') {
+    add([
+      {
+        rule: 'file.stops-reader',
+        severity: 'warning',
+        title: 'The file kept its reader busy beyond the time limit',
+        where: source.file.name,
+        detail,
+        atlas: 'AML.T0076',
       },
     ]);
   }

@@ -2,6 +2,7 @@
 import { parse } from 'csv-parse/sync';
 import type { Check } from '../../src-shared/domain/check.ts';
 import { noDeclarations } from '../../src-shared/domain/declarations.ts';
+import type { AuditResult } from '../../src-shared/domain/result.ts';
 import type { Json } from '../../src-shared/json.ts';
 import { visibleName } from '../../src-shared/text.ts';
 import { reportJson } from '../report/json.ts';
@@ -19,6 +20,8 @@ const fromAudit = ['sanitized.onnx', 'sanitized.safetensors', 'channel-masks.jso
 
 export interface JournalFindings {
   readonly checks: readonly Check[];
+  /** Whether the record is the run's, but for what was declared, decided and compared since. */
+  readonly recordStands: boolean;
   /** SHA-256 of every file that the run wrote, as the journal says; the last row of a name counts. */
   readonly exported: ReadonlyMap<string, string>;
 }
@@ -28,7 +31,7 @@ export async function journalChecks(pack: PackFiles, record: ReportRecord): Prom
   const excerpt = readExcerpt(read(journalName));
   if (excerpt === null) {
     const checks = [{ what: journalName, ok: false, detail: 'It is not the excerpt of a journal.' }];
-    return { checks, exported: new Map() };
+    return { checks, recordStands: false, exported: new Map() };
   }
   const checks: Check[] = [...excerpt.checks];
   const check = (what: string, ok: boolean, good: string, bad: string): void =>
@@ -63,7 +66,7 @@ export async function journalChecks(pack: PackFiles, record: ReportRecord): Prom
   );
   check(
     'results',
-    sameFact(finished.at(-1)?.['result'], fact(resultOf(record))),
+    resultsOf(record).some((result) => sameFact(finished.at(-1)?.['result'], fact(result))),
     'Subjects, sifting, channels, rounds, outcome and parameters are the committed ones.',
     'The report gives other subjects, sifting, channels, rounds, outcome or parameters than those that were committed.',
   );
@@ -76,10 +79,10 @@ export async function journalChecks(pack: PackFiles, record: ReportRecord): Prom
   );
   checks.push(decisionCheck(excerpt, record));
   const exported = new Map(rowsIn(excerpt, 'export').map((row) => [String(row['path']), String(row['sha256'])]));
-  const recorded = originalRecord(excerpt, record);
+  const recordStands = originalRecord(excerpt, record) === exported.get('report.json');
   check(
     'record',
-    recorded === exported.get('report.json'),
+    recordStands,
     'It is the record that the run wrote, but for what was declared, decided and compared since.',
     'Beside what may be declared, decided and compared later, it is not the record that the run wrote.',
   );
@@ -94,30 +97,32 @@ export async function journalChecks(pack: PackFiles, record: ReportRecord): Prom
   }
   if (names.includes('channel-masks.json')) checks.push(maskCheck(excerpt, read('channel-masks.json')));
   if (names.includes('sifted-set.csv')) checks.push(setCheck(excerpt, read('sifted-set.csv')));
-  return { checks, exported };
+  return { checks, recordStands, exported };
 }
 
 const fact = (value: unknown): Json => factOf(canonicalJson(toJson(value)));
 
-/** What was committed when the run ended, from where it stands in the record. */
-function resultOf(record: ReportRecord): Json {
+/**
+ * What was committed when the run ended, from where it stands in the record. Where there are no second opinions, the
+ * run of an earlier version has no place for them at all.
+ */
+function resultsOf(record: ReportRecord): readonly unknown[] {
   const { guardSamples, probeAccuracy, sanitizedAccuracy } = record.outcome;
   const { sifting, channels, rounds, triggers, verdict } = record;
-  return toJson(
-    committedResult(
-      {
-        ...record.subject,
-        sifting,
-        channels,
-        rounds,
-        triggers,
-        outcome: { guardSamples, probeAccuracy, sanitizedAccuracy },
-        verdict,
-        parameters: record.method.parameters,
-      },
-      record.samples.suspects.total,
-    ),
-  );
+  const opinions = record.opinions?.map(({ name: _name, source: _source, means: _means, ...opinion }) => opinion);
+  const result: AuditResult = {
+    ...record.subject,
+    sifting,
+    channels,
+    rounds,
+    triggers,
+    outcome: { guardSamples, probeAccuracy, sanitizedAccuracy },
+    verdict,
+    parameters: record.method.parameters,
+  };
+  const suspects = record.samples.suspects.total;
+  const told = committedResult({ ...result, opinions: opinions ?? null }, suspects);
+  return opinions === undefined ? [told, committedResult(result, suspects)] : [told];
 }
 
 /** Every decision of the journal, and none beside. */

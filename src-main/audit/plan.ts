@@ -1,6 +1,7 @@
 /** What a run will do, about how long it takes and how much memory: shown before it starts, never used to decide. */
 import type { Mode } from '../../src-shared/domain/run.ts';
 import { parseShares, type MethodParameters } from '../engine/tcore/parameters.ts';
+import { probeEpochs } from '../engine/tcore/probe.ts';
 
 export interface PlanInput {
   readonly mode: Mode;
@@ -36,7 +37,7 @@ export function planAudit(input: PlanInput): Plan {
   const forward = (images: number): number => images / forwardRate;
   const training = (images: number): number => (trainingCost * images) / forwardRate;
   const stages = [
-    { stage: 'probe', seconds: forward(samples) + (p['probe.epochs'] * samples) / 20_000 },
+    { stage: 'probe', seconds: forward(samples) + (probeEpochs(p['probe.epochs'], samples) * samples) / 20_000 },
     { stage: 'sift', seconds: forward(samples) + (samples * samples) / 4e8 },
     { stage: 'expand', seconds: training(p['crossfit.epochs'] * p['expand.share'] * samples) },
     ...(input.mode === 'paper' ? bootstrapStages(input, forward, training) : distilStages(input, forward, training)),

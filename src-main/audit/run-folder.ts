@@ -9,6 +9,9 @@ import { canonicalJson, toJson } from '../store/canonical.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { version } from './version.ts';
 
+/** The database of a project folder, for a host that is handed a path and must know what it is. */
+export { projectFile } from '../store/paths.ts';
+
 /** What a run row says of its surroundings. `out` is relative to the project, so that both can be moved together. */
 export interface RunEnvironment {
   readonly version: string;

@@ -1,5 +1,14 @@
 /** Where the page is, kept in the fragment of the address so that back, forward and reload work. */
-export const runViews = ['overview', 'run', 'sifting', 'channels', 'bootstrap', 'suspects', 'report'] as const;
+export const runViews = [
+  'overview',
+  'run',
+  'sifting',
+  'channels',
+  'bootstrap',
+  'suspects',
+  'opinions',
+  'report',
+] as const;
 export type RunViewName = (typeof runViews)[number];
 export const plainViews = ['start', 'new', 'attacks', 'compare', 'history', 'help', 'settings'] as const;
 export type PlainViewName = (typeof plainViews)[number];

@@ -3,6 +3,7 @@
  * Abgriff (tap), Siebung, Kernmenge (seeds), sauberer Vorrat (clean pool), bereinigtes Modell, Verdacht.
  */
 import { deAttacks } from './page-de-attacks.ts';
+import { deOpinions } from './page-de-opinions.ts';
 import { deExplore } from './page-de-explore.ts';
 import { deSigning } from './page-de-signing.ts';
 import type { PageMessages } from './page-en.ts';
@@ -16,6 +17,7 @@ export const de: PageMessages = {
   ...deExplore,
   ...deSigning,
   ...deAttacks,
+  ...deOpinions,
   n: {
     samples: (n) => plural(n, { one: '# Bild', other: '# Bilder' }),
     classes: (n) => plural(n, { one: '# Klasse', other: '# Klassen' }),
@@ -35,6 +37,7 @@ export const de: PageMessages = {
     channels: 'Kanäle',
     bootstrap: 'Wachstum',
     suspects: 'Verdacht',
+    opinions: 'Zweite Meinungen',
     report: 'Bericht',
     attacks: 'Gepflanzte Angriffe',
     compare: 'Vergleich',

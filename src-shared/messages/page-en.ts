@@ -1,6 +1,7 @@
 /** Every text of the page in English. Messages with parameters are functions; German has the same keys or does not compile. */
 import { pageFormat } from './page-format.ts';
 import { enAttacks } from './page-en-attacks.ts';
+import { enOpinions } from './page-en-opinions.ts';
 import { enExplore } from './page-en-explore.ts';
 import { enSigning } from './page-en-signing.ts';
 
@@ -12,6 +13,7 @@ export const en = {
   ...enExplore,
   ...enSigning,
   ...enAttacks,
+  ...enOpinions,
   n: {
     samples: (n: number) => plural(n, { one: '# sample', other: '# samples' }),
     classes: (n: number) => plural(n, { one: '# class', other: '# classes' }),
@@ -31,6 +33,7 @@ export const en = {
     channels: 'Channels',
     bootstrap: 'Bootstrapping',
     suspects: 'Suspects',
+    opinions: 'Second opinions',
     report: 'Report',
     attacks: 'Planted attacks',
     compare: 'Compare',

@@ -376,13 +376,24 @@ const words: Words = {
   'again.new-attack': 'ein Angriff bekannt wird, für den dieses Verfahren nicht gemacht ist',
 
   'log.claim': (p) =>
-    `${p.entries} Einträge, ${p.seconds === '' ? '' : `${p.seconds} Rechenzeit, `}${p.resumed}-mal fortgesetzt; ${p.decisions} Entscheidungen von Prüfern.`,
+    `${p.entries} ${p.n === 1 ? 'Eintrag' : 'Einträge'}, ${p.seconds === '' ? '' : `${p.seconds} Rechenzeit, `}${p.resumed}-mal fortgesetzt; ${p.decisions} ${p.decisions === '1' ? 'Entscheidung' : 'Entscheidungen'} von Prüfern.`,
   'table.log': 'Was wann geschah',
   'column.time': 'Zeit (UTC)',
   'column.took': 'Dauer',
   'table.decisions': 'Entscheidungen von Prüfern',
   'column.who': 'Wer',
   'column.act': 'Entscheidung',
+  'act.tag': 'versehen mit',
+  'act.untag': 'Vermerk entfernt:',
+  'act.override': 'beurteilt als',
+  'act.note': 'vermerkt',
+  'act.withdraw': 'zurückgenommen: Entscheidung',
+  'decided.sample': 'Probe',
+  'decided.class': 'Klasse',
+  'decided.channel': 'Kanal',
+  'decided.encoder': 'Encoder',
+  'decided.dataset': 'Datensatz',
+  'decided.run': 'Lauf',
 
   'integrity.claim': (p) =>
     `${p.n} Dateien gingen aus dieser Prüfung hervor; ihre Prüfsummen und der letzte Eintrag des Journals stehen hier.`,

@@ -387,13 +387,24 @@ export const en = {
   'again.new-attack': 'an attack becomes known that this method was not made for',
 
   'log.claim': (p: { n: number; entries: string; seconds: string; resumed: string; decisions: string }) =>
-    `${p.entries} entries, ${p.seconds === '' ? '' : `${p.seconds} of computing, `}resumed ${p.resumed} times; ${p.decisions} decisions by analysts.`,
+    `${p.entries} ${plural(p.n, 'entry', 'entries')}, ${p.seconds === '' ? '' : `${p.seconds} of computing, `}resumed ${p.resumed} ${p.resumed === '1' ? 'time' : 'times'}; ${p.decisions} ${p.decisions === '1' ? 'decision' : 'decisions'} by analysts.`,
   'table.log': 'What happened when',
   'column.time': 'Time (UTC)',
   'column.took': 'Took',
   'table.decisions': 'Decisions by analysts',
   'column.who': 'Who',
   'column.act': 'Act',
+  'act.tag': 'tagged',
+  'act.untag': 'tag taken off:',
+  'act.override': 'judged',
+  'act.note': 'noted',
+  'act.withdraw': 'withdrew decision',
+  'decided.sample': 'sample',
+  'decided.class': 'class',
+  'decided.channel': 'channel',
+  'decided.encoder': 'encoder',
+  'decided.dataset': 'dataset',
+  'decided.run': 'run',
 
   'integrity.claim': (p: { n: string }) =>
     `${p.n} files came out of this audit; their digests and the head of the journal are below.`,

@@ -1,6 +1,6 @@
 /**
- * Pictures of every view in both themes: `npm run pictures -- PROJECT` (after `npm run build`), PROJECT being a folder a
- * finished audit left, e.g. sample-audit/project. They go to docs/pictures; `--out DIR` sends them elsewhere, `--look`
+ * Pictures of every view in both themes: `npm run pictures -- AUDIT` (after `npm run build`), AUDIT being the folder of a
+ * finished audit, e.g. sample-audit. They go to docs/pictures; `--out DIR` sends them elsewhere, `--look`
  * adds narrow, high-contrast and German ones, which are for looking at and not for the documentation.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const [given] = positionals;
-if (given === undefined) throw new Error('name the project folder of a finished audit');
+if (given === undefined) throw new Error('name the folder of a finished audit, e.g. sample-audit');
 
 interface Look {
   readonly name: string;
@@ -54,9 +54,9 @@ const acts: Readonly<Record<string, (page: Page) => Promise<void>>> = {
 
 const folder = mkdtempSync(join(tmpdir(), 'coresift-pictures-'));
 // A copy: the one that was given stays as it is, and may be open elsewhere.
-cpSync(resolve(given), join(folder, 'project'), { recursive: true });
+cpSync(resolve(given), join(folder, 'audit'), { recursive: true });
 const app = await createApp({
-  project: join(folder, 'project'),
+  project: join(folder, 'audit', 'project'),
   sample: join(root, 'resources', 'samples', 'fashion'),
   settings: join(folder, 'settings.json'),
   spawn: () => forkEngine(join(root, 'out', 'main', 'engine.js')),

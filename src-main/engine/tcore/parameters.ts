@@ -31,6 +31,7 @@ const defaults = {
   /** Epochs of the nets that check each other's half of the first pool; 0 = no check. */
   'crossfit.epochs': 30,
 
+  /** Of a dataset of 6,000 samples or more; a smaller one gets more, up to four times as many. */
   'probe.epochs': 60,
   'probe.learningRate': 3e-3,
   'probe.batch': 128,

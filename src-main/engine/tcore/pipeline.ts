@@ -130,12 +130,12 @@ function union(a: Int32Array, b: Int32Array): Int32Array {
   return Int32Array.from(new Set([...a, ...b])).sort();
 }
 
-function crossFitWarnings({ accepted }: CrossFit, classes: readonly string[]): ClassWarning[] {
-  return rejectedClasses(accepted).map((classIndex) => ({
+function crossFitWarnings(found: CrossFit, classes: readonly string[]): ClassWarning[] {
+  return rejectedClasses(found).map((classIndex) => ({
     classIndex,
     className: classes[classIndex],
     code: 'cross-fit',
-    message: `Of the first pool of class "${classes[classIndex]}", a model of one half accepts only ${Math.round(100 * accepted[classIndex])} % of the other: what was sifted is not of one kind.`,
+    message: `Of the first pool of class "${classes[classIndex]}", a model of one half accepts only ${Math.round(100 * found.accepted[classIndex])} % of the other and contradicts ${Math.round(100 * found.against[classIndex])} % firmly: what was sifted is not of one kind.`,
   }));
 }
 

@@ -1,6 +1,6 @@
 /** Datasets in tar and zip archives: WebDataset shards, an image folder packed as it is, or files of another format. */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import {
@@ -125,7 +125,7 @@ export async function openArchives(
       if (kind === 'zip') {
         sources.push(descriptor);
         await listZip(descriptor, file, shard, members, context);
-      } else if (/gz$/i.test(file)) {
+      } else if (/gz$/i.test(file) || isGzip(descriptor)) {
         scratch ??= openScratch(options.scratch);
         const start = scratch.size;
         const length = await gunzipOnto(scratch, file, { limits: limits.dataset, signal });
@@ -226,4 +226,10 @@ function packedDataset(path: string, packed: Packed, rows: PackedRows, parts: Da
       close();
     },
   };
+}
+
+/** By content: a name that says otherwise must not change what is read. */
+function isGzip(descriptor: number): boolean {
+  const head = Buffer.alloc(2);
+  return readSync(descriptor, head, 0, 2, 0) === 2 && head[0] === 0x1f && head[1] === 0x8b;
 }

@@ -78,7 +78,7 @@ function encoderOf({ root, find, findings, producer }: Checkpoint, options: Open
         : []),
     ],
     normalisation: matched.normalisation,
-    findings: [...findings, ...matched.findings],
+    findings,
   };
 }
 

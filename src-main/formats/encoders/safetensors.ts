@@ -50,7 +50,7 @@ export const safetensorsReader: EncoderReader = {
           : []),
       ],
       normalisation: matched.normalisation,
-      findings: matched.findings,
+      findings: [],
     };
   },
 };

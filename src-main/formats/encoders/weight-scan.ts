@@ -1,24 +1,33 @@
 /** Weights that are no numbers, said of every encoder however it was stored. */
 import type { ScanFinding } from '../../../src-shared/domain/scan.ts';
+import { visibleName } from '../../../src-shared/text.ts';
 import type { Graph, Tensor } from '../../engine/graph/ir.ts';
 
 /** Tensors that are named; an encoder that is broken throughout needs no longer list. */
 const MAX_FINDINGS = 20;
 
-/** Infinities stand in attention masks; what is no number at all stands nowhere. */
-export function scanWeights({ initializers }: Pick<Graph, 'initializers'>): ScanFinding[] {
+/** Operators whose inputs behind the first are learnt. */
+const LEARNT = new Set([
+  ...['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'PRelu'],
+  ...['BatchNormalization', 'LayerNormalization', 'InstanceNormalization', 'GroupNormalization'],
+]);
+
+/** Infinities stand in attention masks, not in weights; what is no number at all stands nowhere. */
+export function scanWeights({ nodes, initializers }: Pick<Graph, 'nodes' | 'initializers'>): ScanFinding[] {
+  const learnt = new Set(nodes.filter(({ op }) => LEARNT.has(op)).flatMap(({ inputs }) => inputs.slice(1)));
   const findings: ScanFinding[] = [];
   for (const [name, tensor] of initializers) {
     if (findings.length >= MAX_FINDINGS) break;
     const { nan, infinite } = countNotFinite(tensor);
     if (nan + infinite === 0) continue;
+    const alarming = nan > 0 || learnt.has(name);
     findings.push({
       rule: 'weights.not-finite',
-      severity: nan > 0 ? 'warning' : 'note',
+      severity: alarming ? 'warning' : 'note',
       title: nan > 0 ? 'Weights that are no numbers' : 'Weights without bounds',
-      where: `tensor ${JSON.stringify(name.slice(0, 200))}`,
+      where: `tensor ${visibleName(name.slice(0, 200))}`,
       detail: `${nan} values are NaN, ${infinite} are infinite, of ${tensor.data.length}.`,
-      atlas: nan > 0 ? 'AML.T0076' : null,
+      atlas: alarming ? 'AML.T0076' : null,
     });
   }
   return findings;

@@ -19,6 +19,10 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 startDesktop(electron, {
   rendererDir: here('../renderer'),
+  kept: join(electron.app.getPath('userData'), 'desktop.json'),
+  argv: process.argv,
+  cwd: process.cwd(),
+  platform: process.platform,
   createApp: (vault) =>
     createApp({
       vault,

@@ -11,10 +11,10 @@ import {
   riskSection,
 } from './closing.ts';
 import { figuresOf } from './figures.ts';
-import { opinionSection } from './opinions.ts';
 import { sharedPatternSection } from './shared-pattern.ts';
 import { bootstrappingSection } from './bootstrapping.ts';
 import { channelSection } from './channels.ts';
+import { opinionSection } from './opinions.ts';
 import { classSection, fileSection, outcomeSection } from './outcome.ts';
 import { siftingSection } from './sifting.ts';
 import { suspectSection, triggerSection } from './suspects.ts';
@@ -60,8 +60,8 @@ export function reportDocument(record: ReportRecord, language: Language = 'en'):
       suspectSection(writing),
       triggerSection(writing),
       sharedPatternSection(writing),
-      opinionSection(writing),
       outcomeSection(writing),
+      opinionSection(writing),
       classSection(writing),
       fileSection(writing),
       mappingSection(writing),

@@ -1,10 +1,12 @@
 /** The section on second opinions: what other detectors say, what they cannot see, and how far they agree with the audit. */
+import { opinionIds } from '../../../src-shared/domain/opinion.ts';
 import type { OpinionRecord } from '../record.ts';
 import type { Section } from './blocks.ts';
 import type { Writing } from './writing.ts';
 import {
   opinionReasonsDe,
   opinionReasonsEn,
+  opinionSources,
   opinionWordsDe,
   opinionWordsEn,
 } from '../../../src-shared/opinion-words.ts';
@@ -13,9 +15,15 @@ export function opinionSection({ record, words, figures, language }: Writing): S
   const section = { id: 'opinions', name: words['section.opinions'] } as const;
   const opinions = record.opinions ?? [];
   const ran = opinions.filter((one) => one.state === 'run');
-  if (ran.length === 0) return { ...section, claim: words['opinions.none'], blocks: [] };
   const told = language === 'de' ? opinionWordsDe : opinionWordsEn;
   const reasons = language === 'de' ? opinionReasonsDe : opinionReasonsEn;
+  const silent = opinionIds.flatMap((id): (readonly [string, string])[] => {
+    const met = opinions.find((one) => one.id === id);
+    if (met?.state === 'run') return [];
+    return [[`${told[id].name} (${opinionSources[id]})`, reasons[met?.reason ?? 'not-asked']]];
+  });
+  if (ran.length === 0)
+    return { ...section, claim: words['opinions.none'], blocks: [{ kind: 'facts', items: silent }] };
   const classes = record.subject.dataset.classes;
   const alarmOf = (one: OpinionRecord): string => {
     if (one.alarm === null) return '–';
@@ -62,12 +70,7 @@ export function opinionSection({ record, words, figures, language }: Writing): S
           [told[one.id].score, told[one.id].rule, `${words['opinions.blind']} ${told[one.id].blind}`].join(' '),
         ]),
       },
-      {
-        kind: 'facts',
-        items: opinions.flatMap((one) =>
-          one.reason === null ? [] : [[`${told[one.id].name} (${one.source})`, reasons[one.reason]] as const],
-        ),
-      },
+      { kind: 'facts', items: silent },
     ],
   };
 }

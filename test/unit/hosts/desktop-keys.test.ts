@@ -30,6 +30,10 @@ async function start(options: StandInOptions = {}): Promise<void> {
   };
   await startDesktop(electron.parts, {
     rendererDir: folder,
+    kept: join(folder, 'desktop.json'),
+    argv: [],
+    cwd: folder,
+    platform: process.platform,
     createApp: async (vault) => {
       const settings = join(folder, 'settings.json');
       return (app = await createApp({

@@ -28,6 +28,15 @@ function int64(reader: protobuf.Reader): bigint {
   return (BigInt(high) << 32n) | BigInt(low >>> 0);
 }
 
+/** A tag or length: the library drops what is above 32 bits, and other programs would read another message. */
+function uint32(reader: protobuf.Reader, bytes: Uint8Array): number {
+  const start = reader.pos;
+  const value = reader.uint32();
+  const used = reader.pos - start;
+  if (used > 5 || (used === 5 && bytes[start + 4] > 0x0f)) throw new RangeError('a tag or length above 32 bits');
+  return value;
+}
+
 /**
  * Visits the fields of the message in `bytes`; `what` names it in errors.
  * @throws onnx-malformed when a field runs past the end or has a wire type that ONNX never uses
@@ -38,14 +47,14 @@ export function visitFields(bytes: Uint8Array, what: string, visit: (field: Fiel
     const at = reader.pos;
     let field: Field;
     try {
-      const tag = reader.uint32();
+      const tag = uint32(reader, bytes);
       const number = tag >>> 3;
       const wire = tag & 7;
       if (number === 0) throw new RangeError('field number 0');
       if (wire === 0) {
         field = { number, wire, varint: int64(reader), bytes: NOTHING };
       } else if (wire === 1 || wire === 2 || wire === 5) {
-        const length = wire === 1 ? 8 : wire === 5 ? 4 : reader.uint32();
+        const length = wire === 1 ? 8 : wire === 5 ? 4 : uint32(reader, bytes);
         const start = reader.pos;
         if (length > reader.len - start) throw new RangeError(`${length} bytes wanted, ${reader.len - start} left`);
         reader.pos = start + length;

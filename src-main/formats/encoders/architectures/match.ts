@@ -1,6 +1,5 @@
 /** From named weights to a graph: which known architecture they are of, what stands in front of their names, what is left. */
 import { ExpectedError } from '../../../../src-shared/failure.ts';
-import type { ScanFinding } from '../../../../src-shared/domain/scan.ts';
 import { visibleName } from '../../../../src-shared/text.ts';
 import type { Graph } from '../../../engine/graph/ir.ts';
 import type { KnownArchitecture, SuggestedNormalisation } from '../encoder-file.ts';
@@ -30,7 +29,6 @@ export interface MatchedEncoder {
   readonly architecture: KnownArchitecture;
   readonly normalisation: SuggestedNormalisation | null;
   readonly notes: readonly string[];
-  readonly findings: readonly ScanFinding[];
 }
 
 export interface MatchOptions {
@@ -84,7 +82,6 @@ export function matchArchitecture(dicts: readonly StateDict[], options: MatchOpt
     },
     normalisation: inputChannels(graph) === 3 ? best.architecture.normalisation : null,
     notes: notesOn(best, fits),
-    findings: notFinite(graph),
   };
 }
 
@@ -238,27 +235,4 @@ function listed(names: readonly string[]): string {
 
 function inputChannels(graph: Graph): number {
   return Number(graph.inputs[0].shape[1]);
-}
-
-/** Weights that are no numbers: the audit goes on, and says so. */
-function notFinite(graph: Graph): ScanFinding[] {
-  const findings: ScanFinding[] = [];
-  let tensors = 0;
-  for (const [name, { dtype, data }] of graph.initializers) {
-    if (dtype !== 'float32') continue;
-    const values = data as Float32Array;
-    const first = values.findIndex((value) => !Number.isFinite(value));
-    if (first < 0) continue;
-    tensors += 1;
-    if (tensors > 1) continue;
-    findings.push({
-      rule: 'weights.not-finite',
-      severity: 'warning',
-      title: 'Weights that are no finite numbers',
-      where: `value ${first} of ${visibleName(name)}`,
-      detail: `It is ${values[first]}. An encoder with such weights computes nothing of use.`,
-      atlas: 'AML.T0076',
-    });
-  }
-  return findings.map((each) => ({ ...each, detail: `${each.detail} Tensors with such values: ${tensors}.` }));
 }

@@ -47,7 +47,10 @@ export function inspectionText(inspection: Inspection, exitCode: 0 | 1 | 3): str
   lines.push(
     `  format      ${format ?? 'unknown'}${version}${producer === '' ? '' : `, written by ${visibleName(producer)}`}`,
   );
-  const held = sizes.weights === null ? '' : `; the weights it declares take ${sizes.weights} bytes in memory`;
+  const held =
+    sizes.weights === null
+      ? ''
+      : `; the weights it declares take ${sizes.weights} bytes in memory, ${(sizes.weights / sizes.files).toFixed(2)} times that`;
   lines.push(`  size        ${sizes.files} bytes on disk${held}`);
   if (architecture !== null)
     lines.push(`  network     ${visibleName(architecture.name)} (${visibleName(architecture.how)})`);
