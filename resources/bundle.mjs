@@ -89,6 +89,11 @@ function needed(path) {
   if (/\.(map|ts|mts|cts|flow|md|markdown|gyp|c|cc|cpp|h)$/.test(name) && !/licen[cs]e/i.test(name)) return false;
   if (parts.some((part) => /^(test|tests|__tests__|docs|example|examples|\.github)$/.test(part))) return false;
   if (/\/better-sqlite3\/(deps|src)\//.test(path)) return false;
+  // Builds for browsers and other runtimes, a package's own tools, fonts that no report is set in.
+  if (/\/bare-[a-z]+\/prebuilds\/|\/h5wasm\/dist\/(iife|node)\/|\/\.[a-z]+\/|\.standalone\.js$/.test(path))
+    return false;
+  if (/\/dejavu-fonts-ttf\//.test(path))
+    return /\/package\.json$|\/LICENSE|\/DejaVuSans(Condensed(-Bold)?|Mono)\.ttf$/.test(path);
   const prebuilt = /\/better-sqlite3\/prebuilds\/(.*)\.node$/.exec(path);
   if (prebuilt !== null) return prebuilt[1] === target;
   const runtime = /\/onnxruntime-node\/bin\/napi-v\d+\/([^/]+)\/([^/]+)\//.exec(path);
@@ -179,7 +184,11 @@ function compressor(file) {
     file: `${file}.xz`,
     run: async (path) => {
       // One thread: more split the stream and make it larger.
-      const xz = spawn('xz', [`-${values.level}`, '--threads=1', '--stdout'], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const xz = spawn(
+        'xz',
+        [...(arch === 'x64' ? ['--x86'] : []), `--lzma2=preset=${values.level}`, '--threads=1', '--stdout'],
+        { stdio: ['pipe', 'pipe', 'inherit'] },
+      );
       const code = new Promise((resolve) => xz.once('close', resolve));
       await Promise.all([pipeline(pack, xz.stdin), pipeline(xz.stdout, createWriteStream(path))]);
       if ((await code) !== 0) fail('xz failed.');
