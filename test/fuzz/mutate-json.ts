@@ -48,7 +48,7 @@ export function mutateJson(
     switch (random.int(7)) {
       case 0:
         if (Array.isArray(holder)) holder.splice(Number(key), 1);
-        else delete holder[key];
+        else Reflect.deleteProperty(holder, key);
         break;
       case 1:
         // A copy: a tree that holds itself is no JSON.
