@@ -1,32 +1,12 @@
 // `npm run notices`: writes THIRD-PARTY.md from what is installed; `--check` only compares.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
+import { manifest, packages, root, shipped } from './lock-packages.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
 // Bundled into the page or the programs although they are development dependencies.
 const bundled = ['svelte', 'd3', 'electron'];
 
-/** The lock's entry of a package as seen from `from`, looked up as Node does. */
-function locate(name, from) {
-  for (let at = from; ; at = at.replace(/\/?node_modules\/(@[^/]+\/)?[^/]+$/, '')) {
-    const path = `${at === '' ? '' : `${at}/`}node_modules/${name}`;
-    if (packages[path] !== undefined) return path;
-    if (at === '') return null;
-  }
-}
-
-const met = new Map();
-function walk(name, from) {
-  const path = locate(name, from);
-  if (path === null || met.has(path)) return;
-  met.set(path, name);
-  for (const child of Object.keys({ ...packages[path].dependencies, ...packages[path].optionalDependencies }))
-    walk(child, path);
-}
-for (const name of [...Object.keys({ ...dependencies, ...optionalDependencies }), ...bundled]) walk(name, '');
+const met = shipped([...Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }), ...bundled]);
 
 const rows = [...met]
   .map(([path, name]) => ({

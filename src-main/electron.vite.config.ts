@@ -1,4 +1,4 @@
-/** Builds everything into out/: main (three entries and the thread of the HDF5 library, ESM), preload (one CommonJS file, as the sandbox wants it), renderer. */
+/** Builds everything into out/: main (three entries and two threads, ESM), preload (one CommonJS file, as the sandbox wants it), renderer. */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'electron-vite';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,7 @@ export default defineConfig({
           cli: at('src-main/hosts/cli/main.ts'),
           engine: at('src-main/audit/engine-process.ts'),
           hdf5: at('src-main/formats/hdf5/thread.ts'),
+          decode: at('src-main/formats/datasets/decode-worker.ts'),
         },
       },
       rolldownOptions: { output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' } },

@@ -4,6 +4,8 @@ interface Window {
   /** Present under Electron only (preload.ts). */
   readonly coresiftDesktop?: {
     requestPort(): void;
+    /** Told of what the native menu asks for, until the returned function is called. */
+    onCommand(listener: (command: import('../src-shared/page-commands.ts').PageCommand) => void): () => void;
     /** Gives a dropped file's path to the main process; answers the token that stands for it, never the path. */
     takeFile(file: File): Promise<string>;
   };

@@ -3,10 +3,14 @@
  * preload, renderer and the use cases derive their types from it; nothing else crosses between them. Values are plain
  * data and typed arrays, so that they survive a MessagePort and a WebSocket alike. Failures cross as SerializedFailure.
  */
+import type { AttackRequest, MatrixDetail, MatrixEvent, MatrixSummary } from './domain/bench.ts';
 import type { Check } from './domain/check.ts';
+import type { ReportWish } from './domain/report-order.ts';
 import type { Decision, DecisionRow } from './domain/decision.ts';
+import type { Opinion, OpinionId } from './domain/opinion.ts';
 import type { AuditResult, SampleColumns } from './domain/result.ts';
 import type { AuditRequest, Mode, Preset, RunEvent, RunSummary } from './domain/run.ts';
+import type { KeyInfo, KeyKind, KeyRing } from './domain/signing-key.ts';
 import type { SerializedFailure } from './failure.ts';
 
 /** A request that needs nothing. */
@@ -99,6 +103,27 @@ export interface TapScores {
   readonly consistency: Float32Array;
 }
 
+/** How samples are placed on the map: two principal components, or UMAP. Neither decides anything. */
+export const mapMethods = ['pca', 'umap'] as const;
+export type MapMethod = (typeof mapMethods)[number];
+
+/** Where every sample lies at one tap. */
+export interface SampleMap {
+  readonly tap: string;
+  readonly method: MapMethod;
+  /** What UMAP drew its random numbers from, so that the same map can be made again; null for PCA. */
+  readonly seed: number | null;
+  /** One per sample; NaN where a sample was not placed. */
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+  /** Samples that have a place. */
+  readonly placed: number;
+}
+
+export type MapEvent =
+  | { readonly kind: 'progress'; readonly phase: 'reading' | 'placing'; readonly done: number; readonly total: number }
+  | { readonly kind: 'map'; readonly map: SampleMap };
+
 /** Who was in the clean pool after each committed round. */
 export interface PoolMembers {
   readonly rounds: readonly number[];
@@ -109,6 +134,18 @@ export interface PoolMembers {
 /** The nearest samples of the same given label, per tap that decided; nearest first. */
 export interface Neighbours {
   readonly taps: readonly { readonly id: string; readonly label: string; readonly samples: Int32Array }[];
+}
+
+/** Second opinions of a run, and what those on samples say of every single one. */
+export interface OpinionTable {
+  /** One for every id of `opinionIds`, in that order; those that were not run say why. */
+  readonly opinions: readonly Opinion[];
+  /** Detectors that have a row each below. */
+  readonly rows: readonly OpinionId[];
+  /** `[rows][samples]`; higher = more suspicious, comparable within a row only; NaN = not scored. */
+  readonly score: Float32Array;
+  /** `[rows][samples]`, 1 = flagged. */
+  readonly flagged: Uint8Array;
 }
 
 export interface JournalPage {
@@ -207,6 +244,12 @@ export interface DoctorReport {
   }[];
 }
 
+/** Reports that were written anew. */
+export interface WrittenReports {
+  readonly folder: string;
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[];
+}
+
 /** Procedures the use cases answer (`audit/app.ts`). */
 export interface AppProcedures {
   'app.info': Call<Nothing, Omit<AppInfo, 'host'>>;
@@ -238,14 +281,32 @@ export interface AppProcedures {
   doctor: Call<Nothing, DoctorReport>;
   /** Null until the sift stage is committed. */
   'run.taps': Call<{ readonly runId: string }, TapScores | null>;
+  /**
+   * The map of one tap, as its last event. PCA is read from the journal; UMAP is computed in the engine process with the
+   * run's seed and kept beside the decoded images. Fails with 'map-missing' for a tap without one, 'input-changed' when
+   * the inputs are not what the run read.
+   */
+  'run.map': Stream<{ readonly runId: string; readonly tap: string; readonly method: MapMethod }, MapEvent>;
   /** Empty before the first round is committed. */
   'run.pools': Call<{ readonly runId: string }, PoolMembers>;
   /** Fails with 'request-invalid' for a sample that is not there; no taps before the sift stage is committed. */
   'sample.neighbours': Call<{ readonly runId: string; readonly index: number }, Neighbours>;
+  /** Null until the opinions stage is committed, and where the audit asked for none. */
+  'run.opinions': Call<{ readonly runId: string }, OpinionTable | null>;
   /** Oldest first. */
   'run.decisions': Call<{ readonly runId: string }, readonly DecisionRow[]>;
   /** Writes one decision to the journal under the name of the user this host runs as; answers all of the run. */
   'run.decide': Call<{ readonly runId: string; readonly decision: Omit<Decision, 'who'> }, readonly DecisionRow[]>;
+  /** One decision about each of many samples, in one journal entry each but written all or none. */
+  'run.decide-all': Call<
+    {
+      readonly runId: string;
+      readonly samples: readonly number[];
+      readonly act: 'tag' | 'untag';
+      readonly value: string;
+    },
+    readonly DecisionRow[]
+  >;
   /** Journal entries below number `before` (0 = from the newest). */
   'project.journal': Call<{ readonly before: number; readonly limit: number }, JournalPage>;
   /** Every entry, row and blob against its digest; computed in the engine process. */
@@ -258,6 +319,44 @@ export interface AppProcedures {
     },
     Preview
   >;
+  'keys.list': Call<Nothing, KeyRing>;
+  /** The passphrase is null where the key store of the operating system keeps the key. */
+  'keys.create': Call<{ readonly name: string; readonly kind: KeyKind; readonly passphrase: string | null }, KeyInfo>;
+  /** A private key in PEM; `given` = the passphrase it is encrypted with now, null for none. */
+  'keys.import': Call<
+    { readonly name: string; readonly pem: string; readonly given: string | null; readonly passphrase: string | null },
+    KeyInfo
+  >;
+  /** The private half leaves encrypted only: as it is kept, or under `passphrase` where the key store keeps it. */
+  'keys.export': Call<
+    { readonly name: string; readonly half: 'public' | 'private'; readonly passphrase: string | null },
+    { readonly pem: string }
+  >;
+  /** Writes reports of a finished run from its record and the decisions of now; `out` null = below the project. */
+  'report.write': Call<
+    ReportWish & {
+      readonly runId: string;
+      readonly out: string | null;
+      /** Name of the key that signs the pack, and its passphrase where it has one. */
+      readonly key: string | null;
+      readonly passphrase: string | null;
+    },
+    WrittenReports
+  >;
+  /** A pack from anywhere, against itself and the public key in the file `key`; in the engine process. */
+  'pack.verify': Call<{ readonly path: string; readonly key: string | null }, readonly Check[]>;
+  /** Matrices of planted attacks of this project, newest first. */
+  'attacks.list': Call<Nothing, readonly MatrixSummary[]>;
+  /** Fails with 'matrix-unknown'. */
+  'attacks.get': Call<{ readonly id: string }, MatrixDetail>;
+  /** Plants and measures cell by cell, as `coresift bench` does; fails with 'run-active', 'plan-invalid'. */
+  'attacks.start': Call<{ readonly request: AttackRequest }, MatrixSummary>;
+  /** Finished cells stay. */
+  'attacks.cancel': Call<{ readonly id: string }, MatrixSummary>;
+  /** Goes on with the cells that have no outcome. */
+  'attacks.resume': Call<{ readonly id: string }, MatrixSummary>;
+  /** What is going on in a running matrix: the cell at work first, then live until it ends. Ends at once for others. */
+  'attacks.events': Stream<{ readonly id: string }, MatrixEvent>;
   'settings.read': Call<Nothing, UserSettings>;
   'settings.write': Call<UserSettings, UserSettings>;
 }
@@ -312,13 +411,28 @@ export const procedureKinds = {
   'report.page': 'call',
   doctor: 'call',
   'run.taps': 'call',
+  'run.map': 'stream',
   'run.pools': 'call',
   'sample.neighbours': 'call',
+  'run.opinions': 'call',
   'run.decisions': 'call',
   'run.decide': 'call',
+  'run.decide-all': 'call',
   'project.journal': 'call',
   'project.verify': 'call',
   'audit.preview': 'call',
+  'keys.list': 'call',
+  'keys.create': 'call',
+  'keys.import': 'call',
+  'keys.export': 'call',
+  'report.write': 'call',
+  'pack.verify': 'call',
+  'attacks.list': 'call',
+  'attacks.get': 'call',
+  'attacks.start': 'call',
+  'attacks.cancel': 'call',
+  'attacks.resume': 'call',
+  'attacks.events': 'stream',
   'settings.read': 'call',
   'settings.write': 'call',
 } as const satisfies { readonly [Name in keyof Contract]: Contract[Name]['kind'] };

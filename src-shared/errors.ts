@@ -232,6 +232,16 @@ export const errorCatalogue = {
     means: "Nothing was started; two runs would share the processors and neither would keep its time.",
     todo: "Wait for it to end or cancel it.",
   },
+  "map-missing": {
+    text: "There is no such map of this run's samples.",
+    means: "The audit is not touched by it: maps are for looking and decide nothing.",
+    todo: "Choose another tap, or run the audit again with this version.",
+  },
+  "matrix-unknown": {
+    text: "This project has no such matrix of planted attacks.",
+    means: "Nothing was read or started.",
+    todo: "Choose one of those that the view lists.",
+  },
   "not-a-project": {
     text: "The folder or file is not a Coresift project.",
     means: "Nothing was opened or changed.",

@@ -10,14 +10,18 @@ import { ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
 import { connectEngine } from '../engine/jobs/client.ts';
 import { migrations } from '../store/migrate.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
-import { decide } from './decisions.ts';
+import { reportHandlers } from './app-reports.ts';
+import { attacksOf, type Attacks } from './attacks.ts';
+import { decide, decideAll } from './decisions.ts';
 import { examineMachine } from './doctor.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 import { digestBytes } from './files.ts';
+import { keyFolder, type Vault } from './keys.ts';
 import { purposeOf } from './outputs.ts';
-import { beginRun, carryOut, fixedClock, type RunStart } from './run.ts';
+import { beginRun, carryOut, deviceOf, fixedClock, type RunStart } from './run.ts';
 import { eventFeed, recordedEvents, type EventFeed } from './run-events.ts';
-import { journalPage, neighboursOf, poolMembers, stepCache, tapScores } from './run-evidence.ts';
+import { journalPage, neighboursOf, opinionTable, poolMembers, stepCache, tapScores } from './run-evidence.ts';
+import { mapOf } from './maps.ts';
 import { folderOf } from './run-folder.ts';
 import { readSample, sampleInputs } from './sample-project.ts';
 import { sampleTable } from './sample-table.ts';
@@ -34,6 +38,10 @@ export interface AppOptions {
   readonly spawn: EngineSpawner;
   /** File of the user's settings; default: where the platform keeps such files. */
   readonly settings?: string;
+  /** Folder of the signing keys; default: where the platform keeps such files. */
+  readonly keys?: string;
+  /** The key store of the operating system, where the host has one. */
+  readonly vault?: Vault | null;
 }
 
 interface ActiveRun {
@@ -54,7 +62,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   const summaryOf = (run: string): RunSummary => writer.reader.run(run).summary;
   const outOf = (run: string): string => folderOf(writer.dir, writer.reader.run(run).environment);
 
+  const attacksIn = (project: string): Attacks =>
+    attacksOf({ project, sample: options.sample, spawn: options.spawn, report: reportBug });
+  let attacks = attacksIn(writer.dir);
+
   const requireIdle = (): void => {
+    const matrix = attacks.active();
+    if (matrix !== null) throw new ExpectedError('run-active', `Planted attacks #${Number(matrix)} are going on.`);
     if (active !== null) throw new ExpectedError('run-active', `Run ${summaryOf(active.id).number} is going on.`);
   };
 
@@ -70,7 +84,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       if (event.type === 'finished' || event.type === 'failed' || event.type === 'cancelled') end = event;
       else feed.add(event);
     };
-    const ended = carryOut(writer, run, options.spawn, { onEvent, signal: abort.signal })
+    const ended = carryOut(writer, run, options.spawn, { onEvent, signal: abort.signal }, deviceOf(begin))
       // The failure was recorded with the run and told as its last event; nobody else waits for it here.
       .catch((error: unknown) => reportBug(error))
       .then(() => {
@@ -91,14 +105,15 @@ export async function createApp(options: AppOptions): Promise<App> {
   };
 
   /** One job in an engine process of its own: what it decodes is untrusted, and it must not hold up a run. */
-  const inEngine = async <K extends 'preview' | 'verify'>(
+  const inEngine = async <K extends 'preview' | 'verify' | 'map'>(
     job: K,
     request: EngineProtocol['jobs'][K]['request'],
     signal: AbortSignal,
+    onEvent?: (event: RunEvent) => void,
   ): Promise<EngineProtocol['jobs'][K]['result']> => {
     const engine = connectEngine<EngineProtocol>(options.spawn());
     try {
-      return await engine.run(job, request, { signal });
+      return await engine.run(job, request, { signal, ...(onEvent === undefined ? {} : { onEvent }) });
     } finally {
       await engine.close();
     }
@@ -125,6 +140,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         const opened = open(folder);
         writer.close();
         writer = opened;
+        attacks = attacksIn(writer.dir);
         feeds.clear();
         steps.clear();
       }
@@ -158,13 +174,24 @@ export async function createApp(options: AppOptions): Promise<App> {
     'report.html': ({ runId }) => answer(() => readReport(outOf(runId))),
     doctor: () => examineMachine(options.spawn, 'auto'),
     'run.taps': ({ runId }) => answer(() => tapScores(writer.reader, summaryOf(runId).id, steps)),
+    'run.map': ({ runId, tap, method }, { signal }) =>
+      mapOf(
+        writer.reader,
+        summaryOf(runId).id,
+        { tap, method },
+        steps,
+        (job, watch) => inEngine('map', job, watch.signal, watch.onEvent),
+        signal,
+      ),
     'run.pools': ({ runId }) => answer(() => poolMembers(writer.reader, summaryOf(runId).id)),
     'sample.neighbours': ({ runId, index }) =>
       answer(() => neighboursOf(writer.reader, summaryOf(runId).id, index, steps)),
+    'run.opinions': ({ runId }) => answer(() => opinionTable(writer.reader, summaryOf(runId).id)),
     'run.decisions': ({ runId }) => answer(() => writer.reader.decisions(summaryOf(runId).id)),
     'run.decide': ({ runId, decision }) => answer(() => decide(writer, runId, decision)),
+    'run.decide-all': ({ runId, samples, act, value }) => answer(() => decideAll(writer, runId, samples, act, value)),
     'project.journal': ({ before, limit }) => answer(() => journalPage(writer.reader, before, limit)),
-    'project.verify': (_request, { signal }) => inEngine('verify', { path: writer.dir }, signal),
+    'project.verify': (_request, { signal }) => inEngine('verify', { path: writer.dir, key: null }, signal),
     'audit.preview': (request, { signal }) =>
       inEngine(
         'preview',
@@ -176,6 +203,29 @@ export async function createApp(options: AppOptions): Promise<App> {
         },
         signal,
       ),
+    ...reportHandlers({
+      keys: options.keys ?? keyFolder(),
+      vault: options.vault ?? null,
+      spawn: options.spawn,
+      reader: () => writer.reader,
+    }),
+    'attacks.list': () => answer(() => attacks.list()),
+    'attacks.get': ({ id }) => answer(() => attacks.get(id)),
+    'attacks.start': ({ request }) =>
+      answer(() => {
+        requireIdle();
+        return attacks.start(request);
+      }),
+    'attacks.cancel': async ({ id }) => {
+      await attacks.cancel(id);
+      return attacks.get(id).summary;
+    },
+    'attacks.resume': ({ id }) =>
+      answer(() => {
+        requireIdle();
+        return attacks.resume(id);
+      }),
+    'attacks.events': ({ id }, { signal }) => attacks.events(id, signal),
     'settings.read': () => answer(() => readSettings(settings)),
     'settings.write': (chosen) => answer(() => writeSettings(settings, chosen)),
   };
@@ -184,6 +234,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     handlers,
     close: async () => {
       await cancelActive();
+      await attacks.close();
       writer.close();
     },
   };

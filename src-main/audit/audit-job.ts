@@ -9,7 +9,7 @@ import type { JobContext } from '../engine/jobs/server.ts';
 import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
 import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
-import type { PixelFile } from '../formats/datasets/pixel-file.ts';
+import type { PackedNames, PixelFile } from '../formats/datasets/pixel-file.ts';
 import { parseLimits, withLimits, type DatasetLimits } from '../formats/limits.ts';
 import { saveSafetensors } from '../formats/models-out/safetensors.ts';
 import type { AuditJob, AuditOutcome, EngineProtocol } from './engine-protocol.ts';
@@ -24,23 +24,33 @@ import { readInputs, type Inputs } from './read-inputs.ts';
 import { version } from './version.ts';
 import { withFileScan } from './scan-verdict.ts';
 
-export async function auditJob(job: AuditJob, context: JobContext<EngineProtocol>): Promise<AuditOutcome> {
+/** @param open gives the provider of a device name */
+export async function auditJob(
+  job: AuditJob,
+  context: JobContext<EngineProtocol>,
+  open: (device: string) => Promise<Provider> = openTestedProvider,
+): Promise<AuditOutcome> {
   const { request } = job;
   const { emit, signal } = context;
   emit({ type: 'stage', stage: 'preflight', state: 'started' });
   requireDevice(request.device);
   const inputs = await readInputs(request, job.cache, { emit, signal });
   try {
-    return await auditInputs(job, inputs, context);
+    return await auditInputs(job, inputs, context, open);
   } finally {
     await inputs.close();
   }
 }
 
-async function auditInputs(job: AuditJob, inputs: Inputs, context: JobContext<EngineProtocol>): Promise<AuditOutcome> {
+async function auditInputs(
+  job: AuditJob,
+  inputs: Inputs,
+  context: JobContext<EngineProtocol>,
+  open: (device: string) => Promise<Provider>,
+): Promise<AuditOutcome> {
   const { request, parameters } = job;
   const { emit, signal, ask } = context;
-  const provider = await openTestedProvider(request.device);
+  const provider = await open(request.device);
   try {
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
     const forwardRate = await measureForward(provider, encoder, pixels);
@@ -134,21 +144,13 @@ async function exportModel(
  * @throws ExpectedError dataset-too-large
  */
 export function namesOf(
-  { count, name }: Pick<PixelFile, 'count' | 'name'>,
-  { maxNameCharacters }: Pick<DatasetLimits, 'maxNameCharacters'>,
-): string[] {
-  const names: string[] = [];
-  let characters = 0;
-  for (let i = 0; i < count; i += 1) {
-    const one = name(i);
-    characters += one.length;
-    if (characters > maxNameCharacters) {
-      throw new ExpectedError(
-        'dataset-too-large',
-        `The names of its samples have more than ${maxNameCharacters} characters (limit maxNameCharacters).`,
-      );
-    }
-    names.push(one);
-  }
-  return names;
+  pixels: Pick<PixelFile, 'names'>,
+  { maxNameBytes }: Pick<DatasetLimits, 'maxNameBytes'>,
+): PackedNames {
+  const names = pixels.names();
+  if (names.bytes.length <= maxNameBytes) return names;
+  throw new ExpectedError(
+    'dataset-too-large',
+    `The names of its samples have ${names.bytes.length} bytes, more than ${maxNameBytes} (limit maxNameBytes).`,
+  );
 }

@@ -5,7 +5,7 @@ import type { ResolvedParameters } from '../engine/tcore/parameters.ts';
 import type { AuditOutcome, Preflight } from './engine-protocol.ts';
 
 export function auditResult(preflight: Preflight, outcome: AuditOutcome, parameters: ResolvedParameters): AuditResult {
-  const { sifting, channels, rounds, triggers, verdict } = outcome;
+  const { sifting, channels, rounds, triggers, opinions, verdict } = outcome;
   return {
     encoder: { ...preflight.encoder, ...outcome.encoder },
     dataset: preflight.dataset,
@@ -13,10 +13,16 @@ export function auditResult(preflight: Preflight, outcome: AuditOutcome, paramet
     channels,
     rounds,
     triggers,
+    opinions,
     outcome: outcome.outcome,
     verdict: { ...verdict, notExamined: [...verdict.notExamined, ...notRead(preflight)] },
     parameters,
   };
+}
+
+/** What a run commits when it ends. */
+export function committedResult(result: AuditResult, suspects: number): AuditResult & { readonly suspects: number } {
+  return { ...result, suspects };
 }
 
 /** How many names one line lists; the record has them all. */

@@ -149,6 +149,7 @@ async function runCell(provider: Provider, job: BenchJob, context: JobContext<En
     covers: truth.covers.length,
     suspects: { hits: count(suspects, (i) => poisonSet.has(i)), of: suspects.length },
     verdict: { encoder: found.verdict.encoder.verdict, dataset: found.verdict.dataset.verdict },
+    findings: [found.verdict.encoder, found.verdict.dataset, ...found.verdict.classes],
     seconds: (performance.now() - began) / 1000,
     version,
     provider: provider.describe().id,

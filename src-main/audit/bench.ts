@@ -19,8 +19,8 @@ import type { EngineSpawner } from './spawn-engine.ts';
 import { version } from './version.ts';
 
 export interface BenchOptions {
-  /** A plan's file, or the name of a preset. */
-  readonly plan: string;
+  /** A plan's file, the name of a preset, or a plan as it was checked. */
+  readonly plan: string | BenchPlan;
   readonly out: string;
   /** The user's own files, for the domain "given". */
   readonly encoder: string | null;
@@ -49,7 +49,7 @@ const cellFailures: ReadonlySet<string> = new Set<ErrorCode>([
  * @throws ExpectedError plan-invalid, out-not-empty, nothing-to-resume, resume-differs, file-missing, no-space; CancelledError
  */
 export async function runBench(options: BenchOptions): Promise<readonly BenchOutcome[]> {
-  const plan = readPlan(options.plan);
+  const plan = typeof options.plan === 'string' ? readPlan(options.plan) : options.plan;
   const cells = cellsOf(plan);
   const encoderFile = encoderFileOf(plan, options);
   if (plan.data.domain !== 'given' && (options.encoder !== null || options.dataset !== null)) {
@@ -62,7 +62,7 @@ export async function runBench(options: BenchOptions): Promise<readonly BenchOut
   const done: BenchOutcome[] = [];
   for (const [at, cell] of cells.entries()) {
     if (options.signal.aborted) throw new CancelledError();
-    const file = join(options.out, 'cells', `${cellId(cell)}.json`);
+    const file = cellFile(options.out, cell);
     const before = readCell(file, cell);
     options.onCell(cell, at, cells.length, before !== null);
     const outcome = before ?? (await runCell(plan, cell, encoderFile, options));
@@ -127,12 +127,17 @@ async function openFolder(plan: BenchPlan, encoderFile: string | null, options: 
   if (!options.resume) writeWhole(file, `${belongs}\n`);
 }
 
+/** File of a finished cell below the bench's folder. */
+export function cellFile(out: string, cell: BenchCell): string {
+  return join(out, 'cells', `${cellId(cell)}.json`);
+}
+
 function cellId(cell: BenchCell): string {
   return digestBytes(canonicalJson(toJson(cell))).slice(0, 24);
 }
 
 /** A finished cell; null when it was not run, failed, or its file is no such cell's (then it is run again). */
-function readCell(file: string, cell: BenchCell): BenchOutcome | null {
+export function readCell(file: string, cell: BenchCell): BenchOutcome | null {
   if (!existsSync(file)) return null;
   try {
     const outcome = JSON.parse(readFileSync(file, 'utf8')) as BenchOutcome;

@@ -30,6 +30,33 @@ export function decide(writer: ProjectWriter, run: string, decision: Omit<Decisi
   return reader.decisions(summary.id);
 }
 
+/** Most samples that are decided on in one act. */
+export const mostAtOnce = 1000;
+
+/**
+ * One tag put on, or taken off, many samples: all in one transaction or none.
+ * @throws ExpectedError as `decide`
+ */
+export function decideAll(
+  writer: ProjectWriter,
+  run: string,
+  samples: readonly number[],
+  act: 'tag' | 'untag',
+  value: string,
+): DecisionRow[] {
+  const { summary } = writer.reader.run(run);
+  const decisions = samples.map((sample): Omit<Decision, 'who'> => {
+    return { subject: 'sample', key: String(sample), act, value, reason: '' };
+  });
+  for (const decision of decisions) requireSense(decision, summary.id, writer);
+  const who = analyst();
+  writer.decideAll(
+    summary.id,
+    decisions.map((decision) => ({ ...decision, who })),
+  );
+  return writer.reader.decisions(summary.id);
+}
+
 function requireSense({ subject, key, act, value, reason }: Omit<Decision, 'who'>, run: string, writer: ProjectWriter) {
   const refuse = (field: string, why: string): never => {
     throw new ExpectedError('request-invalid', `run.decide: ${field}: ${why}.`);

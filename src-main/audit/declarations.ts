@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { systemFailure } from '../formats/system.ts';
-import { noDeclarations, type Declarations } from '../report/declarations.ts';
+import { noDeclarations, type Declarations } from '../../src-shared/domain/declarations.ts';
 
 const text = v.nullable(v.pipe(v.string(), v.maxLength(4000)));
 const word = v.pipe(v.string(), v.minLength(1), v.maxLength(400));
@@ -12,7 +12,8 @@ const time = v.pipe(v.string(), v.regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.
 const party = v.optional(v.nullable(v.strictObject({ organisation: word, person: optional, role: optional })), null);
 const subject = { name: optional, version: optional, supplier: optional, source: optional, licence: optional };
 
-const schema = v.strictObject({
+/** As a file or a page gives them; what is left out counts as not declared. */
+export const declarationsSchema = v.strictObject({
   title: optional,
   marking: optional,
   assessor: party,
@@ -43,7 +44,7 @@ export function readDeclarations(file: string): Declarations {
     if (error instanceof SyntaxError) throw new ExpectedError('usage', `${file} is not JSON.`, { cause: error });
     throw systemFailure(error, file);
   }
-  const read = v.safeParse(schema, value);
+  const read = v.safeParse(declarationsSchema, value);
   if (!read.success) {
     const issue = read.issues[0];
     throw new ExpectedError('usage', `${file}, ${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}.`);

@@ -3,6 +3,8 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import type { DoctorReport } from '../../src-shared/contract.ts';
 import { serializeFailure } from '../../src-shared/failure.ts';
 import { connectEngine } from '../engine/jobs/client.ts';
+import type { Examined } from '../engine/providers/examine.ts';
+import type { SelfTestRow } from '../engine/providers/provider.ts';
 import { sqliteVersion } from '../store/database.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 import type { EngineSpawner } from './spawn-engine.ts';
@@ -61,46 +63,76 @@ async function engine(spawn: EngineSpawner, device: string): Promise<Check[]> {
   const start = performance.now();
   const client = connectEngine<EngineProtocol>(spawn());
   try {
-    const { provider, tests, speed } = await client.run('doctor', { device });
-    const failed = tests.filter((test) => !test.passed);
+    const { providers, fastest } = await client.run('doctor', { device });
     const process: Check = {
       name: 'engine process',
       state: 'ok',
       detail: 'started, answered',
       values: { 'whole check s': round((performance.now() - start) / 1000), 'peak MB': megabytes(client.peakBytes()) },
     };
-    const summary: Check = {
-      name: `provider ${provider.id}`,
-      state: failed.length === 0 && tests.length > 0 ? 'ok' : 'failed',
-      detail:
-        tests.length === 0
-          ? 'It has no self-test.'
-          : `${tests.length - failed.length} of ${tests.length} self-tests passed`,
-      values: {
-        device: provider.device,
-        threads: provider.threads,
-        ...Object.fromEntries(
-          Object.entries(provider.details).map(([name, value]) => [
-            name,
-            typeof value === 'boolean' ? String(value) : value,
-          ]),
-        ),
-        'forward images/s': Math.round(speed.forward),
-        'forward GFLOP/s': round(speed.gflops),
-      },
-    };
-    const rows = tests.map((test): Check => ({
-      name: test.name,
-      state: test.passed ? 'ok' : 'failed',
-      detail: test.detail,
-      values: test.error === null ? {} : { 'relative error': Number(test.error.toExponential(2)) },
-    }));
-    return [process, summary, ...rows];
+    return [process, ...providers.flatMap(checksOf), ...absent(providers), choice(device, fastest)];
   } catch (error) {
     return [{ name: 'engine process', state: 'failed', detail: serializeFailure(error).message, values: {} }];
   } finally {
     await client.close();
   }
+}
+
+type Met = Exclude<Examined, { readonly state: 'unavailable' }>;
+
+function checksOf(examined: Examined): Check[] {
+  if (examined.state === 'unavailable') return [];
+  return [summary(examined), ...examined.tests.map((test) => selfTest(examined, test))];
+}
+
+function summary({ info, tests, state, speed }: Met): Check {
+  const passed = tests.filter((test) => test.passed).length;
+  return {
+    name: `provider ${info.id}`,
+    state: state === 'right' ? 'ok' : 'failed',
+    detail:
+      tests.length === 0
+        ? 'It has no self-test and is not used.'
+        : `${passed} of ${tests.length} self-tests passed${state === 'right' ? '' : '; it is not used'}`,
+    values: {
+      device: info.device,
+      threads: info.threads,
+      ...Object.fromEntries(
+        Object.entries(info.details).map(([name, value]) => [name, typeof value === 'boolean' ? String(value) : value]),
+      ),
+      ...(speed === null
+        ? {}
+        : { 'forward images/s': Math.round(speed.forward), 'forward GFLOP/s': round(speed.gflops) }),
+    },
+  };
+}
+
+function selfTest({ id }: Met, test: SelfTestRow): Check {
+  return {
+    name: `${id}: ${test.name}`,
+    state: test.passed ? 'ok' : 'failed',
+    detail: test.detail,
+    values: test.error === null ? {} : { 'relative error': Number(test.error.toExponential(2)) },
+  };
+}
+
+/** Providers that cannot be had here, with the reasons: nothing is wrong with a machine without a GPU. */
+function absent(providers: readonly Examined[]): Check[] {
+  const missing = providers.flatMap((each) => (each.state === 'unavailable' ? [[each.id, each.reason] as const] : []));
+  if (missing.length === 0) return [];
+  const state = missing.length === providers.length ? 'failed' : 'ok';
+  return [{ name: 'other providers', state, detail: 'cannot be used here', values: Object.fromEntries(missing) }];
+}
+
+function choice(device: string, fastest: string | null): Check {
+  if (fastest === null)
+    return { name: `device ${device}`, state: 'failed', detail: 'no provider is right', values: {} };
+  return {
+    name: `device ${device}`,
+    state: 'ok',
+    detail: `would compute with ${fastest}, the fastest that is right`,
+    values: {},
+  };
 }
 
 const round = (value: number): number => Number(value.toPrecision(3));

@@ -7,8 +7,10 @@ import { doctorJob } from './doctor-job.ts';
 import { exportJob } from './export-job.ts';
 import { inspectJob } from './inspect-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
+import { mapJob } from './map-job.ts';
 import { previewJob } from './preview-job.ts';
-import { verifyPath } from './verify.ts';
+import { renderJob } from './render-job.ts';
+import { verifyAny } from './verify.ts';
 
 // Ctrl-C reaches the whole terminal group; the host decides what becomes of this process.
 process.on('SIGINT', () => {});
@@ -23,8 +25,10 @@ serveJobs<EngineProtocol>(
     doctor: doctorJob,
     export: exportJob,
     inspect: inspectJob,
+    map: mapJob,
     preview: previewJob,
-    verify: ({ path }) => Promise.resolve(verifyPath(path)),
+    render: renderJob,
+    verify: ({ path, key }) => verifyAny(path, key),
   },
   { onExit: leave },
 );

@@ -1,21 +1,26 @@
 /** The jobs of the engine process and what it asks its host for, as both ends type them. */
 import type { AppProcedures, Preview } from '../../src-shared/contract.ts';
 import type { Check } from '../../src-shared/domain/check.ts';
+import type { Opinion } from '../../src-shared/domain/opinion.ts';
 import type { AuditResult, DatasetFacts, EncoderFacts, SampleColumns } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, PoolRound } from '../../src-shared/domain/run.ts';
 import type { Json } from '../../src-shared/json.ts';
 import type { StepSpec } from '../engine/journal.ts';
 import type { JobProtocol } from '../engine/jobs/protocol.ts';
-import type { ProviderInfo, SelfTestRow } from '../engine/providers/provider.ts';
+import type { Examined } from '../engine/providers/examine.ts';
+import type { ProviderInfo } from '../engine/providers/provider.ts';
 import type { EncoderSummary } from '../engine/tcore/context.ts';
 import type { MethodParameters } from '../engine/tcore/parameters.ts';
-import type { Resized } from '../formats/datasets/pixel-file.ts';
+import type { PackedNames, Resized } from '../formats/datasets/pixel-file.ts';
 import type { ExportJob, ExportOutcome } from './export-job.ts';
 import type { BenchJob, MeasuredCell } from './bench-cell.ts';
 import type { ExportCheck } from './export-model.ts';
 import type { FileDigest } from './files.ts';
 import type { InspectJob, Inspection } from './inspect-job.ts';
+import type { MapJob, MapOutcome } from './map-job.ts';
 import type { Plan } from './plan.ts';
+import type { RenderJob } from './render-job.ts';
+import type { RenderedFile } from '../report/writers.ts';
 
 /** What is known before anything is computed. */
 export interface Preflight {
@@ -39,7 +44,7 @@ export interface Preflight {
   readonly duplicates: Int32Array;
   readonly labels: Int32Array;
   /** Name of every sample: path below the dataset, or "file#index". */
-  readonly names: readonly string[];
+  readonly names: PackedNames;
   /** Name of the decoded pixels within the cache folder, and their digest. */
   readonly pixelFile: string;
   readonly pixelsDigest: string;
@@ -63,6 +68,7 @@ export interface AuditOutcome {
   readonly channels: AuditResult['channels'];
   readonly rounds: readonly PoolRound[];
   readonly triggers: AuditResult['triggers'];
+  readonly opinions: readonly Opinion[] | null;
   readonly columns: SampleColumns;
   readonly outcome: AuditResult['outcome'];
   readonly verdict: AuditResult['verdict'];
@@ -99,21 +105,24 @@ export interface EngineProtocol extends JobProtocol {
     readonly export: { readonly request: ExportJob; readonly result: ExportOutcome };
     /** Looks at one model file and runs nothing of it. */
     readonly inspect: { readonly request: InspectJob; readonly result: Inspection };
+    /** Where samples lie at one tap; a picture, which decides nothing. */
+    readonly map: { readonly request: MapJob; readonly result: MapOutcome };
     /** One cell of a bench. */
     readonly bench: { readonly request: BenchJob; readonly result: MeasuredCell };
     readonly doctor: {
       readonly request: { readonly device: string };
-      readonly result: {
-        readonly provider: ProviderInfo;
-        readonly tests: readonly SelfTestRow[];
-        /** Images a second and GFLOP/s of a known convolution net. */
-        readonly speed: { readonly forward: number; readonly gflops: number };
-      };
+      /** `fastest`: id of the fastest provider that is right; null when none is. */
+      readonly result: { readonly providers: readonly Examined[]; readonly fastest: string | null };
     };
     /** Looks at both inputs and measures how fast the encoder is here; writes nothing that outlives it. */
     readonly preview: { readonly request: PreviewRequest; readonly result: Preview };
-    /** All of a project, or of an audit folder, against its digests. */
-    readonly verify: { readonly request: { readonly path: string }; readonly result: readonly Check[] };
+    /** One format of a report from its record; no key comes here. */
+    readonly render: { readonly request: RenderJob; readonly result: readonly RenderedFile[] };
+    /** All of a pack, a project or an audit folder, against its digests; `key` = file of the public key of a pack. */
+    readonly verify: {
+      readonly request: { readonly path: string; readonly key: string | null };
+      readonly result: readonly Check[];
+    };
   };
   readonly asks: {
     /** Inputs were read; the host compares and commits them. Fails with input-changed where a resumed run differs. */

@@ -1,20 +1,30 @@
-/** Signing keys: Ed25519 or ECDSA P-256, kept as encrypted PKCS#8 (PEM) with their public half beside them. */
+/**
+ * Signing keys: Ed25519 or ECDSA P-256, each with its public half beside it. The private half is an encrypted PKCS#8
+ * (PEM) under a passphrase, or, where a host has the key store of the operating system, a file that only that opens.
+ */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { KeyInfo, KeyKind } from '../../src-shared/domain/signing-key.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { keyId, publicPem } from '../report/dsse.ts';
 import { systemFailure } from '../formats/system.ts';
 import { writeWhole } from './files.ts';
 
-export type KeyKind = 'ed25519' | 'p256';
+export type { KeyKind };
 
-export interface KeyFacts {
-  readonly name: string;
-  readonly kind: KeyKind;
-  /** SHA-256 of the public key's PEM. */
-  readonly id: string;
+/** The key store of the operating system, as a host offers it: what it seals, only this user on this machine opens. */
+export interface Vault {
+  seal(text: string): Uint8Array;
+  /** @throws when the bytes are damaged or were sealed by another user or machine */
+  open(bytes: Uint8Array): string;
+}
+
+/** What guards a private key: a passphrase, or the key store of the operating system. */
+export type Guard = string | Vault;
+
+export interface KeyFacts extends KeyInfo {
   /** File of the public key. */
   readonly publicFile: string;
 }
@@ -26,50 +36,88 @@ export function keyFolder(): string {
 }
 
 const privateFile = (dir: string, name: string): string => join(dir, `${name}.key.pem`);
+const sealedFile = (dir: string, name: string): string => join(dir, `${name}.key.sealed`);
 const publicFile = (dir: string, name: string): string => join(dir, `${name}.pub.pem`);
 
 /** @throws ExpectedError usage (name), key-exists, key-unusable (no passphrase), no-space */
-export function createKey(dir: string, name: string, kind: KeyKind, passphrase: string): KeyFacts {
+export function createKey(dir: string, name: string, kind: KeyKind, guard: Guard): KeyFacts {
   const { privateKey } =
     kind === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return keepKey(dir, name, privateKey, passphrase);
+  return keepKey(dir, name, privateKey, guard);
 }
 
 /**
  * Takes over a private key in PEM (PKCS#8, or SEC 1 for P-256), encrypted with `given` or not at all.
  * @throws ExpectedError as `createKey`; key-unusable for another kind of key or a wrong passphrase
  */
-export function importKey(dir: string, name: string, pem: string, given: string | null, passphrase: string): KeyFacts {
-  return keepKey(dir, name, readPrivate(pem, given), passphrase);
+export function importKey(dir: string, name: string, pem: string, given: string | null, guard: Guard): KeyFacts {
+  return keepKey(dir, name, readPrivate(pem, given), guard);
 }
 
-function keepKey(dir: string, name: string, key: KeyObject, passphrase: string): KeyFacts {
+function keepKey(dir: string, name: string, key: KeyObject, guard: Guard): KeyFacts {
   requireName(name);
-  if (passphrase === '')
-    throw new ExpectedError('key-unusable', 'A private key is kept with a passphrase; none was given.');
-  const file = privateFile(dir, name);
-  if (existsSync(file)) throw new ExpectedError('key-exists', file);
+  if ([privateFile, sealedFile, publicFile].some((file) => existsSync(file(dir, name))))
+    throw new ExpectedError('key-exists', join(dir, name));
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw systemFailure(error, dir);
   }
-  const pem = key.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }) as string;
-  writeWhole(file, pem);
+  if (typeof guard === 'string') writeWhole(privateFile(dir, name), encrypted(key, guard));
+  else writeWhole(sealedFile(dir, name), guard.seal(key.export({ type: 'pkcs8', format: 'pem' }) as string));
   writeWhole(publicFile(dir, name), publicPem(key));
   return factsOf(dir, name, createPublicKey(key));
 }
 
-/** @throws ExpectedError file-missing, key-unusable */
-export function openKey(dir: string, name: string, passphrase: string): KeyObject {
-  requireName(name);
-  return readPrivate(readText(privateFile(dir, name)), passphrase);
+function encrypted(key: KeyObject, passphrase: string): string {
+  if (passphrase === '') {
+    throw new ExpectedError('key-unusable', 'A private key is kept with a passphrase; none was given.');
+  }
+  return key.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }) as string;
 }
 
-/** The private half as it is kept, encrypted, or the public half, in PEM. @throws ExpectedError file-missing */
+/**
+ * @param guard what the key is kept with: the passphrase, or the vault for a key that lies in it
+ * @throws ExpectedError file-missing, key-unusable
+ */
+export function openKey(dir: string, name: string, guard: Guard): KeyObject {
+  requireName(name);
+  if (!isSealed(dir, name)) {
+    if (typeof guard !== 'string') throw new ExpectedError('key-unusable', `${name} is kept with a passphrase.`);
+    return readPrivate(readText(privateFile(dir, name)), guard);
+  }
+  if (typeof guard === 'string') {
+    throw new ExpectedError(
+      'key-unusable',
+      `${name} is kept in the key store of the operating system, which only the desktop application opens.`,
+    );
+  }
+  return readPrivate(unsealed(readBytes(sealedFile(dir, name)), guard), null);
+}
+
+function unsealed(bytes: Uint8Array, vault: Vault): string {
+  try {
+    return vault.open(bytes);
+  } catch (error) {
+    throw new ExpectedError('key-unusable', 'The key store of the operating system does not open it.', {
+      cause: error,
+    });
+  }
+}
+
+/** The private half as it is kept, encrypted, or the public half, in PEM. @throws ExpectedError file-missing, key-unusable */
 export function exportKey(dir: string, name: string, half: 'private' | 'public'): string {
   requireName(name);
-  return readText(half === 'private' ? privateFile(dir, name) : publicFile(dir, name));
+  if (half === 'public') return readText(publicFile(dir, name));
+  if (isSealed(dir, name)) {
+    throw new ExpectedError('key-unusable', `${name} lies in the key store: it leaves it under a new passphrase only.`);
+  }
+  return readText(privateFile(dir, name));
+}
+
+/** The private half encrypted anew. @throws ExpectedError as `openKey`; key-unusable for an empty passphrase */
+export function exportEncrypted(dir: string, name: string, guard: Guard, passphrase: string): string {
+  return encrypted(openKey(dir, name, guard), passphrase);
 }
 
 export function listKeys(dir: string): KeyFacts[] {
@@ -112,8 +160,14 @@ function kindOf(key: KeyObject): KeyKind {
   throw new ExpectedError('key-unusable', `It is a key of kind ${key.asymmetricKeyType ?? 'unknown'}.`);
 }
 
+/** Whether the key lies in the operating system's key store. */
+export function isSealed(dir: string, name: string): boolean {
+  return existsSync(sealedFile(dir, name));
+}
+
 function factsOf(dir: string, name: string, key: KeyObject): KeyFacts {
-  return { name, kind: kindOf(key), id: keyId(key), publicFile: publicFile(dir, name) };
+  const keptBy = isSealed(dir, name) ? 'key-store' : 'passphrase';
+  return { name, kind: kindOf(key), id: keyId(key), keptBy, publicFile: publicFile(dir, name) };
 }
 
 function requireName(name: string): void {
@@ -125,8 +179,12 @@ function requireName(name: string): void {
 }
 
 function readText(file: string): string {
+  return readBytes(file).toString('utf8');
+}
+
+function readBytes(file: string): Buffer {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file);
   } catch (error) {
     throw systemFailure(error, file);
   }

@@ -1,5 +1,6 @@
-/** How fast this machine is, measured in a moment: for the plan and for `doctor`, never for a decision. */
+/** How fast this machine is with an encoder, measured in a moment: for the plan, never for a decision. */
 import type { Encoder } from '../engine/encoder/encoder.ts';
+import { rate } from '../engine/providers/examine.ts';
 import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
 
@@ -20,16 +21,4 @@ export async function measureForward(provider: Provider, encoder: Encoder, sampl
   } finally {
     await compiled.dispose();
   }
-}
-
-/** Calls `run` for about a third of a second and returns images a second. */
-export async function rate(run: () => Promise<unknown>, batch: number): Promise<number> {
-  await run();
-  const start = performance.now();
-  let runs = 0;
-  do {
-    await run();
-    runs++;
-  } while (performance.now() - start < 300 && runs < 50);
-  return (1000 * runs * batch) / (performance.now() - start);
 }

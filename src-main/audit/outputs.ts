@@ -7,12 +7,14 @@ import { createHash } from 'node:crypto';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { AuditResult } from '../../src-shared/domain/result.ts';
+import { reportFormats } from '../../src-shared/domain/report-order.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
+import { unpackNames } from '../formats/datasets/pixel-file.ts';
 import { channelMasksJson } from '../report/channel-masks.ts';
 import { manifestName, manifestText } from '../report/manifest.ts';
 import { buildRecord, type OutputFile, type Pictures, type ReportInput } from '../report/record.ts';
 import { siftedSetCsv } from '../report/sifted-set.ts';
-import { renderReport, reportFormats } from '../report/writers.ts';
+import { renderReport } from '../report/writers.ts';
 import { canonicalJson, toJson } from '../store/canonical.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import type { ProjectWriter } from '../store/writer.ts';
@@ -75,16 +77,17 @@ export async function writeOutputs(input: OutputInput): Promise<WrittenFile[]> {
   const subject = { encoder: result.encoder, runId: summary.id, createdAt: summary.startedAt };
   write('channel-masks.json', channelMasksJson(result.channels, subject));
   const classes = preflight.dataset.classes.map((one) => one.name);
+  const names = unpackNames(preflight.names);
   write(
     'sifted-set.csv',
     siftedSetCsv(
       outcome.columns,
-      preflight.names,
+      names,
       classes,
       result.verdict.classes.map((finding) => finding.verdict),
     ),
   );
-  saveColumns(input);
+  saveColumns(input, names);
 
   const outputs = written.map(({ path, purpose, bytes, sha256 }): OutputFile => ({
     path: nameOf(path, out),
@@ -92,7 +95,7 @@ export async function writeOutputs(input: OutputInput): Promise<WrittenFile[]> {
     bytes,
     sha256,
   }));
-  const record = buildRecord(reportInput(input, outputs));
+  const record = buildRecord(reportInput(input, names, outputs));
   for (const format of reportFormats) {
     for (const { name, bytes } of await renderReport(record, format)) {
       if (Object.hasOwn(purposes, name)) write(name as OutputName, bytes);
@@ -113,30 +116,30 @@ const nameOf = (path: string, out: string): string => path.slice(out.length + 1)
 const formatOf = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 const order = (path: string): number => Object.keys(purposes).findIndex((name) => path.endsWith(name));
 
-function saveColumns({ writer, run, outcome, preflight }: OutputInput): void {
+function saveColumns({ writer, run, outcome }: OutputInput, name: readonly string[]): void {
   writer.saveChannelMasks(run, outcome.channels.layers);
   writer.saveSiftedSet(run, {
     label: 'final',
     facts: outcome.sifting,
-    columns: { ...outcome.columns, name: preflight.names },
+    columns: { ...outcome.columns, name },
   });
 }
 
-function reportInput(input: OutputInput, outputs: readonly OutputFile[]): ReportInput {
+function reportInput(input: OutputInput, names: readonly string[], outputs: readonly OutputFile[]): ReportInput {
   const { writer, run, summary, request, preflight, outcome, result } = input;
   const { reader } = writer;
   const runDigest = reader.journalDigest(run);
   const { provider } = preflight;
   const { exported } = outcome;
   return {
-    reportId: uuidOf(canonicalJson(toJson({ run: summary.id, runDigest }))),
+    reportId: reportIdOf(summary.id, runDigest),
     createdAt: summary.startedAt,
     tool: { name: 'Coresift', version },
     run: { id: summary.id, number: summary.number, startedAt: summary.startedAt },
     request,
     result,
     columns: outcome.columns,
-    names: preflight.names,
+    names,
     environment: {
       node: process.versions.node,
       platform: `${process.platform}-${process.arch}`,
@@ -211,6 +214,11 @@ function logOf(reader: ProjectReader, run: string): ReportInput['log'] {
     );
   const lines = [...changes, ...steps, ...warnings];
   return lines.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}
+
+/** Id of the report as the run writes it. */
+export function reportIdOf(run: string, runDigest: string): string {
+  return uuidOf(canonicalJson(toJson({ run, runDigest })));
 }
 
 /** UUID version 8 (RFC 9562, 5.8) from a SHA-256: the same run and work give the same id. */

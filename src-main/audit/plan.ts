@@ -1,6 +1,7 @@
 /** What a run will do, about how long it takes and how much memory: shown before it starts, never used to decide. */
 import type { Mode } from '../../src-shared/domain/run.ts';
 import { parseShares, type MethodParameters } from '../engine/tcore/parameters.ts';
+import { probeEpochs } from '../engine/tcore/probe.ts';
 
 export interface PlanInput {
   readonly mode: Mode;
@@ -36,11 +37,12 @@ export function planAudit(input: PlanInput): Plan {
   const forward = (images: number): number => images / forwardRate;
   const training = (images: number): number => (trainingCost * images) / forwardRate;
   const stages = [
-    { stage: 'probe', seconds: forward(samples) + (p['probe.epochs'] * samples) / 20_000 },
+    { stage: 'probe', seconds: forward(samples) + (probeEpochs(p['probe.epochs'], samples) * samples) / 20_000 },
     { stage: 'sift', seconds: forward(samples) + (samples * samples) / 4e8 },
     { stage: 'expand', seconds: training(p['crossfit.epochs'] * p['expand.share'] * samples) },
     ...(input.mode === 'paper' ? bootstrapStages(input, forward, training) : distilStages(input, forward, training)),
     { stage: 'evidence', seconds: forward(samples + searchedImages) },
+    ...opinionStage(input, forward),
     { stage: 'export', seconds: 2 + forward(samples) },
   ];
   const batch = Math.max(p['train.batch'], p['probe.batch'], p['distil.batch']);
@@ -57,6 +59,18 @@ export function planAudit(input: PlanInput): Plan {
 }
 
 type Rate = (images: number) => number;
+
+/** Images that the cheap second opinions pass through the encoder beyond two sweeps of the dataset, and that DECREE adds. */
+const overlaidImages = 24 * 400;
+const inversionImages = 400 * 32;
+
+function opinionStage({ parameters: p, samples }: PlanInput, forward: Rate): Plan['stages'] {
+  const extent = p['opinions.extent'];
+  if (extent === 'none') return [];
+  const inverted = extent === 'all' ? (trainingCost / 2) * inversionImages : 0;
+  // Half a millisecond a sample goes to clustering and covariances.
+  return [{ stage: 'opinions', seconds: forward(2 * samples + overlaidImages + inverted) + samples / 2000 }];
+}
 
 /** Paper mode: channels, then rounds on the growing pool. */
 function bootstrapStages({ parameters: p, samples }: PlanInput, forward: Rate, training: Rate): Plan['stages'] {

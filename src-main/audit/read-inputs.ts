@@ -1,6 +1,6 @@
 /** Reads the untrusted encoder and dataset, in the engine process: digests, facts, decoded pixels. */
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { DatasetFacts } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, RunEvent } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
@@ -10,7 +10,7 @@ import type { Graph } from '../engine/graph/ir.ts';
 import type { EncoderOptions } from '../engine/tcore/context.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { openDataset } from '../formats/datasets/open.ts';
-import type { PixelFile } from '../formats/datasets/pixel-file.ts';
+import { columnsOf, type PixelFile } from '../formats/datasets/pixel-file.ts';
 import { cachedPixelFile } from '../formats/datasets/pixel-cache.ts';
 import type { OpenedEncoder } from '../formats/encoders/encoder-file.ts';
 import { openEncoder, optionsWith } from '../formats/encoders/open.ts';
@@ -59,7 +59,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
     signal: context.signal,
   });
   try {
-    const encoderOptions = await settleSize(request, model, dataset);
+    const { options: encoderOptions, note } = await settleSize(request, model, dataset);
     const encoder = understandEncoder(model.graph, encoderOptions);
     const pixels = await decode(dataset, encoder, { folder: cache, limits }, context);
     const duplicates = repeated(pixels.samePixelsAs);
@@ -90,7 +90,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
       pixels,
       duplicates,
       datasetFacts: factsOf(request, pixels, duplicates),
-      notes: [...model.notes, ...pixels.notes, ...limitNotes(request)],
+      notes: [...model.notes, ...note, ...pixels.notes, ...limitNotes(request)],
       async requireUnchanged() {
         const changed = [
           (await isUnchanged(model)) ? null : `the encoder ${request.encoder}`,
@@ -135,15 +135,23 @@ async function isUnchanged({ folder, file, parts }: OpenedEncoder): Promise<bool
 /** An encoder that takes any size gets the one of the dataset's first image unless a person chose one. */
 async function settleSize(
   request: AuditRequest,
-  { graph, normalisation }: OpenedEncoder,
+  { graph, normalisation, architecture }: OpenedEncoder,
   dataset: Dataset,
-): Promise<EncoderOptions> {
+): Promise<{ readonly options: EncoderOptions; readonly note: readonly string[] }> {
   const { inputSize, representation } = request;
   const { mean, std } = request.mean === null && normalisation !== null ? normalisation : request;
   const image = graph.inputs.find((input) => input.shape.length === 4);
   const open = image !== undefined && image.shape.slice(2).some((dim) => typeof dim !== 'number');
-  if (inputSize !== null || !open) return { inputSize, mean, std, representation };
-  return { inputSize: await firstImageSize(dataset), mean, std, representation };
+  if (inputSize === null && open) {
+    const size = await firstImageSize(dataset);
+    const note = `the images are ${size.join(' x ')} pixels, as the first of the dataset is: the encoder takes any size`;
+    return { options: { inputSize: size, mean, std, representation }, note: [note] };
+  }
+  // Where weights were matched to an architecture its note says it.
+  const from = inputSize === null ? "as the encoder's own graph has it" : 'as the analyst chose';
+  const sides = inputSize ?? image?.shape.slice(2) ?? [];
+  const note = architecture === null ? [`the images are ${sides.join(' x ')} pixels, ${from}`] : [];
+  return { options: { inputSize, mean, std, representation }, note };
 }
 
 /** @throws ExpectedError no-readable-image when none of the first hundred can be read */
@@ -176,6 +184,10 @@ async function decode(
     height,
     width,
     signal: context.signal,
+    onOneThread: (reason) => {
+      const message = `The images are decoded by one thread, others could not be started: ${reason}. It takes longer.`;
+      context.emit({ type: 'warning', code: 'one-decoding-thread', message, subject: null });
+    },
     onProgress: ({ done, total }) => {
       const seconds = (performance.now() - start) / 1000;
       const rate = done > 0 && seconds > 0.2 ? done / seconds : null;
@@ -184,11 +196,15 @@ async function decode(
     },
   });
   // A cache from an earlier start is only as good as its bytes.
-  if (pixels.reused && (await digestFile(pixels.file, context.signal)).sha256 !== pixels.pixelsDigest) {
+  for (const [file, digest] of [
+    [pixels.file, pixels.pixelsDigest],
+    [columnsOf(pixels.file), pixels.columnsDigest],
+  ]) {
+    if (!pixels.reused || (await digestFile(file, context.signal)).sha256 === digest) continue;
     pixels.close();
     throw new ExpectedError(
       'input-changed',
-      `The decoded images in ${pixels.file} were changed; delete that file and resume.`,
+      `The decoded images in ${pixels.file} were changed (${basename(file)}); delete that file and resume.`,
     );
   }
   return pixels;

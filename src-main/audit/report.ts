@@ -1,75 +1,78 @@
 /** `coresift report`: the reports of a finished run written again, from its record: other formats, languages, a pack. */
 import type { KeyObject } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { reportFormats, type ReportWish } from '../../src-shared/domain/report-order.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { systemFailure } from '../formats/system.ts';
-import type { CycloneDxVersion } from '../report/cyclonedx.ts';
-import type { Declarations } from '../report/declarations.ts';
 import { envelopeJson, inTotoPayload, manifestPayload, publicPem, sealEnvelope } from '../report/dsse.ts';
 import { manifestName, manifestText } from '../report/manifest.ts';
 import { modelSignature } from '../report/model-signing.ts';
 import { journalName, publicKeyName, signatureNames, writePack, type PackEntry } from '../report/pack.ts';
-import type { Paper } from '../report/pdf.ts';
 import { recordSchema, type Baseline, type ReportRecord } from '../report/record.ts';
 import { redactRecord } from '../report/redact.ts';
 import { findingKey } from '../report/sarif.ts';
-import { renderReport, reportFormats, type ReportFormat } from '../report/writers.ts';
-import type { Language } from '../../src-shared/report-words/words.ts';
+import { renderReport } from '../report/writers.ts';
 import { canonicalJson, toJson } from '../store/canonical.ts';
 import { excerptText } from '../store/excerpt.ts';
 import { openReader, type ProjectReader } from '../store/reader.ts';
 import { digestBytes, digestFile, writeWhole } from './files.ts';
 import { uuidOf } from './outputs.ts';
-import { folderOf } from './run-folder.ts';
+import { folderOf, isInside, realPlace } from './run-folder.ts';
 
-export type { Language, Paper };
-export type WantedFormat = ReportFormat | 'pack';
-export const wantedFormats: readonly WantedFormat[] = [...reportFormats, 'pack'];
 export const packName = 'pack.zip';
 
-export interface ReportOrder {
+export interface ReportOrder extends ReportWish {
   readonly project: string;
   /** Id or number. */
   readonly run: string;
   readonly out: string;
-  readonly formats: readonly WantedFormat[];
-  readonly language: Language;
-  readonly paper: Paper;
-  readonly cyclonedx: CycloneDxVersion;
-  readonly redact: boolean;
-  readonly declarations: Declarations | null;
+  /** Stands above the marking of the declarations. */
   readonly marking: string | null;
-  /** report.json of an earlier audit to compare with. */
-  readonly baseline: string | null;
   /** Signs the pack. */
   readonly key: KeyObject | null;
 }
+
+/** Makes one format's files; a host with a page has it done in another process, which sees no key. */
+export type Renderer = typeof renderReport;
 
 /**
  * @returns paths of the files written
  * @throws ExpectedError run-unknown, report-missing, project-corrupt (report.json is not what the run wrote), usage, file-missing, no-space
  */
-export async function writeReports(order: ReportOrder): Promise<string[]> {
+export async function writeReports(order: ReportOrder, render: Renderer = renderReport): Promise<string[]> {
   if (order.redact && order.formats.includes('pack')) {
     throw new ExpectedError(
       'usage',
-      'A pack carries the journal, whose entries hold names: --redact is for single reports.',
+      'A pack carries the journal, whose entries hold names: redaction is for single reports.',
     );
+  }
+  if (order.key !== null && !order.formats.includes('pack')) {
+    throw new ExpectedError('usage', 'A key signs a pack: ask for the format pack too.');
   }
   const reader = openReader(order.project);
   try {
     const { summary, environment } = reader.run(order.run);
     const folder = folderOf(reader.dir, environment);
     const record = ordered(await recordOf(reader, summary.id, folder), reader, order);
+    // Files that the run did not write would make its own folder fail verification; a project within it may hold them.
+    if (
+      isInside(realPlace(order.out), realpathSync(folder)) &&
+      !isInside(realPlace(order.out), realpathSync(reader.dir))
+    ) {
+      throw new ExpectedError(
+        'usage',
+        `${order.out} lies in the folder that the run itself wrote to, which must stay as it is; choose another.`,
+      );
+    }
     makeFolder(order.out);
     const written: string[] = [];
     for (const format of order.formats) {
       if (format === 'pack') {
-        written.push(await writeRunPack(reader, record, folder, order));
+        written.push(await writeRunPack(reader, record, folder, order, render));
         continue;
       }
-      for (const { name, bytes } of await renderReport(record, format, order)) {
+      for (const { name, bytes } of await render(record, format, order)) {
         writeWhole(join(order.out, name), bytes);
         written.push(join(order.out, name));
       }
@@ -154,6 +157,7 @@ async function writeRunPack(
   record: ReportRecord,
   folder: string,
   order: ReportOrder,
+  render: Renderer,
 ): Promise<string> {
   const entries: PackEntry[] = [];
   const digests: { path: string; sha256: string }[] = [];
@@ -171,7 +175,7 @@ async function writeRunPack(
   }
   const rendered = new Map<string, Uint8Array>();
   for (const format of reportFormats) {
-    for (const { name, bytes } of await renderReport(record, format, order)) {
+    for (const { name, bytes } of await render(record, format, order)) {
       rendered.set(name, bytes);
       add(name, bytes);
     }

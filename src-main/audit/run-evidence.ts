@@ -1,5 +1,6 @@
 /** What the committed steps of a run say beyond its columns: scores per tap, neighbours per tap, who was in which pool. */
-import type { JournalPage, Neighbours, PoolMembers, TapScores } from '../../src-shared/contract.ts';
+import type { JournalPage, Neighbours, OpinionTable, PoolMembers, TapScores } from '../../src-shared/contract.ts';
+import type { Opinion } from '../../src-shared/domain/opinion.ts';
 import type { SiftingFacts } from '../../src-shared/domain/result.ts';
 import type { PoolRound } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
@@ -101,6 +102,28 @@ export function poolMembers(reader: ProjectReader, run: string): PoolMembers {
   const member = new Uint8Array(rows.length * count);
   rows.forEach((row, r) => member.set(row, r * count));
   return { rounds, member };
+}
+
+/** @returns null before the opinions stage is committed, and where none was asked for @throws ExpectedError project-corrupt */
+export function opinionTable(reader: ProjectReader, run: string): OpinionTable | null {
+  const step = reader.step(run, 'opinions');
+  if (step === null) return null;
+  const bytes = reader.stepTensors(step);
+  const tensors: Tensors = bytes === null ? new Map() : readSafetensors(bytes).tensors;
+  const { opinions } = step.data as unknown as { readonly opinions: readonly Opinion[] };
+  const found = opinions.flatMap(({ id }) => {
+    const score = tensors.get(`score/${id}`)?.data;
+    const flagged = tensors.get(`flagged/${id}`)?.data;
+    return score instanceof Float32Array && flagged instanceof Uint8Array ? [{ id, score, flagged }] : [];
+  });
+  const samples = found[0]?.score.length ?? 0;
+  const score = new Float32Array(found.length * samples);
+  const flagged = new Uint8Array(found.length * samples);
+  found.forEach((one, row) => {
+    score.set(one.score, row * samples);
+    flagged.set(one.flagged, row * samples);
+  });
+  return { opinions, rows: found.map(({ id }) => id), score, flagged };
 }
 
 /** @param before number of the entry above the first one given; 0 = from the newest */

@@ -9,6 +9,9 @@ import { canonicalJson, toJson } from '../store/canonical.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { version } from './version.ts';
 
+/** The database of a project folder, for a host that is handed a path and must know what it is. */
+export { projectFile } from '../store/paths.ts';
+
 /** What a run row says of its surroundings. `out` is relative to the project, so that both can be moved together. */
 export interface RunEnvironment {
   readonly version: string;
@@ -59,13 +62,13 @@ function requireFolder(out: string): void {
   }
 }
 
-function isInside(path: string, folder: string): boolean {
+export function isInside(path: string, folder: string): boolean {
   const way = relative(folder, path);
   return way === '' || (!isAbsolute(way) && way.split(/[\\/]/)[0] !== '..');
 }
 
 /** A path with the links of its existing part followed. */
-function realPlace(path: string): string {
+export function realPlace(path: string): string {
   if (existsSync(path) || dirname(path) === path) return realpathSync(path);
   return join(realPlace(dirname(path)), relative(dirname(path), path));
 }
@@ -116,7 +119,9 @@ export function requireProject(project: string): void {
 /** @throws ExpectedError resume-differs naming every option that is not as the run was started with */
 export function requireSameRequest(recorded: AuditRequest, chosen: Partial<AuditRequest>, environment: Json): void {
   const text = (value: unknown): string => canonicalJson(toJson(value ?? null));
+  // The device may change: a run whose GPU failed goes on elsewhere.
   const differing = (Object.keys(chosen) as (keyof AuditRequest)[])
+    .filter((name) => name !== 'device')
     .filter((name) => text(chosen[name]) !== text(recorded[name]))
     .map((name) => `${name} was ${text(recorded[name])}, is ${text(chosen[name])}`);
   const before = (environment as { readonly version?: unknown } | null)?.version;

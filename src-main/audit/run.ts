@@ -7,7 +7,7 @@ import { parameterValues, resolveParameters, type ResolvedParameters } from '../
 import { parseLimits } from '../formats/limits.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
-import { auditResult } from './audit-result.ts';
+import { auditResult, committedResult } from './audit-result.ts';
 import type { EngineProtocol, Preflight } from './engine-protocol.ts';
 import { eventSink, type EventSink } from './event-sink.ts';
 import { exitCodeOfVerdict } from './exit-code.ts';
@@ -74,7 +74,7 @@ export async function runAudit(options: AuditOptions): Promise<FinishedAudit> {
   const writer = openWriter(options.project, { appVersion: version, ...fixedClock() });
   try {
     const run = beginRun(writer, options.start, options.out);
-    return await carryOut(writer, run, options.spawn, options);
+    return await carryOut(writer, run, options.spawn, options, deviceOf(options.start));
   } finally {
     writer.close();
   }
@@ -105,6 +105,11 @@ export function beginRun(writer: ProjectWriter, start: RunStart, out: string): s
   }
 }
 
+/** Where a resumed run is to go on; null for where it was begun. */
+export function deviceOf(start: RunStart): string | null {
+  return start.kind === 'resume' ? (start.chosen.device ?? null) : null;
+}
+
 /** @throws ExpectedError usage naming the parameter */
 function parametersOf(request: AuditRequest): ResolvedParameters {
   try {
@@ -123,12 +128,16 @@ function parametersOf(request: AuditRequest): ResolvedParameters {
   }
 }
 
-/** Carries out a run that `beginRun` gave, to its end. The engine process lives exactly as long. */
+/**
+ * Carries out a run that `beginRun` gave, to its end. The engine process lives exactly as long.
+ * @param device where it computes, instead of where the request says
+ */
 export async function carryOut(
   writer: ProjectWriter,
   run: string,
   spawn: EngineSpawner,
   watch: RunWatch,
+  device: string | null = null,
 ): Promise<FinishedAudit> {
   const started = performance.now();
   const abort = new AbortController();
@@ -147,12 +156,12 @@ export async function carryOut(
     },
   });
   try {
-    const finished = await compute(writer, run, engine, sink, { ...watch, signal: abort.signal });
+    const finished = await compute(writer, run, engine, sink, { ...watch, signal: abort.signal }, device);
     const { verdict } = finished.result;
     const end = { type: 'finished', verdict, exitCode: finished.exitCode } as const;
     sink.flush();
     writer.appendEvents(run, [end]);
-    writer.finishRun(run, { verdict, result: { ...finished.result, suspects: finished.suspects } });
+    writer.finishRun(run, { verdict, result: committedResult(finished.result, finished.suspects) });
     // Told once it is so: whoever hears of the end may ask for the run at once.
     watch.onEvent(end);
     const seconds = (performance.now() - started) / 1000;
@@ -196,9 +205,11 @@ async function compute(
   engine: EngineClient<EngineProtocol>,
   sink: EventSink,
   watch: RunWatch,
+  device: string | null,
 ): Promise<Computed> {
   const { reader } = writer;
-  const { request, environment, parameters } = reader.run(run);
+  const { request: recorded, environment, parameters } = reader.run(run);
+  const request = device === null ? recorded : { ...recorded, device };
   const out = folderOf(writer.dir, environment);
   const resolved = parameters as unknown as ResolvedParameters;
   let preflight: Preflight | null = null;

@@ -11,7 +11,11 @@ export interface ForkOptions {
 }
 
 /** What the engine needs of the environment: it decodes strangers' files and is told none of the user's secrets. */
-const passedOn = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG', 'OMP_NUM_THREADS', 'LD_LIBRARY_PATH'];
+const passedOn = [
+  ...['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG', 'OMP_NUM_THREADS', 'LD_LIBRARY_PATH'],
+  // Which GPU, and through which driver.
+  ...['CUDA_VISIBLE_DEVICES', 'VK_ICD_FILENAMES', 'VK_DRIVER_FILES', 'XDG_RUNTIME_DIR'],
+];
 
 export function engineEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(

@@ -38,6 +38,8 @@ export interface DatasetLimits {
   readonly maxNesting: number;
   /** Bytes read into memory at once because a format cannot be read in parts (pickled batches, HDF5 chunks). */
   readonly maxWholeBytes: number;
+  /** Decoded datasets kept in one project for its next runs, bytes; the one in use is kept whatever its size. */
+  readonly maxCacheBytes: number;
   /** Time that listing a dataset may take, seconds. */
   readonly maxOpenSeconds: number;
   /** Skipped and unreadable files that are listed by name; all are counted. */
@@ -45,7 +47,7 @@ export interface DatasetLimits {
   /** Arrays and other named things in a mat or HDF5 file. */
   readonly maxArrays: number;
   /** Names of all samples together, characters: they are held and handed from process to process. */
-  readonly maxNameCharacters: number;
+  readonly maxNameBytes: number;
 }
 
 export interface ModelLimits {
@@ -134,10 +136,11 @@ export const defaultLimits: Limits = {
     maxShards: 100_000,
     maxNesting: 32,
     maxWholeBytes: GiB,
+    maxCacheBytes: 64 * GiB,
     maxOpenSeconds: 3600,
     maxListed: 10_000,
     maxArrays: 10_000,
-    maxNameCharacters: 2 ** 30,
+    maxNameBytes: 2 ** 30,
   },
   model: {
     maxBytes: 8 * GiB,

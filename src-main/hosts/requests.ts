@@ -1,10 +1,14 @@
 /** The shape of every request a page may send. A page is the least trusted part: nothing unchecked goes further. */
 import * as v from 'valibot';
-import type { Contract } from '../../src-shared/contract.ts';
+import { mapMethods, type Contract } from '../../src-shared/contract.ts';
+import { plantableDatasets, plantableEncoders } from '../../src-shared/domain/bench.ts';
 import { decisionActs, decisionSubjects } from '../../src-shared/domain/decision.ts';
+import { cycloneDxVersions, papers, reportLanguages, wantedFormats } from '../../src-shared/domain/report-order.ts';
 import { modes } from '../../src-shared/domain/run.ts';
+import { keyKinds } from '../../src-shared/domain/signing-key.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { RequestOf } from '../../src-shared/rpc/connect.ts';
+import { declarationsSchema } from '../audit/declarations.ts';
 
 // eslint-disable-next-line no-control-regex -- control characters are what is refused
 const noControl = v.regex(/^[^\u0000-\u001f\u007f]*$/, 'holds a control character');
@@ -16,6 +20,8 @@ const path = text(4096);
 const runId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]{1,100}$/, 'is no run id'));
 const count = (least: number, most: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(least), v.maxValue(most));
 const perChannel = v.nullable(v.pipe(v.array(v.pipe(v.number(), v.finite())), v.minLength(1), v.maxLength(16)));
+const passphrase = v.nullable(v.pipe(v.string(), v.maxLength(1000)));
+const keyName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/, 'is no name of a key'));
 const nothing = v.strictObject({});
 const ofRun = v.strictObject({ runId });
 
@@ -42,6 +48,21 @@ const auditRequest = v.strictObject({
   ),
 });
 
+const some = <const T extends readonly string[]>(of: T) =>
+  v.pipe(v.array(v.picklist(of)), v.minLength(1, 'is empty'), v.maxLength(of.length));
+const attackRequest = v.strictObject({
+  inputs: v.nullable(v.strictObject({ encoder: path, dataset: path })),
+  encoders: some(plantableEncoders),
+  datasets: some(plantableDatasets),
+  target: count(0, 9999),
+  samples: count(100, 1_000_000),
+  test: count(50, 100_000),
+  preset: v.picklist(['quick', 'standard', 'thorough']),
+  mode: v.picklist(modes),
+  seeds: v.pipe(v.array(count(0, 2 ** 31 - 1)), v.minLength(1, 'is empty'), v.maxLength(20)),
+});
+const ofMatrix = v.strictObject({ id: v.pipe(v.string(), v.regex(/^\d{4,9}$/, 'is no matrix id')) });
+
 export const requestSchemas = {
   'app.info': nothing,
   'project.open': v.strictObject({ folder: v.nullable(path) }),
@@ -58,8 +79,10 @@ export const requestSchemas = {
   'report.page': ofRun,
   doctor: nothing,
   'run.taps': ofRun,
+  'run.map': v.strictObject({ runId, tap: text(100), method: v.picklist(mapMethods) }),
   'run.pools': ofRun,
   'sample.neighbours': v.strictObject({ runId, index: count(0, 2 ** 31 - 1) }),
+  'run.opinions': ofRun,
   'run.decisions': ofRun,
   'run.decide': v.strictObject({
     runId,
@@ -70,6 +93,12 @@ export const requestSchemas = {
       value: words(200),
       reason: words(2000),
     }),
+  }),
+  'run.decide-all': v.strictObject({
+    runId,
+    samples: v.pipe(v.array(count(0, 2 ** 31 - 1)), v.minLength(1), v.maxLength(1000)),
+    act: v.picklist(['tag', 'untag']),
+    value: words(200),
   }),
   'project.journal': v.strictObject({ before: count(0, Number.MAX_SAFE_INTEGER), limit: count(1, 500) }),
   'project.verify': nothing,
@@ -84,6 +113,35 @@ export const requestSchemas = {
     classes: v.nullable(path),
     device: text(40),
   }),
+  'keys.list': nothing,
+  'keys.create': v.strictObject({ name: keyName, kind: v.picklist(keyKinds), passphrase }),
+  'keys.import': v.strictObject({
+    name: keyName,
+    pem: v.pipe(v.string(), v.maxLength(20_000)),
+    given: passphrase,
+    passphrase,
+  }),
+  'keys.export': v.strictObject({ name: keyName, half: v.picklist(['public', 'private']), passphrase }),
+  'report.write': v.strictObject({
+    runId,
+    formats: v.pipe(v.array(v.picklist(wantedFormats)), v.minLength(1), v.maxLength(wantedFormats.length)),
+    language: v.picklist(reportLanguages),
+    paper: v.picklist(papers),
+    cyclonedx: v.picklist(cycloneDxVersions),
+    redact: v.boolean(),
+    declarations: v.nullable(declarationsSchema),
+    baseline: v.nullable(path),
+    out: v.nullable(path),
+    key: v.nullable(keyName),
+    passphrase,
+  }),
+  'pack.verify': v.strictObject({ path, key: v.nullable(path) }),
+  'attacks.list': nothing,
+  'attacks.get': ofMatrix,
+  'attacks.start': v.strictObject({ request: attackRequest }),
+  'attacks.cancel': ofMatrix,
+  'attacks.resume': ofMatrix,
+  'attacks.events': ofMatrix,
   'settings.read': nothing,
   'settings.write': v.strictObject({
     language: v.nullable(v.picklist(['en', 'de'])),

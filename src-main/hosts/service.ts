@@ -55,6 +55,18 @@ export function hostService(
       const { encoder, dataset } = request;
       return app.handlers['audit.preview']({ ...request, encoder: pathOf(encoder), dataset: pathOf(dataset) }, context);
     },
+    async 'report.write'(request, context) {
+      return app.handlers['report.write']({ ...request, baseline: pathOf(request.baseline) }, context);
+    },
+    async 'pack.verify'({ path, key }, context) {
+      return app.handlers['pack.verify']({ path: files.pathOf(path), key: pathOf(key) }, context);
+    },
+    async 'attacks.start'({ request }, context) {
+      const { inputs } = request;
+      const resolved =
+        inputs === null ? null : { encoder: files.pathOf(inputs.encoder), dataset: files.pathOf(inputs.dataset) };
+      return app.handlers['attacks.start']({ request: { ...request, inputs: resolved } }, context);
+    },
     async 'report.page'(request, context) {
       // Fails here, with a reason, rather than on the page.
       await app.handlers['report.html'](request, context);

@@ -1,13 +1,14 @@
 /** bom.cdx.json: the audit as a CycloneDX ML-BOM, 1.6 or 1.7 (ECMA-424): models, dataset, pedigree, declarations. */
+import type { CycloneDxVersion } from '../../src-shared/domain/report-order.ts';
 import type { Finding, Verdict } from '../../src-shared/domain/verdict.ts';
 import type { Json } from '../../src-shared/json.ts';
 import { visibleName } from '../../src-shared/text.ts';
-import type { DeclaredSubject, Party } from './declarations.ts';
+import type { DeclaredSubject, Party } from '../../src-shared/domain/declarations.ts';
+import { overrideOf } from './overrides.ts';
 import { plainJson } from './plain-json.ts';
-import type { ReportRecord } from './record.ts';
+import type { DecisionLine, ReportRecord } from './record.ts';
 import { taxaOf } from './taxonomies.ts';
 
-export type CycloneDxVersion = '1.6' | '1.7';
 type Members = Record<string, Json>;
 
 const refs = { encoder: 'encoder', dataset: 'dataset', sanitized: 'sanitized', assessor: 'assessor' } as const;
@@ -184,7 +185,8 @@ function metric(
 /** A suspicious subject is exploitable; the model grown without what was suspected is resolved by its pedigree. */
 function vulnerabilities(record: ReportRecord): Json[] {
   const of = (finding: Finding, ref: string): Json[] => {
-    if (finding.verdict === 'trusted') return [];
+    const override = overrideOf(record.decisions, finding.subject, '');
+    if (finding.verdict === 'trusted' && (override === null || override.value === 'trusted')) return [];
     const id = `CORESIFT-${record.journal.runDigest.slice(0, 12)}-${finding.subject}`;
     const bad = finding.verdict === 'suspicious';
     const common = {
@@ -200,7 +202,7 @@ function vulnerabilities(record: ReportRecord): Json[] {
       ratings: [{ source: { name: record.tool.name }, severity: bad ? 'high' : 'unknown', method: 'other' }],
       description: visibleName(finding.claim),
       recommendation: bad ? 'Use the sanitized model instead.' : visibleName(finding.wouldChange),
-      analysis: { state: states[finding.verdict], detail: visibleName(finding.wouldChange) },
+      analysis: analysisOf(finding, override),
       affects: [{ ref }],
     };
     if (!bad) return [main];
@@ -229,6 +231,14 @@ const flipsByChance = 0.2;
 function stillFlips({ evidence }: Finding): boolean {
   const share = evidence['flippedSanitized'];
   return typeof share === 'number' && share >= flipsByChance;
+}
+
+/** An analyst's decision stands above the state that the verdict gives; who decided and why is told. */
+function analysisOf(finding: Finding, override: DecisionLine | null): Members {
+  if (override === null) return { state: states[finding.verdict], detail: visibleName(finding.wouldChange) };
+  const state = override.value === 'trusted' ? 'false_positive' : (states[override.value as Verdict] ?? 'in_triage');
+  const { who, at, value, reason } = override;
+  return { state, detail: `${visibleName(who)} (${at}): ${visibleName(value)}. ${visibleName(reason)}` };
 }
 
 const states: Readonly<Record<Verdict, string>> = {

@@ -28,6 +28,7 @@ export const sectionIds = [
   'trigger',
   'shared-pattern',
   'outcome',
+  'opinions',
   'classes',
   'files',
   'mappings',

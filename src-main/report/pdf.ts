@@ -4,18 +4,16 @@
  * language and paper give the same bytes.
  */
 import PDFDocument from 'pdfkit';
-import { PNG } from 'pngjs';
+import type { Paper } from '../../src-shared/domain/report-order.ts';
 import { wordsOf, type Language } from '../../src-shared/report-words/words.ts';
 import type { Block, Cell, FindingBlock, Section } from './document/blocks.ts';
 import { reportDocument } from './document/document.ts';
 import { drawChart, chartHeight } from './pdf/charts.ts';
 import { colours, registerFonts, shownIn } from './pdf/fonts.ts';
 import { artifact, ensureRoom, margin, paragraph, setCell, tagged, type Pen } from './pdf/pen.ts';
+import { storedPng } from './pdf/stored-png.ts';
 import { drawTable } from './pdf/table.ts';
 import type { ReportRecord } from './record.ts';
-
-export const papers = ['A4', 'Letter'] as const;
-export type Paper = (typeof papers)[number];
 
 export interface PdfOptions {
   readonly language: Language;
@@ -218,11 +216,6 @@ function drawFinding(pen: Pen, finding: FindingBlock): void {
   doc.y += 6;
 }
 
-/** Without an alpha channel, which pdfkit would take out at a time of its own: the order of the parts would not be fixed. */
-function opaque(png: string): Buffer {
-  return PNG.sync.write(PNG.sync.read(Buffer.from(png, 'base64')), { colorType: 2 });
-}
-
 const pictureSize = 62;
 const pictureStep = 78;
 
@@ -246,7 +239,7 @@ function drawPictures(
         pen,
         'Figure',
         () => {
-          doc.image(opaque(item.png), x, y, { fit: [pictureSize, pictureSize] });
+          doc.image(storedPng(item.png), x, y, { fit: [pictureSize, pictureSize] });
         },
         { alt: shownIn(null, item.alt) },
       );

@@ -3,11 +3,13 @@
  * two of them can disagree. Fields follow what auditors ask for: identity, subject, scope, method, environment, log,
  * findings, outcome, verdict, outputs, integrity.
  */
+import type { Opinion } from '../../src-shared/domain/opinion.ts';
 import type { AuditResult, SampleColumns } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, Mode, RunSummary } from '../../src-shared/domain/run.ts';
 import type { Verdict } from '../../src-shared/domain/verdict.ts';
+import { opinionSources, opinionWordsEn } from '../../src-shared/opinion-words.ts';
 import { binomialInterval, type Interval } from '../../src-shared/statistics.ts';
-import { noDeclarations, type Declarations } from './declarations.ts';
+import { noDeclarations, type Declarations } from '../../src-shared/domain/declarations.ts';
 import { mappings, type MappingRow } from './mappings.ts';
 import { countVerdicts, lossHistogram, scatter, suspects, thinCurves } from './sample-facts.ts';
 import { taxonomies, type Taxonomy } from './taxonomies.ts';
@@ -66,6 +68,8 @@ export interface CurvePoint {
 }
 
 export interface DecisionLine {
+  /** Number in the journal. */
+  readonly id?: number;
   readonly at: string;
   readonly who: string;
   readonly subject: string;
@@ -145,6 +149,13 @@ export interface Scatter {
   readonly seed: readonly boolean[];
 }
 
+/** What a detector says, where it was published, and what it cannot see. */
+export interface OpinionRecord extends Opinion {
+  readonly name: string;
+  readonly source: string;
+  readonly means: { readonly score: string; readonly rule: string; readonly blind: string };
+}
+
 export interface LossHistogram {
   /** Edges of the parts, one more than there are parts; the last part also holds what lies beyond. */
   readonly edges: readonly number[];
@@ -198,6 +209,8 @@ export interface ReportRecord {
   readonly channels: AuditResult['channels'];
   readonly rounds: AuditResult['rounds'];
   readonly triggers: AuditResult['triggers'];
+  /** Second opinions, in words of their own so that the record stands alone; null where none were asked for. */
+  readonly opinions: readonly OpinionRecord[] | null;
   readonly curves: readonly CurvePoint[];
   readonly samples: {
     readonly total: number;
@@ -297,6 +310,7 @@ export function buildRecord(input: ReportInput, limits: RecordLimits = defaultLi
     channels: result.channels,
     rounds: result.rounds,
     triggers: result.triggers,
+    opinions: opinionRecords(result),
     curves: thinCurves(input.curves, limits.curve),
     samples: {
       total,
@@ -375,6 +389,15 @@ function fileFindings(result: AuditResult): FileFinding[] {
       detail: reason,
     })),
   ];
+}
+
+function opinionRecords({ opinions }: AuditResult): readonly OpinionRecord[] | null {
+  return (
+    opinions?.map((opinion) => {
+      const { name, ...means } = opinionWordsEn[opinion.id];
+      return { ...opinion, name, source: opinionSources[opinion.id], means };
+    }) ?? null
+  );
 }
 
 function residualRisk({ verdict, outcome }: AuditResult): ReportRecord['residualRisk'] {

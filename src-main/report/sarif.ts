@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Finding, Verdict } from '../../src-shared/domain/verdict.ts';
 import type { Json } from '../../src-shared/json.ts';
 import { visibleName } from '../../src-shared/text.ts';
+import { overrideOf } from './overrides.ts';
 import { plainJson } from './plain-json.ts';
 import type { DecisionLine, ReportRecord } from './record.ts';
 import { taxaOf, taxonomies, type TaxonRef } from './taxonomies.ts';
@@ -170,18 +171,16 @@ export function findingKey(finding: Pick<Finding, 'code' | 'name'>): string {
   return finding.name === null ? finding.code : `${finding.code}/${finding.name}`;
 }
 
-/** An override that was not withdrawn is a suppression that names who decided and why. */
+/** An override that holds is a suppression that names who decided and why. */
 function suppressions(decisions: readonly DecisionLine[], subject: string, key: string): Json[] {
-  const about = decisions.filter((one) => one.subject === subject && one.key === key);
-  const last = about.findLast((one) => one.act === 'override' || one.act === 'withdraw');
-  if (last?.act !== 'override') return [];
-  const who = visibleName(last.who);
-  const reason = visibleName(last.reason);
+  const override = overrideOf(decisions, subject, key);
+  if (override === null) return [];
+  const { who, at, value, reason } = override;
   return [
     {
       kind: 'external',
       status: 'accepted',
-      justification: `${who} (${last.at}): ${visibleName(last.value)}. ${reason}`,
+      justification: `${visibleName(who)} (${at}): ${visibleName(value)}. ${visibleName(reason)}`,
     },
   ];
 }

@@ -1,15 +1,12 @@
 /** Every format of the report, by name. */
+import type { CycloneDxVersion, Paper, ReportFormat } from '../../src-shared/domain/report-order.ts';
 import type { Language } from '../../src-shared/report-words/words.ts';
-import { reportCycloneDx, type CycloneDxVersion } from './cyclonedx.ts';
+import { reportCycloneDx } from './cyclonedx.ts';
 import { reportHtml } from './html.ts';
 import { provenanceStatement, verificationStatement } from './intoto.ts';
 import { reportJson } from './json.ts';
-import type { Paper } from './pdf.ts';
 import type { ReportRecord } from './record.ts';
 import { reportSarif } from './sarif.ts';
-
-export const reportFormats = ['json', 'html', 'pdf', 'sarif', 'cyclonedx', 'intoto'] as const;
-export type ReportFormat = (typeof reportFormats)[number];
 
 export interface RenderOptions {
   readonly language?: Language;

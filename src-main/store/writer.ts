@@ -51,6 +51,8 @@ export interface ProjectWriter {
   saveSiftedSet(run: string, set: SiftedSet): void;
   recordExport(run: string, file: ExportedFile): void;
   decide(run: string, decision: Decision): void;
+  /** All of them or none; each has a journal entry of its own. */
+  decideAll(run: string, decisions: readonly Decision[]): void;
   /** Deletes the tensors of superseded steps; their digests stay in the journal. @returns bytes freed. */
   dropTransient(run: string, stepNames: readonly string[]): number;
   finishRun(run: string, end: { readonly verdict: AuditVerdict; readonly result: unknown }): void;
@@ -350,13 +352,16 @@ function writerOn(db: Database, dir: string, options: WriterOptions, onClose: ()
           return ['export'];
         });
       }),
-    decide: (run, { key, ...decision }) =>
+    decide: (run, decision) => writer.decideAll(run, [decision]),
+    decideAll: (run, decisions) =>
       atomic(() => {
         stateOf(run);
-        entry('decision', run, (seq) => {
-          insert('decision', { run, at: time(), subject_key: key.toWellFormed(), ...decision, entry: seq });
-          return ['decision'];
-        });
+        for (const { key, ...decision } of decisions) {
+          entry('decision', run, (seq) => {
+            insert('decision', { run, at: time(), subject_key: key.toWellFormed(), ...decision, entry: seq });
+            return ['decision'];
+          });
+        }
       }),
     dropTransient(run, stepNames) {
       const dropped = atomic(() =>

@@ -1,7 +1,16 @@
 /** Where the page is, kept in the fragment of the address so that back, forward and reload work. */
-export const runViews = ['overview', 'run', 'sifting', 'channels', 'bootstrap', 'suspects', 'report'] as const;
+export const runViews = [
+  'overview',
+  'run',
+  'sifting',
+  'channels',
+  'bootstrap',
+  'suspects',
+  'opinions',
+  'report',
+] as const;
 export type RunViewName = (typeof runViews)[number];
-export const plainViews = ['start', 'new', 'compare', 'history', 'help', 'settings'] as const;
+export const plainViews = ['start', 'new', 'attacks', 'compare', 'history', 'help', 'settings'] as const;
 export type PlainViewName = (typeof plainViews)[number];
 export type ViewName = RunViewName | PlainViewName;
 export type Route = { readonly view: PlainViewName } | { readonly view: RunViewName; readonly runId: string };

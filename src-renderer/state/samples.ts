@@ -20,6 +20,25 @@ export function classNameOf(table: SampleTable, index: number): string {
   return visibleName(table.classNames[index] ?? String(index));
 }
 
+/** What is said of a sample in one sentence. */
+export function describeSample(table: SampleTable, row: number): string {
+  const { index, label, majority, consistency } = table.columns;
+  return t().sample.describe(
+    index[row],
+    classNameOf(table, label[row]),
+    t().standing[standingOf(table, row)],
+    t().f.number(majority[row]),
+    t().f.number(consistency[row]),
+  );
+}
+
+/** Samples per class. */
+export function countLabels(table: SampleTable): number[] {
+  const by = table.classNames.map(() => 0);
+  for (const label of table.columns.label) by[label] += 1;
+  return by;
+}
+
 export function countStandings(table: SampleTable): Record<Standing, number> {
   const by: Record<Standing, number> = { seed: 0, pool: 0, admitted: 0, refused: 0, open: 0, suspect: 0 };
   for (let row = 0; row < table.columns.label.length; row++) by[standingOf(table, row)] += 1;
@@ -32,6 +51,11 @@ export function suspectRows(table: SampleTable): number[] {
   const rows: number[] = [];
   for (let row = 0; row < suspectRank.length; row++) if (suspectRank[row] >= 0) rows.push(row);
   return rows.sort((a, b) => suspectRank[a] - suspectRank[b]);
+}
+
+/** Name of a tap without its size: "stage 2, block 1 (96 channels, 7x7)" -> "stage 2, block 1". */
+export function tapName(label: string): string {
+  return visibleName(label).replace(/ \([^()]*\)$/, '');
 }
 
 /** The class most of `rows` are labelled, and how many. */

@@ -1,6 +1,7 @@
 /** What a bench measures: planted attacks, with the defence and without, one cell at a time. */
-import type { Mode, Preset } from './run.ts';
-import type { Verdict } from './verdict.ts';
+import type { SerializedFailure } from '../failure.ts';
+import type { Mode, Preset, RunEvent } from './run.ts';
+import type { Finding, Verdict } from './verdict.ts';
 
 /** One cell of the matrix: names are those of the plan. */
 export interface BenchCell {
@@ -56,6 +57,8 @@ export interface BenchResult {
   readonly covers: number;
   readonly suspects: Count;
   readonly verdict: { readonly encoder: Verdict; readonly dataset: Verdict };
+  /** What the verdict rests on: encoder, dataset, then every class. */
+  readonly findings: readonly Finding[];
   readonly seconds: number;
   readonly peakBytes: number;
   readonly version: string;
@@ -77,3 +80,78 @@ const share = ({ hits, of }: Count): number => (of === 0 ? 0 : hits / of);
 export function attackWorks(undefended: Rates): boolean {
   return share(undefended.asr) >= 0.6 && share(undefended.asr) >= share(undefended.control) + 0.5;
 }
+
+/** Encoder attacks that can be planted on an encoder that is there; the others pre-train one of their own. */
+export const plantableEncoders = ['none', 'badencoder', 'badencoder-taps', 'drupe'] as const;
+export type PlantableEncoder = (typeof plantableEncoders)[number];
+
+/** Dataset attacks; "encoder-trigger" takes the trigger of the encoder it is paired with. */
+export const plantableDatasets = [
+  'none',
+  'badnets',
+  'blended',
+  'sig',
+  'wanet',
+  'tact',
+  'adap-blend',
+  'adap-patch',
+  'encoder-trigger',
+] as const;
+export type PlantableDataset = (typeof plantableDatasets)[number];
+
+/** What a person asks of planted attacks: everything chosen is planted with everything it goes with. */
+export interface AttackRequest {
+  /** Null: the bundled sample's clean encoder and images. */
+  readonly inputs: { readonly encoder: string; readonly dataset: string } | null;
+  readonly encoders: readonly PlantableEncoder[];
+  readonly datasets: readonly PlantableDataset[];
+  /** Class that the triggers lead to, from 0. */
+  readonly target: number;
+  /** Samples of each cell's dataset. */
+  readonly samples: number;
+  /** Images held back to measure on; the bundled sample has its own. */
+  readonly test: number;
+  readonly preset: Preset;
+  readonly mode: Mode;
+  readonly seeds: readonly number[];
+}
+
+/** Pairs of encoder and dataset attack that a request leads to: a dataset cannot take a trigger that no encoder has. */
+export function attackPairs(
+  request: Pick<AttackRequest, 'encoders' | 'datasets'>,
+): (readonly [PlantableEncoder, PlantableDataset])[] {
+  return request.encoders.flatMap((encoder) =>
+    request.datasets
+      .filter((dataset) => dataset !== 'encoder-trigger' || encoder !== 'none')
+      .map((dataset) => [encoder, dataset] as const),
+  );
+}
+
+export interface MatrixSummary {
+  /** Name of its folder below the project's "attacks", e.g. "0001". */
+  readonly id: string;
+  readonly number: number;
+  readonly state: 'running' | 'interrupted' | 'finished';
+  /** Cells of the plan, those with an outcome, and those of them that failed. */
+  readonly cells: number;
+  readonly done: number;
+  readonly failed: number;
+  /** RFC 3339, UTC. */
+  readonly startedAt: string;
+  readonly request: AttackRequest;
+}
+
+export interface MatrixDetail {
+  readonly summary: MatrixSummary;
+  /** Folder with matrix.html, matrix.csv and matrix.json. */
+  readonly folder: string;
+  /** In the order they are run. */
+  readonly cells: readonly BenchCell[];
+  readonly outcomes: readonly BenchOutcome[];
+}
+
+export type MatrixEvent =
+  | { readonly type: 'cell'; readonly at: number; readonly of: number; readonly cell: BenchCell }
+  | { readonly type: 'run'; readonly event: RunEvent }
+  | { readonly type: 'outcome'; readonly outcome: BenchOutcome }
+  | { readonly type: 'ended'; readonly failure: SerializedFailure | null };

@@ -1,4 +1,5 @@
 /** What a finished audit knows, as views, reports and the store pass it around. Arrays are indexed by sample. */
+import type { Opinion } from './opinion.ts';
 import type { PoolRound } from './run.ts';
 import type { ScanFinding } from './scan.ts';
 import type { AuditVerdict } from './verdict.ts';
@@ -69,7 +70,7 @@ export interface SiftingFacts {
     readonly samples: number;
     readonly seeds: number;
     readonly pool: number;
-    /** 2-means: the larger group's share and the distance between the groups in within-group distances, mean over deciding taps. */
+    /** 2-means: the larger group's share and the distance between the groups in within-group distances, mean over the last deciding taps. */
     readonly majorityShare: number;
     readonly separation: number;
   }[];
@@ -88,6 +89,11 @@ export interface ChannelFacts {
     readonly mask: readonly number[];
     readonly trusted: readonly boolean[];
   }[];
+  /**
+   * Which layer reads which, by place in `layers`; -1 = the image, `layers.length` = the representation. Missing in records
+   * of earlier versions.
+   */
+  readonly wires?: readonly (readonly [from: number, to: number])[];
   /** Share of all channels, 0..1, whose mask came back to one (0.99 or more). */
   readonly saturatedAtOne: number | null;
   readonly unlearnedAccuracy: number | null;
@@ -153,6 +159,8 @@ export interface AuditResult {
   readonly channels: ChannelFacts;
   readonly rounds: readonly PoolRound[];
   readonly triggers: TriggerEvidence;
+  /** Second opinions; null where none were asked for, absent in runs of versions that had none. */
+  readonly opinions?: readonly Opinion[] | null;
   /** On the held-out guard samples of the clean pool: the only labels that were examined. */
   readonly outcome: {
     readonly guardSamples: number;

@@ -13,6 +13,7 @@ export const stages = [
   'grow',
   'final',
   'evidence',
+  'opinions',
   'export',
 ] as const;
 export type Stage = (typeof stages)[number];

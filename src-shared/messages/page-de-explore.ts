@@ -70,6 +70,14 @@ export const deExplore: typeof enExplore = {
     withdrew: (number) => `Entscheidung ${number} zurückgenommen`,
     written: 'Ins Protokoll geschrieben.',
     undone: 'Zurückgenommen; das Protokoll behält beides.',
+    removeTag: 'Merkwort entfernen',
+    taggedMany: (tag, n) =>
+      plural(n, { one: `„${tag}“ an # Bild, im Protokoll.`, other: `„${tag}“ an # Bildern, im Protokoll.` }),
+    untaggedMany: (tag, n) =>
+      plural(n, {
+        one: `„${tag}“ von # Bild entfernt, im Protokoll.`,
+        other: `„${tag}“ von # Bildern entfernt, im Protokoll.`,
+      }),
     selection: (n) =>
       plural(n, { one: '# gewähltes Bild mit Merkwort versehen', other: '# gewählte Bilder mit Merkwort versehen' }),
     tooMany: (most) => `Höchstens ${most} Bilder auf einmal.`,
@@ -77,6 +85,9 @@ export const deExplore: typeof enExplore = {
   select: {
     count: (n, of) => `${n} von ${of} gewählt`,
     clear: 'Auswahl aufheben',
+    page: 'Diese Seite auswählen',
+    all: 'Alle gezeigten auswählen',
+    one: (index) => `Bild ${index} auswählen`,
     none: 'Nichts ist gewählt.',
     add: 'Wählen',
     remove: 'Aus der Auswahl nehmen',
@@ -89,6 +100,23 @@ export const deExplore: typeof enExplore = {
     claimSuspects: (all, seeds, suspects, share, name) =>
       `Von ${all} bilden ${seeds} die Kernmenge; ${suspects} sind verdächtig, ${share} davon mit dem Etikett ${name}.`,
     note: 'Orte: die ersten zwei Hauptkomponenten der Darstellung am letzten benutzten Abgriff. Nahe heißt: dem Encoder ähnlich, nicht dem Auge.',
+    notePca: (tap) =>
+      `Orte: die ersten beiden Hauptkomponenten bei ${tap}. Nah heißt dem Encoder ähnlich, nicht dem Auge.`,
+    noteUmap: (tap, seed) =>
+      `Orte: UMAP bei ${tap}, Startwert ${seed}, mit dem Projekt aufbewahrt; derselbe Startwert gibt dasselbe Bild. Wer wessen Nachbar ist, bedeutet etwas, Abstände zwischen Gruppen nicht.`,
+    notePlaced: (sentence, placed, all) =>
+      `${sentence} ${placed} von ${all} Bildern, aus jeder Klasse gleich gezogen, haben einen Ort.`,
+    tap: 'Abgriff',
+    layout: 'Anordnung',
+    layouts: { pca: 'PCA', umap: 'UMAP' },
+    layoutHints: {
+      pca: 'Hauptkomponenten: überall gleich, aber nur zwei Richtungen von vielen.',
+      umap: 'Nachbarn bleiben beisammen; wird im Rechenprozess berechnet, wenn danach gefragt wird.',
+    },
+    mapStarting: 'Der Rechenprozess für diese Karte startet…',
+    mapPhases: { reading: 'Bilder werden gelesen', placing: 'sie werden angeordnet' },
+    mapProgress: (phase, done, total) => `${phase}: ${done} von ${total}`,
+    mapStop: 'Anhalten',
     colour: 'Farbe',
     byStanding: 'Stand',
     byClass: 'Klasse',
@@ -140,6 +168,7 @@ export const deExplore: typeof enExplore = {
     balance: 'Klassenverteilung',
     balanceClaim: (least, leastSeeds, most, mostSeeds) =>
       `${least} gab die wenigsten Kernbilder (${leastSeeds}), ${most} die meisten (${mostSeeds}).`,
+    balanceEqual: (seeds) => `Jede Klasse gab ${seeds}.`,
     balanceNote:
       'Zu jeder Klasse: ihre Bilder, ihre Kernbilder, ihr Teil am Vorrat und die größere von zwei Gruppen in ihr.',
     balanceCaption: 'Klassen nach der Siebung',
@@ -165,6 +194,18 @@ export const deExplore: typeof enExplore = {
     triggerFlips: (undefended, sanitized, n) =>
       `Auf ${n} Bilder gesetzt, kippt er ${undefended} der Antworten des ungeschützten Modells und ${sanitized} der des bereinigten.`,
     triggerFlipsUnknown: 'Wie oft er die Modelle kippt, wurde nicht gezählt.',
+    residues: 'Was die abgewiesenen Bilder gemeinsam haben',
+    residuesNote:
+      'Rest: ein abgewiesenes Bild minus das Mittel seiner nächsten vertrauenswürdigen Nachbarn; Mittelgrau heißt kein Unterschied. Was in allen hervortritt, ist der vermutete Auslöser.',
+    residuesNone:
+      'Es wurde kein Rest gebildet: zu wenige Bilder wurden abgewiesen, oder ihnen fehlen vertrauenswürdige Nachbarn zum Vergleich.',
+    meanResidue: 'mittlerer Rest',
+    estimate: 'geschätzter Auslöser',
+    residueList: 'Reste einzelner Bilder',
+    residueOf: (sample) => `Rest von Bild ${sample}; öffnet das Bild`,
+    estimateFlips: (name, suspects, n, undefended, sanitized) =>
+      `Aus ${suspects} abgewiesenen Bildern geschätzt. Auf ${n} glaubwürdigen Bildern anderer Klassen, die dafür nicht verwendet wurden, führt er das ungeschützte Modell in ${undefended} zu ${name}, das bereinigte in ${sanitized}.`,
+    rateOf: (share, low, high) => `${share} (${low} bis ${high})`,
     undefended: 'ungeschützt',
     sanitized: 'bereinigt',
     grid: 'Verdächtige, die verdächtigsten zuerst',
@@ -192,7 +233,7 @@ export const deExplore: typeof enExplore = {
     title: 'Kanäle',
     claim: (kept, total, share) =>
       `${kept} von ${total} Kanälen (${share}) waren vertrauenswürdig und blieben; der Rest wurde neu gemacht.`,
-    note: 'Schichten vom Eingang zum Ausgang. Balken: behalten (gefüllt) und neu gemacht (schraffiert). Streifen: Maske jedes Kanals nach dem Wiederfinden; 1 = nötig, um die Kernmenge zurückzubringen.',
+    note: 'Schichten in der Folge, in der das Bild sie durchläuft; Linien: was jede liest. Balken: behalten (gefüllt) und neu gemacht (schraffiert). Rand und Zahl: mittlere Maske nach dem Wiederfinden, von 0 (blass) bis 1 (tief); 1 = nötig, um die Kernmenge zurückzubringen.',
     soon: 'Masken entstehen, wenn die Filterstufe dieses Laufs festgeschrieben ist, und werden mit seinem Ergebnis gezeigt.',
     layers: 'Schichten des Encoders',
     layerName: (label, kept, total) => `${label}: ${kept} von ${total} behalten`,
@@ -213,7 +254,10 @@ export const deExplore: typeof enExplore = {
     kept: 'behalten',
     anew: 'neu gemacht',
     channelIs: (number, mask, fate) => `Kanal ${number}: Maske ${mask}, ${fate}`,
-    stripHint: 'Pfeiltasten gehen von Kanal zu Kanal.',
+    stripHint:
+      'Pfeiltasten gehen von Kanal zu Kanal, Plus und Minus vergrößern und verkleinern, 0 zeigt alle; Ziehen bewegt beide Reihen.',
+    channelUnmasked: (number, fate) => `Kanal ${number}: keine Maske berechnet, ${fate}`,
+    channelRange: (from, to, of) => `Kanäle ${from} bis ${to} von ${of}`,
     facts: (saturated, unlearned, recovered) =>
       `${saturated} aller Masken kamen auf eins zurück. Nach dem Verlernen lag das Modell bei ${unlearned} des Vorrats richtig, mit den Masken bei ${recovered}.`,
     mostChanged: 'Schichten mit den meisten neu gemachten Kanälen',
@@ -340,10 +384,15 @@ export const deExplore: typeof enExplore = {
     runs: 'Läufe',
     journal: 'Protokoll',
     journalText: 'Jeder Eintrag trägt die Prüfsumme des vorigen. Nichts wird später geändert oder entfernt.',
+    atOpen: (n) =>
+      plural(n, {
+        one: 'Beim Öffnen des Projekts passte sein # Eintrag.',
+        other: 'Beim Öffnen des Projekts folgten seine # Einträge aufeinander und passten zu ihren Zeilen.',
+      }),
     journalCaption: 'Protokolleinträge, neueste zuerst',
     verify: 'Unversehrtheit prüfen',
     verifying: 'Jeder Eintrag, jede Zeile, jede Datei wird geprüft…',
-    notVerified: 'Seit dem Öffnen dieser Seite nicht geprüft. Die Kette selbst wurde beim Öffnen des Projekts geprüft.',
+    notVerified: 'Tensoren und Dateien wurden seit dem Öffnen dieser Seite nicht geprüft.',
     sound: (n) => plural(n, { one: '# Prüfpunkt, und er passt.', other: '# Prüfpunkte, und alle passen.' }),
     broken: (n, of) =>
       plural(n, { one: `# von ${of} Prüfpunkten passt nicht.`, other: `# von ${of} Prüfpunkten passen nicht.` }),

@@ -2,7 +2,10 @@
  * Every text of the page in German. One word for one thing: Encoder, Datensatz, Bild (for a sample), Klasse, Kanal,
  * Abgriff (tap), Siebung, Kernmenge (seeds), sauberer Vorrat (clean pool), bereinigtes Modell, Verdacht.
  */
+import { deAttacks } from './page-de-attacks.ts';
+import { deOpinions } from './page-de-opinions.ts';
 import { deExplore } from './page-de-explore.ts';
+import { deSigning } from './page-de-signing.ts';
 import type { PageMessages } from './page-en.ts';
 import { pageFormat } from './page-format.ts';
 
@@ -12,6 +15,9 @@ const { plural } = f;
 export const de: PageMessages = {
   f,
   ...deExplore,
+  ...deSigning,
+  ...deAttacks,
+  ...deOpinions,
   n: {
     samples: (n) => plural(n, { one: '# Bild', other: '# Bilder' }),
     classes: (n) => plural(n, { one: '# Klasse', other: '# Klassen' }),
@@ -31,7 +37,9 @@ export const de: PageMessages = {
     channels: 'Kanäle',
     bootstrap: 'Wachstum',
     suspects: 'Verdacht',
+    opinions: 'Zweite Meinungen',
     report: 'Bericht',
+    attacks: 'Gepflanzte Angriffe',
     compare: 'Vergleich',
     history: 'Verlauf',
     help: 'Hilfe',
@@ -131,6 +139,7 @@ export const de: PageMessages = {
     grow: { title: 'Wachstum', purpose: 'Nimmt Runde um Runde Bilder auf und weist ab, was nicht passt.' },
     final: { title: 'Abschluss', purpose: 'Trainiert das bereinigte Modell auf allem, was aufgenommen wurde.' },
     evidence: { title: 'Belege', purpose: 'Vergleicht beide Modelle am Abgewiesenen und sucht das Muster.' },
+    opinions: { title: 'Zweitmeinungen', purpose: 'Fragt andere Verfahren; sie werden gezeigt und ändern nichts.' },
     export: { title: 'Ausgabe', purpose: 'Schreibt Modell, Mengen und Bericht und öffnet jedes zur Kontrolle wieder.' },
   },
   start: {
@@ -411,8 +420,8 @@ export const de: PageMessages = {
     frame: 'Prüfbericht',
     later: (n) =>
       plural(n, {
-        one: '# Entscheidung fiel nach dem Schreiben dieses Berichts. Sie steht im Protokoll, nicht im Bericht:',
-        other: '# Entscheidungen fielen nach dem Schreiben dieses Berichts. Sie stehen im Protokoll, nicht im Bericht:',
+        one: '# Entscheidung fiel nach dem Schreiben dieses Berichts; ein neu geschriebener nennt sie:',
+        other: '# Entscheidungen fielen nach dem Schreiben dieses Berichts; ein neu geschriebener nennt sie:',
       }),
   },
   settings: {

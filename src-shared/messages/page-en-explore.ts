@@ -69,11 +69,22 @@ export const enExplore = {
     written: 'Written to the journal.',
     undone: 'Taken back; the journal keeps both.',
     selection: (n: number) => plural(n, { one: 'Tag # selected sample', other: 'Tag # selected samples' }),
+    removeTag: 'Take tag off',
+    taggedMany: (tag: string, n: number) =>
+      plural(n, { one: `"${tag}" on # sample, in the journal.`, other: `"${tag}" on # samples, in the journal.` }),
+    untaggedMany: (tag: string, n: number) =>
+      plural(n, {
+        one: `"${tag}" taken off # sample, in the journal.`,
+        other: `"${tag}" taken off # samples, in the journal.`,
+      }),
     tooMany: (most: number) => `At most ${most} samples at once.`,
   },
   select: {
     count: (n: string, of: string) => `${n} of ${of} selected`,
     clear: 'Clear selection',
+    page: 'Select this page',
+    all: 'Select all shown',
+    one: (index: number) => `Select sample ${index}`,
     none: 'Nothing is selected.',
     add: 'Select',
     remove: 'Take out of the selection',
@@ -86,6 +97,23 @@ export const enExplore = {
     claimSuspects: (all: string, seeds: string, suspects: string, share: string, name: string) =>
       `Of ${all} ${seeds} are trusted seeds; ${suspects} are suspect, ${share} of them labelled ${name}.`,
     note: 'Places: first two principal components of the representation at the last used tap. Near means alike to the encoder, not alike to the eye.',
+    notePca: (tap: string) =>
+      `Places: first two principal components at ${tap}. Near means alike to the encoder, not alike to the eye.`,
+    noteUmap: (tap: string, seed: number) =>
+      `Places: UMAP at ${tap}, seed ${seed}, kept with the project; the same seed gives the same picture. Who is whose neighbour means something, distances between groups do not.`,
+    notePlaced: (sentence: string, placed: string, all: string) =>
+      `${sentence} ${placed} of ${all} samples, drawn from every class alike, have a place.`,
+    tap: 'Tap',
+    layout: 'Layout',
+    layouts: { pca: 'PCA', umap: 'UMAP' },
+    layoutHints: {
+      pca: 'Principal components: the same everywhere, but only two directions of many.',
+      umap: 'Neighbours kept together; computed in the engine process when it is first asked for.',
+    },
+    mapStarting: 'Starting the engine for this map…',
+    mapPhases: { reading: 'reading samples', placing: 'placing them' },
+    mapProgress: (phase: string, done: number, total: number) => `${phase}: ${done} of ${total}`,
+    mapStop: 'Stop',
     colour: 'Colour',
     byStanding: 'standing',
     byClass: 'class',
@@ -136,6 +164,7 @@ export const enExplore = {
     balance: 'Class balance',
     balanceClaim: (least: string, leastSeeds: string, most: string, mostSeeds: string) =>
       `${least} gave the fewest seeds (${leastSeeds}), ${most} the most (${mostSeeds}).`,
+    balanceEqual: (seeds: string) => `Every class gave ${seeds}.`,
     balanceNote:
       'Of every class: its samples, its seeds, its part of the clean pool, and the larger of two groups inside it.',
     balanceCaption: 'Classes after sifting',
@@ -162,6 +191,18 @@ export const enExplore = {
     triggerFlips: (undefended: string, sanitized: string, n: string) =>
       `Stamped on ${n} images it flips ${undefended} of the undefended model's answers and ${sanitized} of the sanitized model's.`,
     triggerFlipsUnknown: 'How often it flips each model was not counted.',
+    residues: 'What the refused samples share',
+    residuesNote:
+      'Residue: a refused sample minus the mean of its nearest trusted neighbours; mid-grey is no difference. What stands out in all of them is the suspected trigger.',
+    residuesNone:
+      'No residue was made: too few samples were refused, or they have no trusted neighbours to compare with.',
+    meanResidue: 'mean residue',
+    estimate: 'estimated trigger',
+    residueList: 'Residue of single samples',
+    residueOf: (sample: number) => `Residue of sample ${sample}; opens the sample`,
+    estimateFlips: (name: string, suspects: string, n: string, undefended: string, sanitized: string) =>
+      `Estimated from ${suspects} refused samples. On ${n} credible images of other classes, not used to make it, it leads the undefended model to ${name} in ${undefended}, the sanitized one in ${sanitized}.`,
+    rateOf: (share: string, low: string, high: string) => `${share} (${low} to ${high})`,
     undefended: 'undefended',
     sanitized: 'sanitized',
     grid: 'Suspects, most suspicious first',
@@ -189,7 +230,7 @@ export const enExplore = {
     title: 'Channels',
     claim: (kept: string, total: string, share: string) =>
       `${kept} of ${total} channels (${share}) were trusted and kept; the rest was made anew.`,
-    note: 'Layers from input to output. Bar: kept (filled) and made anew (hatched). Strip: mask of every channel after recovering; 1 = needed to bring the seeds back.',
+    note: 'Layers in the order the image passes them; lines: what each reads. Bar: kept (filled) and made anew (hatched). Edge and number: mean mask after recovering, from 0 (pale) to 1 (deep); 1 = needed to bring the seeds back.',
     soon: 'Masks come when the filter stage of this run is committed, and are shown with its result.',
     layers: 'Layers of the encoder',
     layerName: (label: string, kept: string, total: string) => `${label}: ${kept} of ${total} kept`,
@@ -211,7 +252,9 @@ export const enExplore = {
     kept: 'kept',
     anew: 'made anew',
     channelIs: (number: number, mask: string, fate: string) => `Channel ${number}: mask ${mask}, ${fate}`,
-    stripHint: 'Arrow keys move from channel to channel.',
+    stripHint: 'Arrow keys move from channel to channel, plus and minus zoom, 0 shows all; drag to move both rows.',
+    channelUnmasked: (number: number, fate: string) => `Channel ${number}: no mask was computed, ${fate}`,
+    channelRange: (from: number, to: number, of: number) => `channels ${from} to ${to} of ${of}`,
     facts: (saturated: string, unlearned: string, recovered: string) =>
       `${saturated} of all masks came back to one. After unlearning the model was right in ${unlearned} of the pool, with the masks in ${recovered}.`,
     mostChanged: 'Layers with the most channels made anew',
@@ -334,10 +377,15 @@ export const enExplore = {
     runs: 'Runs',
     journal: 'Journal',
     journalText: 'Every entry carries the hash of the one before. Nothing is changed or taken out later.',
+    atOpen: (n: number) =>
+      plural(n, {
+        one: 'When the project was opened, its # entry fitted.',
+        other: 'When the project was opened, its # entries followed each other and fitted their rows.',
+      }),
     journalCaption: 'Journal entries, newest first',
     verify: 'Check the integrity',
     verifying: 'Checking every entry, row and blob…',
-    notVerified: 'Not checked since this page was opened. The chain itself was checked when the project was opened.',
+    notVerified: 'Blobs and files were not checked since this page was opened.',
     sound: (n: number) => plural(n, { one: '# check, and it fits.', other: '# checks, and all fit.' }),
     broken: (n: number, of: number) =>
       plural(n, { one: `# of ${of} checks does not fit.`, other: `# of ${of} checks do not fit.` }),

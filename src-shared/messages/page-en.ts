@@ -1,6 +1,9 @@
 /** Every text of the page in English. Messages with parameters are functions; German has the same keys or does not compile. */
 import { pageFormat } from './page-format.ts';
+import { enAttacks } from './page-en-attacks.ts';
+import { enOpinions } from './page-en-opinions.ts';
 import { enExplore } from './page-en-explore.ts';
+import { enSigning } from './page-en-signing.ts';
 
 const f = pageFormat('en-US');
 const { plural } = f;
@@ -8,6 +11,9 @@ const { plural } = f;
 export const en = {
   f,
   ...enExplore,
+  ...enSigning,
+  ...enAttacks,
+  ...enOpinions,
   n: {
     samples: (n: number) => plural(n, { one: '# sample', other: '# samples' }),
     classes: (n: number) => plural(n, { one: '# class', other: '# classes' }),
@@ -27,7 +33,9 @@ export const en = {
     channels: 'Channels',
     bootstrap: 'Bootstrapping',
     suspects: 'Suspects',
+    opinions: 'Second opinions',
     report: 'Report',
+    attacks: 'Planted attacks',
     compare: 'Compare',
     history: 'History',
     help: 'Help',
@@ -117,6 +125,7 @@ export const en = {
     grow: { title: 'Grow', purpose: 'Admits samples round by round, and refuses those that do not fit.' },
     final: { title: 'Final fit', purpose: 'Trains the sanitized model on everything that was admitted.' },
     evidence: { title: 'Evidence', purpose: 'Compares both models on what was refused, and recovers the pattern.' },
+    opinions: { title: 'Second opinions', purpose: 'Asks other detectors; they are shown and change nothing.' },
     export: {
       title: 'Export',
       purpose: 'Writes the model, the sets and the report, and opens each again to check it.',
@@ -400,8 +409,8 @@ export const en = {
     frame: 'Audit report',
     later: (n: number) =>
       plural(n, {
-        one: '# decision was made after this report was written. It is in the journal, not in the report:',
-        other: '# decisions were made after this report was written. They are in the journal, not in the report:',
+        one: '# decision was made after this report was written; one written anew tells of it:',
+        other: '# decisions were made after this report was written; one written anew tells of them:',
       }),
   },
   settings: {

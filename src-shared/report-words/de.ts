@@ -23,6 +23,7 @@ const words: Words = {
   'verdict.no-confidence': 'keine Sicherheit: nichts wurde entschieden',
   'verdict.rests-on': 'Beruht auf',
   'verdict.would-change': 'Was dieses Urteil ändern würde',
+  'verdict.decided': 'Entscheidung eines Prüfers',
   'verdict.as-recorded': 'Wortlaut der Prüfung',
   'subject.encoder': 'Encoder',
   'subject.dataset': 'Datensatz',
@@ -40,6 +41,7 @@ const words: Words = {
   'section.suspects': 'Verdächtige',
   'section.trigger': 'Gefundenes Muster',
   'section.shared-pattern': 'Was Verdächtige gemeinsam haben',
+  'section.opinions': 'Zweitmeinungen',
   'section.outcome': 'Ergebnis',
   'section.classes': 'Urteil je Klasse',
   'section.files': 'Befunde an Dateien',
@@ -271,6 +273,23 @@ const words: Words = {
   never: 'nie',
   'round.n': (p) => `Runde ${p.round}`,
 
+  'opinions.none': 'Kein anderes Verfahren wurde gefragt; was eines gesagt hätte, ist nicht bekannt.',
+  'opinions.claim': (p) =>
+    `${p.ran} ${plural(p.count, 'anderes Verfahren wurde', 'andere Verfahren wurden')} gefragt; ${p.alarms} davon schlugen Alarm. Das Urteil stützt sich nicht auf sie.`,
+  'opinions.note':
+    'Verfahren, die saubere Daten brauchen, bekamen Proben, die diese Prüfung aussiebte. AUC ist die Wahrscheinlichkeit, dass etwas, das die Prüfung verdächtigt, höher steht als etwas, das sie nicht verdächtigt: Übereinstimmung, nicht Wahrheit.',
+  'opinions.of': (p) => `${p.flagged} von ${p.of}`,
+  'opinions.suspects': (p) => `${p.both} von ${p.audit} Verdächtigen (zufällig ${p.chance})`,
+  'opinions.untrusted': (p) => `${p.both} von ${p.audit} nicht behaltenen Kanälen (zufällig ${p.chance})`,
+  'opinions.alarm': 'Alarm',
+  'opinions.blind': 'Sieht nicht:',
+  'table.opinions': 'Was jedes Verfahren markiert, und wie weit die Prüfung übereinstimmt',
+  'column.detector': 'Verfahren',
+  'column.flagged': 'Markiert',
+  'column.alarm': 'Alarm',
+  'column.agreement': 'Vom Befund der Prüfung',
+  'column.auc': 'AUC',
+
   'shared-pattern.none': 'Zu wenige Verdächtige teilen ein Etikett, um daraus einen Auslöser zu schätzen.',
   'shared-pattern.claim': (p) =>
     `Was Verdächtige mit dem Etikett „${p.name}“ gemeinsam haben, kippt ${p.undefended} von ${p.n} anderen Bildern im ungeschützten Modell zu dieser Klasse, im bereinigten ${p.sanitized}.`,
@@ -357,13 +376,24 @@ const words: Words = {
   'again.new-attack': 'ein Angriff bekannt wird, für den dieses Verfahren nicht gemacht ist',
 
   'log.claim': (p) =>
-    `${p.entries} Einträge, ${p.seconds === '' ? '' : `${p.seconds} Rechenzeit, `}${p.resumed}-mal fortgesetzt; ${p.decisions} Entscheidungen von Prüfern.`,
+    `${p.entries} ${p.n === 1 ? 'Eintrag' : 'Einträge'}, ${p.seconds === '' ? '' : `${p.seconds} Rechenzeit, `}${p.resumed}-mal fortgesetzt; ${p.decisions} ${p.decisions === '1' ? 'Entscheidung' : 'Entscheidungen'} von Prüfern.`,
   'table.log': 'Was wann geschah',
   'column.time': 'Zeit (UTC)',
   'column.took': 'Dauer',
   'table.decisions': 'Entscheidungen von Prüfern',
   'column.who': 'Wer',
   'column.act': 'Entscheidung',
+  'act.tag': 'versehen mit',
+  'act.untag': 'Vermerk entfernt:',
+  'act.override': 'beurteilt als',
+  'act.note': 'vermerkt',
+  'act.withdraw': 'zurückgenommen: Entscheidung',
+  'decided.sample': 'Probe',
+  'decided.class': 'Klasse',
+  'decided.channel': 'Kanal',
+  'decided.encoder': 'Encoder',
+  'decided.dataset': 'Datensatz',
+  'decided.run': 'Lauf',
 
   'integrity.claim': (p) =>
     `${p.n} Dateien gingen aus dieser Prüfung hervor; ihre Prüfsummen und der letzte Eintrag des Journals stehen hier.`,

@@ -21,6 +21,7 @@ export const en = {
   'verdict.no-confidence': 'no confidence: nothing was decided',
   'verdict.rests-on': 'Rests on',
   'verdict.would-change': 'What would change this verdict',
+  'verdict.decided': 'Decided by an analyst',
   'verdict.as-recorded': 'As recorded',
   'subject.encoder': 'Encoder',
   'subject.dataset': 'Dataset',
@@ -38,6 +39,7 @@ export const en = {
   'section.suspects': 'Suspects',
   'section.trigger': 'Recovered pattern',
   'section.shared-pattern': 'What suspects share',
+  'section.opinions': 'Second opinions',
   'section.outcome': 'Outcome',
   'section.classes': 'Verdict by class',
   'section.files': 'Findings in files',
@@ -290,6 +292,25 @@ export const en = {
   'trigger.note':
     'The square is the one under which the encoder sees different images as most alike. Whether that is a backdoor is what the verdict says.',
 
+  'opinions.none': 'No other detector was asked; nothing is known of what one would have said.',
+  'opinions.claim': (p: { ran: string; alarms: string; count: number }) =>
+    `${p.ran} other ${plural(p.count, 'detector was', 'detectors were')} asked; ${p.alarms} of them raised an alarm. The verdict does not rest on them.`,
+  'opinions.note':
+    'Detectors that want clean data were given samples that this audit sifted. AUC is the probability that something the audit holds suspect scores higher than something it does not: agreement, not truth.',
+  'opinions.of': (p: { flagged: string; of: string }) => `${p.flagged} of ${p.of}`,
+  'opinions.suspects': (p: { both: string; audit: string; chance: string }) =>
+    `${p.both} of ${p.audit} suspects (by chance ${p.chance})`,
+  'opinions.untrusted': (p: { both: string; audit: string; chance: string }) =>
+    `${p.both} of ${p.audit} channels not kept (by chance ${p.chance})`,
+  'opinions.alarm': 'alarm',
+  'opinions.blind': 'Cannot see:',
+  'table.opinions': 'What each detector flags, and how far the audit agrees',
+  'column.detector': 'Detector',
+  'column.flagged': 'Flagged',
+  'column.alarm': 'Alarm',
+  'column.agreement': 'Of what the audit found',
+  'column.auc': 'AUC',
+
   'shared-pattern.none': 'Too few suspects share a label to estimate a trigger from them.',
   'shared-pattern.claim': (p: { name: string; undefended: string; sanitized: string; n: string; count: number }) =>
     `What suspects labelled “${p.name}” have in common flips ${p.undefended} of ${p.n} other ${plural(p.count, 'image', 'images')} to that class in the undefended model, ${p.sanitized} in the sanitized one.`,
@@ -366,13 +387,24 @@ export const en = {
   'again.new-attack': 'an attack becomes known that this method was not made for',
 
   'log.claim': (p: { n: number; entries: string; seconds: string; resumed: string; decisions: string }) =>
-    `${p.entries} entries, ${p.seconds === '' ? '' : `${p.seconds} of computing, `}resumed ${p.resumed} times; ${p.decisions} decisions by analysts.`,
+    `${p.entries} ${plural(p.n, 'entry', 'entries')}, ${p.seconds === '' ? '' : `${p.seconds} of computing, `}resumed ${p.resumed} ${p.resumed === '1' ? 'time' : 'times'}; ${p.decisions} ${p.decisions === '1' ? 'decision' : 'decisions'} by analysts.`,
   'table.log': 'What happened when',
   'column.time': 'Time (UTC)',
   'column.took': 'Took',
   'table.decisions': 'Decisions by analysts',
   'column.who': 'Who',
   'column.act': 'Act',
+  'act.tag': 'tagged',
+  'act.untag': 'tag taken off:',
+  'act.override': 'judged',
+  'act.note': 'noted',
+  'act.withdraw': 'withdrew decision',
+  'decided.sample': 'sample',
+  'decided.class': 'class',
+  'decided.channel': 'channel',
+  'decided.encoder': 'encoder',
+  'decided.dataset': 'dataset',
+  'decided.run': 'run',
 
   'integrity.claim': (p: { n: string }) =>
     `${p.n} files came out of this audit; their digests and the head of the journal are below.`,

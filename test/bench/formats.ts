@@ -1,17 +1,29 @@
 /**
- * Images per second of the dataset readers, from file to pixel file, beside sharp and pngjs alone.
- * Run: node test/bench/formats.ts [images per row, default 1000]
+ * Images per second of the dataset readers, from file to pixel file, beside sharp and pngjs alone; and the memory and
+ * speed of ever larger datasets in shards (formats-stream.ts, a process each).
+ * Run: npm run bench:formats -- [--images 1000] [--stream 10000,100000,1000000] [--forward-up-to 10000]
+ *      --images 0 leaves the first part out, --stream '' the second.
  */
 import '../check-node.mjs';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { PNG } from 'pngjs';
 import sharp from 'sharp';
 import { openDataset } from '../../src-main/formats/datasets/open.ts';
 import { buildPixelFile } from '../../src-main/formats/datasets/pixels.ts';
 
-const count = Number(process.argv[2] ?? 1000);
+const { values } = parseArgs({
+  options: {
+    images: { type: 'string', default: '1000' },
+    stream: { type: 'string', default: '10000,100000,1000000' },
+    'forward-up-to': { type: 'string', default: '10000' },
+  },
+});
+const count = Number(values.images);
 const scratch = mkdtempSync(join(tmpdir(), 'coresift-bench-'));
 
 interface Row {
@@ -154,6 +166,25 @@ async function timed(work: () => Promise<unknown>): Promise<Cost> {
 const rate = (n: number, { wall, cpu }: Cost): string => `${(n / wall).toFixed(0)} (${((cpu / n) * 1000).toFixed(2)})`;
 
 try {
+  if (count > 0) await rates();
+  for (const images of values.stream.split(',').filter((each) => each !== '')) stream(Number(images));
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+function stream(images: number): void {
+  const folder = join(scratch, `shards-${images}`);
+  const script = fileURLToPath(new URL('formats-stream.ts', import.meta.url));
+  const run = (...args: string[]): string => execFileSync(process.execPath, [script, ...args], { encoding: 'utf8' });
+  run('--make', folder, '--count', String(images));
+  const forward = images <= Number(values['forward-up-to']) ? ['--forward'] : [];
+  const report = JSON.parse(run('--read', folder, ...forward)) as Record<string, number | string>;
+  console.log(`\n${images} images in tar shards`);
+  for (const [what, value] of Object.entries(report)) console.log(`  ${what.padEnd(44)} ${String(value).padStart(10)}`);
+  rmSync(folder, { recursive: true });
+}
+
+async function rates(): Promise<void> {
   show('images/s (CPU ms per image)', 'pixel file', 'sharp alone', 'pngjs alone');
   for (const [r, row] of rows.entries()) {
     const n = Math.max(50, Math.round(count / Math.max(1, row.side / 64)));
@@ -216,6 +247,4 @@ try {
   });
   show('read back, shuffled', rate(n, seconds), '-', '-');
   console.log(`peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
 }

@@ -51,7 +51,12 @@ test('the page has no Node, no Electron, and one frozen bridge', async ({ deskto
     bridge: Object.keys(window.coresiftDesktop ?? {}),
     frozen: Object.isFrozen(window.coresiftDesktop),
   }));
-  expect(seen).toEqual({ process: 'undefined', require: 'undefined', bridge: ['requestPort'], frozen: true });
+  expect(seen).toEqual({
+    process: 'undefined',
+    require: 'undefined',
+    bridge: ['requestPort', 'onCommand', 'takeFile'],
+    frozen: true,
+  });
 });
 
 test('the page cannot fetch, navigate, open windows or evaluate text', async ({ desktop }) => {
@@ -78,4 +83,31 @@ test('the sample audit can be started and cancelled', async ({ desktop }) => {
   await expect(desktop.getByRole('list', { name: 'Stages of the audit' })).toContainText('at work');
   await desktop.getByRole('button', { name: 'Cancel run' }).click();
   await expect(desktop.getByText('This run was cancelled.')).toBeVisible();
+});
+
+test('the native menu has our keys, no developer tools, and its commands reach the page', async ({ app, desktop }) => {
+  await expect(desktop.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();
+  const items = await app.evaluate(({ Menu }) =>
+    (Menu.getApplicationMenu()?.items ?? []).flatMap(({ submenu }) =>
+      (submenu?.items ?? []).map(({ accelerator, role }) => ({ accelerator: accelerator ?? '', role: role ?? '' })),
+    ),
+  );
+  expect(items.map(({ accelerator }) => accelerator)).toContain('CmdOrCtrl+N');
+  expect(items.map(({ role }) => role.toLowerCase())).not.toContain('toggledevtools');
+  await app.evaluate(({ Menu }) =>
+    Menu.getApplicationMenu()
+      ?.items.flatMap(({ submenu }) => submenu?.items ?? [])
+      .find(({ accelerator }) => accelerator === 'CmdOrCtrl+,')
+      ?.click(),
+  );
+  await expect(desktop.getByRole('heading', { name: 'Settings', level: 1 })).toBeVisible();
+});
+
+test('developer tools do not open', async ({ app }) => {
+  const opened = await app.evaluate(({ BrowserWindow }) => {
+    const [window] = BrowserWindow.getAllWindows();
+    window?.webContents.openDevTools();
+    return window?.webContents.isDevToolsOpened();
+  });
+  expect(opened).toBe(false);
 });

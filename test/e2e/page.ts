@@ -1,8 +1,9 @@
 /** What the page tests share: the real server as a process of its own, the recorded one, and the accessibility check. */
-import AxeBuilder from '@axe-core/playwright';
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
+import type axe from 'axe-core';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLoopback } from '../../src-main/hosts/loopback/server.ts';
@@ -13,78 +14,107 @@ export const root = new URL('../..', import.meta.url).pathname;
 export interface Served {
   readonly url: string;
   readonly project: string;
+  readonly pid: number;
+  /** Ends it as Ctrl-C would, and says with which exit code. */
+  stop(): Promise<number | null>;
+  /** As a crash or a power cut would. */
+  kill(): Promise<void>;
+}
+
+/** `coresift serve` as it ships, with a project in `folder`. */
+export async function serveProject(folder: string, port = 0): Promise<Served> {
+  const project = join(folder, 'project');
+  const cli = join(root, 'out/main/cli.js');
+  const server = spawn(process.execPath, [cli, 'serve', '--project', project, '--port', String(port), '--json'], {
+    cwd: folder,
+    // Settings of a user belong to the user, not to a test.
+    env: { ...process.env, XDG_CONFIG_HOME: join(folder, 'config') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let errors = '';
+  server.stderr.on('data', (data) => (errors += String(data)));
+  const ended = new Promise<number | null>((resolve) => server.once('exit', resolve));
+  const url = await new Promise<string>((resolve, reject) => {
+    server.stdout.on('data', (data) => {
+      const found = /"url":"([^"]+)"/.exec(String(data))?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    server.once('exit', (code) => reject(new Error(`coresift serve ended with ${code}: ${errors}`)));
+  });
+  return {
+    url,
+    project,
+    pid: server.pid ?? 0,
+    async stop() {
+      server.kill('SIGINT');
+      return ended;
+    },
+    async kill() {
+      server.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** What the page must never do: log an error, break its own policy, ask for anything outside its server. */
+export function watchPage(page: Page): string[] {
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => {
+    // Playwright itself looks into the report's frame, where no script may run: that it is told so is as it should be.
+    const sandboxed = /^Blocked script execution in '[^']*\/report\//.test(message.text());
+    if (message.type() === 'error' && !sandboxed) problems.push(message.text());
+  });
+  page.on('request', (request) => {
+    const { protocol, hostname } = new URL(request.url());
+    const own = ['127.0.0.1', 'localhost'].includes(hostname) || protocol === 'blob:' || protocol === 'data:';
+    if (!own) problems.push(`asked for ${request.url()}`);
+  });
+  return problems;
+}
+
+/** Serves an app that plays a recorded audit. */
+async function serveRecorded(options?: RecordedOptions): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const app = recordedApp(options);
+  const server = await createLoopback(app, { rendererDir: join(root, 'out/renderer') });
+  return {
+    url: server.url,
+    close: async () => {
+      await server.close();
+      await app.close();
+    },
+  };
 }
 
 interface Fixtures {
   /** Serves a recorded audit; for states of the page that a real audit cannot be brought into at will. */
   readonly recorded: (options?: RecordedOptions) => Promise<{ readonly url: string; close(): Promise<void> }>;
-  /** Fails the test when the page logs an error, breaks its own policy, or asks for anything outside its server. */
+  /** A folder that goes when the test is over. */
+  readonly folder: string;
+  /** Fails the test when the page did what it must never do. */
   readonly clean: undefined;
 }
 
-interface WorkerFixtures {
-  /** `coresift serve` as it ships, with an empty project. */
-  readonly served: Served;
-}
-
-export const test = base.extend<Fixtures, WorkerFixtures>({
-  served: [
-    // eslint-disable-next-line no-empty-pattern -- the pattern is how Playwright learns what a fixture needs
-    async ({}, use) => {
-      const folder = mkdtempSync(join(tmpdir(), 'coresift-e2e-'));
-      const project = join(folder, 'project');
-      const server = spawn(process.execPath, [join(root, 'out/main/cli.js'), 'serve', '--project', project, '--json'], {
-        cwd: folder,
-        // Settings of a user belong to the user, not to a test.
-        env: { ...process.env, XDG_CONFIG_HOME: join(folder, 'config') },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let errors = '';
-      server.stderr.on('data', (data) => (errors += String(data)));
-      const url = await new Promise<string>((resolve, reject) => {
-        server.stdout.on('data', (data) => {
-          const found = /"url":"([^"]+)"/.exec(String(data))?.[1];
-          if (found !== undefined) resolve(found);
-        });
-        server.once('exit', (code) => reject(new Error(`coresift serve ended with ${code}: ${errors}`)));
-      });
-      await use({ url, project });
-      const ended = new Promise((resolve) => server.once('exit', resolve));
-      server.kill('SIGINT');
-      expect(await ended, errors).toBe(0);
-      rmSync(folder, { recursive: true });
-    },
-    { scope: 'worker' },
-  ],
+export const test = base.extend<Fixtures>({
+  // eslint-disable-next-line no-empty-pattern -- the pattern is how Playwright learns what a fixture needs
+  folder: async ({}, use) => {
+    const folder = mkdtempSync(join(tmpdir(), 'coresift-e2e-'));
+    await use(folder);
+    rmSync(folder, { recursive: true, force: true });
+  },
   // eslint-disable-next-line no-empty-pattern -- as above
   recorded: async ({}, use) => {
     const closers: (() => Promise<void>)[] = [];
     await use(async (options) => {
-      const app = recordedApp(options);
-      const server = await createLoopback(app, { rendererDir: join(root, 'out/renderer') });
-      const close = async (): Promise<void> => {
-        await server.close();
-        await app.close();
-      };
-      closers.push(close);
-      return { url: server.url, close };
+      const served = await serveRecorded(options);
+      closers.push(served.close);
+      return served;
     });
     for (const close of closers) await close();
   },
   clean: [
     async ({ page }, use) => {
-      const problems: string[] = [];
-      page.on('pageerror', (error) => problems.push(error.message));
-      page.on('console', (message) => {
-        // Playwright itself looks into the report's frame, where no script may run: that it is told so is as it should be.
-        const sandboxed = /^Blocked script execution in '[^']*\/report\//.test(message.text());
-        if (message.type() === 'error' && !sandboxed) problems.push(message.text());
-      });
-      page.on('request', (request) => {
-        const { protocol, hostname } = new URL(request.url());
-        const own = ['127.0.0.1', 'localhost'].includes(hostname) || protocol === 'blob:' || protocol === 'data:';
-        if (!own) problems.push(`asked for ${request.url()}`);
-      });
+      const problems = watchPage(page);
       await use(undefined);
       expect(problems).toEqual([]);
     },
@@ -92,16 +122,70 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   ],
 });
 
+interface Shared {
+  readonly page: Page;
+  readonly url: string;
+}
+
+/** One server with two finished runs and one page for all tests of a file that only look. */
+export const sharedTest = base.extend<object, { readonly shared: Shared }>({
+  shared: [
+    async ({ browser }, use) => {
+      const { url, close } = await serveRecorded();
+      const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, reducedMotion: 'reduce' });
+      const page = await context.newPage();
+      const seen = watchPage(page);
+      await page.goto(url);
+      for (const number of [1, 2]) {
+        await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Start' }).click();
+        await page.getByRole('button', { name: 'Run the sample audit' }).click();
+        await expect(page.getByRole('heading', { name: `Run #${number}` })).toBeVisible();
+      }
+      await use({ page, url });
+      expect(seen).toEqual([]);
+      await context.close();
+      await close();
+    },
+    { scope: 'worker' },
+  ],
+});
+
+/** Goes to a view by its link. */
+export const open = (page: Page, view: string): Promise<void> =>
+  page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: view, exact: true }).click();
+
+declare global {
+  interface Window {
+    axe?: typeof axe;
+  }
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const bar = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+/** What can differ between two themes: a theme changes colours and nothing else. */
+const ofColour = ['color-contrast', 'link-in-text-block'];
+
+async function violations(page: Page, only: axe.RunOnly): Promise<readonly string[]> {
+  // Once per document; a page that was loaded anew has lost it.
+  if (!(await page.evaluate(() => window.axe !== undefined))) await page.evaluate(axeSource);
+  return page.evaluate(async (runOnly) => {
+    // The report's frame runs no script, the check's own included; the report is checked as a page by itself.
+    const found = await window.axe?.run(document, { runOnly, resultTypes: ['violations'], iframes: false });
+    if (found === undefined) throw new Error('the check did not load');
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`);
+  }, only);
+}
 
 /** No violation of WCAG 2.2 AA in either theme, and nothing that scrolls sideways. */
 export async function expectAccessible(page: Page): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    const { violations } = await new AxeBuilder({ page }).withTags(bar).analyze();
-    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`);
-    expect(told, colorScheme).toEqual([]);
-  }
+  await page.emulateMedia({ colorScheme: 'dark' });
+  expect(await violations(page, { type: 'rule', values: ofColour }), 'dark').toEqual([]);
+  await page.emulateMedia({ colorScheme: 'light' });
+  expect(await violations(page, { type: 'tag', values: bar }), 'light').toEqual([]);
+  await expectNoSidewaysScroll(page);
+}
+
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
   const wide = await page.evaluate(() => {
     const main = document.querySelector('main');
     return main === null ? 0 : main.scrollWidth - main.clientWidth;

@@ -5,7 +5,7 @@ import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../src-main/audit/app.ts';
 import { forkEngine } from '../../src-main/audit/spawn-engine.ts';
-import type { App, AppProcedures, NumberedEvent } from '../../src-shared/contract.ts';
+import type { App, AppProcedures, MapEvent, NumberedEvent } from '../../src-shared/contract.ts';
 import { standing } from '../../src-shared/domain/decision.ts';
 import { auditRequest } from '../../src-shared/domain/request.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
@@ -39,7 +39,10 @@ const open = (folder = project): Promise<App> =>
 
 type Calls = { [K in keyof AppProcedures]: AppProcedures[K] extends { kind: 'call'; request: infer R } ? R : never };
 
-function call<K extends Exclude<keyof AppProcedures, 'run.events'>>(name: K, payload: Calls[K]) {
+function call<K extends Exclude<keyof AppProcedures, 'run.events' | 'run.map' | 'attacks.events'>>(
+  name: K,
+  payload: Calls[K],
+) {
   return app.handlers[name](payload as never, { signal }) as ReturnType<App['handlers'][K]>;
 }
 
@@ -193,6 +196,81 @@ describe('the use cases of a host with a page', () => {
     expect(total).toBe(before + 2);
     expect(entries.map(({ kind }) => kind)).toEqual(['decision', 'decision']);
     expect((await call('project.journal', { before: entries[1].seq, limit: 1 })).entries[0].seq).toBe(before);
+  });
+
+  it('put one tag on many samples in one act, or on none of them', async () => {
+    const { id: runId } = cancelled;
+    const before = (await call('run.decisions', { runId })).length;
+    const all = await call('run.decide-all', { runId, samples: [3, 9, 27], act: 'tag', value: 'same print' });
+    expect(all.slice(before).map(({ key, act, value }) => [key, act, value])).toEqual(
+      ['3', '9', '27'].map((key) => [key, 'tag', 'same print']),
+    );
+    await expect(call('run.decide-all', { runId, samples: [4, 96], act: 'tag', value: 'x' })).rejects.toMatchObject({
+      code: 'request-invalid',
+    });
+    expect(await call('run.decisions', { runId })).toHaveLength(before + 3);
+  });
+
+  it('place the samples at any tap: components from the journal, UMAP made once and kept', async () => {
+    const { id: runId } = cancelled;
+    const mapped = async (tap: string, method: 'pca' | 'umap') => {
+      const told: MapEvent[] = [];
+      for await (const event of app.handlers['run.map']({ runId, tap, method }, { signal })) told.push(event);
+      const last = told.at(-1);
+      if (last?.kind !== 'map') throw new Error('the last event must be the map');
+      return { map: last.map, progress: told.length - 1 };
+    };
+    const taps = (await call('run.taps', { runId }))?.taps ?? [];
+    const table = await call('run.columns', { runId });
+    const shown = taps.findLast((tap) => tap.used) ?? taps[0];
+    const pca = await mapped(shown.id, 'pca');
+    expect(pca).toMatchObject({ progress: 0, map: { method: 'pca', seed: null, placed: 96 } });
+    expect([...pca.map.x]).toEqual([...(table?.columns.scatterX ?? [])]);
+    const made = await mapped(taps[0].id, 'umap');
+    expect(made.map).toMatchObject({ method: 'umap', seed: 7, placed: 96 });
+    expect(made.progress).toBeGreaterThan(0);
+    expect(new Set(made.map.x).size).toBeGreaterThan(90);
+    const again = await mapped(taps[0].id, 'umap');
+    expect(again.progress).toBe(0);
+    expect(again.map).toEqual(made.map);
+    await expect(mapped('no such tap', 'umap')).rejects.toMatchObject({ code: 'map-missing' });
+  });
+
+  it('plant attacks in a folder of the project, one thing at a time, and keep what was asked for', async () => {
+    const asked = {
+      inputs: null,
+      encoders: ['none'],
+      datasets: ['blended', 'encoder-trigger'],
+      target: 3,
+      samples: 100,
+      test: 50,
+      preset: 'quick',
+      mode: 'paper',
+      seeds: [1, 2, 2],
+    } as const;
+    expect(await call('attacks.list', {})).toEqual([]);
+    const wrong = { ...asked, inputs: { encoder: '/nowhere.onnx', dataset: audit.dataset } };
+    await expect(call('attacks.start', { request: wrong })).rejects.toMatchObject({ code: 'file-missing' });
+    await expect(call('attacks.start', { request: { ...asked, target: 10 } })).rejects.toMatchObject({
+      code: 'plan-invalid',
+    });
+    expect(await call('attacks.list', {})).toEqual([]);
+    const { id } = await call('attacks.start', { request: asked });
+    const told = app.handlers['attacks.events']({ id }, { signal })[Symbol.asyncIterator]();
+    expect((await told.next()).value).toMatchObject({
+      type: 'cell',
+      at: 0,
+      of: 2,
+      cell: { encoder: 'clean', dataset: 'blended' },
+    });
+    await expect(call('run.start', { request, out: null })).rejects.toMatchObject({ code: 'run-active' });
+    await expect(call('attacks.start', { request: asked })).rejects.toMatchObject({ code: 'run-active' });
+    expect(await call('attacks.cancel', { id })).toMatchObject({ state: 'interrupted', cells: 2, done: 0 });
+    let last: unknown;
+    for (let step = await told.next(); step.done !== true; step = await told.next()) last = step.value;
+    expect(last).toEqual({ type: 'ended', failure: null });
+    expect(await call('attacks.get', { id })).toMatchObject({ summary: { request: asked }, outcomes: [] });
+    await expect(call('attacks.get', { id: '0099' })).rejects.toMatchObject({ code: 'matrix-unknown' });
   });
 
   it('verify the open project from the engine process', async () => {

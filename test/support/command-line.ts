@@ -81,3 +81,8 @@ export function startCommand(args: readonly string[], options: StartOptions = {}
 export function runCommand(args: readonly string[], options: StartOptions = {}): Promise<Outcome> {
   return startCommand(args, options).ended;
 }
+
+/** Throws what the command said unless it came to a verdict. */
+export function finished({ code, signal, stderr }: Outcome): void {
+  if (code !== 0 && code !== 1 && code !== 3) throw new Error(`ended with ${code} ${signal}:\n${stderr}`);
+}

@@ -1,4 +1,5 @@
 /** As much of the `electron` module as the desktop host uses, in memory. It records what it was told and lets a test play the outside. */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { ElectronParts } from '../../src-main/hosts/electron/desktop.ts';
@@ -55,6 +56,21 @@ export class StandInContents extends EventEmitter {
   reload(): void {
     this.reloads += 1;
   }
+  zoom = 1;
+  crashed = 0;
+  readonly sent: unknown[][] = [];
+  setZoomFactor(factor: number): void {
+    this.zoom = factor;
+  }
+  getZoomFactor(): number {
+    return this.zoom;
+  }
+  send(...message: unknown[]): void {
+    this.sent.push(message);
+  }
+  forcefullyCrashRenderer(): void {
+    this.crashed += 1;
+  }
 }
 
 class StandInWindow extends EventEmitter {
@@ -84,9 +100,77 @@ class StandInWindow extends EventEmitter {
   restore(): void {
     this.minimized = false;
   }
+  readonly progress: number[] = [];
+  maximized = false;
+  bounds = { x: 40, y: 50, width: 1200, height: 800 };
+  setProgressBar(share: number): void {
+    this.progress.push(share);
+  }
+  isFocused(): boolean {
+    return this.focused > 0;
+  }
+  isMaximized(): boolean {
+    return this.maximized;
+  }
+  maximize(): void {
+    this.maximized = true;
+  }
+  getNormalBounds(): StandInWindow['bounds'] {
+    return this.bounds;
+  }
 }
 
-export function electronStandIn(over: { readonly firstInstance?: boolean } = {}) {
+interface MenuItem {
+  readonly label?: string;
+  readonly role?: string;
+  readonly enabled?: boolean;
+  readonly accelerator?: string;
+  readonly click?: () => void;
+  readonly submenu?: readonly MenuItem[];
+}
+
+/** `safeStorage` whose key lives in this object: what it sealed, no other one opens. */
+function standInSafeStorage({ keyStore = 'gnome_libsecret' }: StandInOptions) {
+  const key = randomBytes(32);
+  return {
+    isEncryptionAvailable: () => keyStore !== null,
+    getSelectedStorageBackend: () => keyStore ?? 'basic_text',
+    encryptString: (text: string): Buffer => {
+      const iv = randomBytes(12);
+      const cipher = createCipheriv('aes-256-gcm', key, iv);
+      const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+      return Buffer.concat([iv, cipher.getAuthTag(), sealed]);
+    },
+    decryptString: (bytes: Buffer): string => {
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12));
+      decipher.setAuthTag(bytes.subarray(12, 28));
+      return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+    },
+  };
+}
+
+export interface StandInOptions {
+  readonly firstInstance?: boolean;
+  readonly packaged?: boolean;
+  /** Switches the application was started with. */
+  readonly switches?: readonly string[];
+  /** What `safeStorage` stands on; null = nothing. */
+  readonly keyStore?: 'gnome_libsecret' | 'basic_text' | 'unknown' | null;
+}
+
+export function electronStandIn(over: StandInOptions = {}) {
+  const asked: { readonly message: string; readonly detail?: string; readonly buttons?: readonly string[] }[] = [];
+  const answers = { box: [] as number[], files: [] as string[][] };
+  const notices: (EventEmitter & { readonly words: { title: string; body: string }; shown: boolean })[] = [];
+  const desk = {
+    menu: [] as readonly MenuItem[],
+    copied: [] as string[],
+    recent: [] as string[],
+    awake: new Set<number>(),
+    blocked: 0,
+    exits: [] as number[],
+    dictionary: '',
+  };
   const switches = new Map<string, string | undefined>();
   const windows: StandInWindow[] = [];
   const handled = new Map<string, (event: unknown, ...rest: unknown[]) => unknown>();
@@ -95,7 +179,14 @@ export function electronStandIn(over: { readonly firstInstance?: boolean } = {})
   const ports: StandInPort[] = [];
   const seen = { sandboxed: false, quits: 0, spellChecker: true };
   const app = Object.assign(new EventEmitter(), {
-    commandLine: { appendSwitch: (name: string, value?: string) => void switches.set(name, value) },
+    isPackaged: over.packaged ?? false,
+    commandLine: {
+      appendSwitch: (name: string, value?: string) => void switches.set(name, value),
+      hasSwitch: (name: string) => over.switches?.includes(name) ?? false,
+    },
+    exit: (code: number) => void desk.exits.push(code),
+    getLocale: () => 'en-GB',
+    addRecentDocument: (path: string) => void desk.recent.push(path),
     enableSandbox: () => void (seen.sandboxed = true),
     requestSingleInstanceLock: () => over.firstInstance ?? true,
     whenReady: () => Promise.resolve(),
@@ -113,6 +204,7 @@ export function electronStandIn(over: { readonly firstInstance?: boolean } = {})
     setPermissionCheckHandler: (handler: never) => void (session.permissionCheck = handler),
     setDevicePermissionHandler: (handler: never) => void (session.device = handler),
     setDisplayMediaRequestHandler: (handler: never) => void (session.display = handler),
+    setSpellCheckerDictionaryDownloadURL: (url: string) => void (desk.dictionary = url),
     setSpellCheckerEnabled: (on: boolean) => void (seen.spellChecker = on),
   });
   const parts = {
@@ -135,15 +227,59 @@ export function electronStandIn(over: { readonly firstInstance?: boolean } = {})
         ports.push(this.port1, this.port2);
       }
     },
-    nativeTheme: { shouldUseDarkColors: true },
+    clipboard: { writeText: (text: string) => void desk.copied.push(text) },
+    dialog: {
+      showMessageBox: (...rest: unknown[]) => {
+        asked.push(rest.at(-1) as never);
+        return Promise.resolve({ response: answers.box.shift() ?? 0 });
+      },
+      showOpenDialog: () => {
+        const filePaths = answers.files.shift() ?? [];
+        return Promise.resolve({ canceled: filePaths.length === 0, filePaths });
+      },
+    },
+    Menu: {
+      buildFromTemplate: (template: readonly MenuItem[]) => template,
+      setApplicationMenu: (menu: readonly MenuItem[]) => void (desk.menu = menu),
+    },
+    Notification: class extends EventEmitter {
+      static isSupported(): boolean {
+        return true;
+      }
+      readonly words: { title: string; body: string };
+      shown = false;
+      constructor(words: { title: string; body: string }) {
+        super();
+        this.words = words;
+        notices.push(this);
+      }
+      show(): void {
+        this.shown = true;
+      }
+    },
+    powerSaveBlocker: {
+      start: () => {
+        desk.awake.add(++desk.blocked);
+        return desk.blocked;
+      },
+      stop: (id: number) => desk.awake.delete(id),
+    },
+    screen: { getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1920, height: 1040 } }] },
+    nativeTheme: { shouldUseDarkColors: true, themeSource: 'system' },
     protocol: {
       registerSchemesAsPrivileged: (list: typeof schemes) => void schemes.push(...list),
       handle: (name: string, handler: never) => void protocols.set(name, handler),
     },
     session: { defaultSession: session },
+    safeStorage: standInSafeStorage(over),
   };
   return {
     parts: parts as unknown as ElectronParts,
+    desk,
+    asked,
+    answers,
+    notices,
+    theme: parts.nativeTheme,
     app,
     session,
     windows,

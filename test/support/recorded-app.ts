@@ -2,7 +2,11 @@
  * An app in memory that plays a recorded audit: for tests of hosts and pages, which must not depend on compute. Its
  * numbers have the shape of a real run of the sample project; nothing of it ships.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import sharp from 'sharp';
+import { reportHandlers } from '../../src-main/audit/app-reports.ts';
 import type {
   App,
   AppProcedures,
@@ -22,9 +26,11 @@ import {
   type RunEvent,
   type RunSummary,
 } from '../../src-shared/domain/run.ts';
+import { recordedAttacks } from './recorded-attacks.ts';
 import type { DecisionRow } from '../../src-shared/domain/decision.ts';
 import type { AuditVerdict, Finding } from '../../src-shared/domain/verdict.ts';
 import { CancelledError, ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
+import { recordedOpinions } from './recorded-opinions.ts';
 
 const classNames = [
   't-shirt',
@@ -245,7 +251,13 @@ export function recordedResult(): AuditResult {
           trusted: [false, true, false, true],
         },
       ],
-      saturatedAtOne: 3,
+      wires: [
+        [-1, 0],
+        [0, 1],
+        [0, 2],
+        [1, 2],
+      ],
+      saturatedAtOne: 0.3,
       unlearnedAccuracy: 0.12,
       recoveredAccuracy: 0.83,
     },
@@ -499,7 +511,22 @@ export function recordedApp(options: RecordedOptions = {}): App {
           ],
   });
 
+  const recordedOnly = (): never => {
+    throw new Error('A recorded audit has no project and no engine.');
+  };
+  const keys = mkdtempSync(join(tmpdir(), 'coresift-keys-'));
   const handlers: Handlers<AppProcedures> = {
+    // Keys are real ones; reports and packs are not, for there is no run behind them.
+    ...reportHandlers({ keys, vault: null, spawn: recordedOnly, reader: recordedOnly }),
+    'report.write': async ({ runId, formats, out }) => {
+      const { number } = find(runId).summary;
+      const folder = out ?? `/project/reports/${number}`;
+      return { folder, files: formats.map((name) => ({ name, bytes: 88_000, sha256: '7a6b'.repeat(16) })) };
+    },
+    'pack.verify': async ({ path }) => [
+      { what: 'archive', ok: true, detail: 'Byte for byte what its files make.' },
+      { what: 'report.html', ok: !path.includes('changed'), detail: 'It was changed.' },
+    ],
     'app.info': async () => ({
       name: 'Coresift',
       version: '0.1.0',
@@ -588,6 +615,17 @@ export function recordedApp(options: RecordedOptions = {}): App {
       }
       return { taps: taps.map(({ id, label, used }) => ({ id, label, used })), consistency };
     },
+    async *'run.map'({ runId, tap, method }) {
+      if (!find(runId).sifted) throw new ExpectedError('map-missing', tap);
+      if (method === 'umap')
+        for (let done = 0; done <= 200; done += 50) yield { kind: 'progress', phase: 'placing', done, total: 200 };
+      const { scatterX, scatterY } = recordedTable().columns;
+      // Another layout of the same samples: turned, and drawn together.
+      const turn = method === 'umap' ? 1 : tap.length;
+      const x = scatterX.map((value, at) => Math.cos(turn) * value - Math.sin(turn) * (scatterY[at] ?? 0));
+      const y = scatterX.map((value, at) => Math.sin(turn) * value + Math.cos(turn) * (scatterY[at] ?? 0));
+      yield { kind: 'map', map: { tap, method, seed: method === 'umap' ? 7 : null, x, y, placed: samples } };
+    },
     'run.pools': async ({ runId }) => {
       const pools = find(runId).events.flatMap(({ event }) => (event.type === 'pool' ? [event.round.round] : []));
       const { admittedRound, seed, pool } = recordedTable().columns;
@@ -614,6 +652,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
         ],
       };
     },
+    'run.opinions': async ({ runId }) => (find(runId).sifted ? recordedOpinions() : null),
     'run.decisions': async ({ runId }) => find(runId).decisions,
     'run.decide': async ({ runId, decision }) => {
       const run = find(runId);
@@ -621,6 +660,16 @@ export function recordedApp(options: RecordedOptions = {}): App {
         throw new ExpectedError('request-invalid', 'run.decide: reason: an override needs one.');
       const id = run.decisions.length + 1;
       run.decisions = [...run.decisions, { ...decision, who: 'analyst', id, at: new Date().toISOString() }];
+      return run.decisions;
+    },
+    'run.decide-all': async ({ runId, samples: chosen, act, value }) => {
+      const run = find(runId);
+      const first = run.decisions.length + 1;
+      const at = new Date().toISOString();
+      const more = chosen.map((sample, i): DecisionRow => {
+        return { id: first + i, at, who: 'analyst', subject: 'sample', key: String(sample), act, value, reason: '' };
+      });
+      run.decisions = [...run.decisions, ...more];
       return run.decisions;
     },
     'project.journal': async ({ before, limit }) => {
@@ -649,6 +698,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
       { what: 'file sifted-set.csv', ok: false, detail: 'cannot be read', kind: 'not-examined' },
     ],
     'audit.preview': async ({ encoder, dataset }) => previewOf(encoder, dataset),
+    ...recordedAttacks(),
     'settings.read': async () => settings,
     'settings.write': async (chosen) => (settings = chosen),
   };
@@ -656,6 +706,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
     handlers,
     close: async () => {
       for (const timer of timers) clearTimeout(timer);
+      rmSync(keys, { recursive: true, force: true });
     },
   };
 }

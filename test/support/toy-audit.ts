@@ -110,7 +110,7 @@ export function toySource({ shape, pixels, labels, classes }: ToyImages): Sample
 /** Every stage, hardly any epochs. */
 export const tinyPreset: Readonly<Record<string, number | string>> = {
   'expand.share': 0.3,
-  'probe.epochs': 10,
+  'probe.epochs': 3,
   'unlearn.epochs': 4,
   'recover.epochs': 3,
   'warmup.epochs': 3,

@@ -5,10 +5,8 @@
  * and keeps somewhat more candidates than asked for. Where candidates are too close for float32, and where equal rows
  * meet, the order is decided here by float64 distances and then by index.
  */
-import { graphBuilder } from '../graph/builder.ts';
-import { int } from '../graph/attributes.ts';
-import type { Graph } from '../graph/ir.ts';
 import type { CompiledGraph, Provider } from '../providers/provider.ts';
+import { rankGraph } from '../providers/rank-graph.ts';
 
 export interface NeighbourIndex {
   /**
@@ -121,20 +119,6 @@ function rowCount({ data, width }: Rows): number {
     throw new RangeError(`the reference holds ${data.length} numbers, no multiple of d = ${width}`);
   }
   return data.length / width;
-}
-
-/** The `count` smallest of norms[j] - 2 q[i].r[j] per query, smallest first. */
-function rankGraph(queries: number, rows: number, width: number, count: number): Graph {
-  const b = graphBuilder();
-  b.input('queries', 'float32', [queries, width]);
-  b.input('rows', 'float32', [rows, width]);
-  b.input('norms', 'float32', [rows]);
-  const scores = b.node('Gemm', ['queries', 'rows', 'norms'], { transB: int(1), alpha: { type: 'float', value: -2 } });
-  const attributes = { axis: int(1), largest: int(0), sorted: int(1) };
-  b.multi('TopK', [scores, b.ints([count])], attributes, ['values', 'indices']);
-  b.output('values', 'float32', [queries, count]);
-  b.output('indices', 'int64', [queries, count]);
-  return b.build();
 }
 
 /** Reference rows of equal bits: one stands for all, the others follow by index. */

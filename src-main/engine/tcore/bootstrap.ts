@@ -34,7 +34,7 @@ export interface BootstrapInput {
   readonly pool: Int32Array;
   /** Samples next to it in the TIS ranking, never trained on, ascending. */
   readonly guard: Int32Array;
-  /** Neighbours of the same given label in the untrusted encoder, `[deciding taps][samples * grow.company]`. */
+  /** Neighbours of the same given label in the untrusted encoder, `[late taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
   /** Digest of the filtering step. */
   readonly input: string;

@@ -1,4 +1,5 @@
 /** What a stage gets from the outside, and what the whole pipeline gives back. */
+import type { Opinion } from '../../../src-shared/domain/opinion.ts';
 import type { Mode, RunEvent, Stage, PoolRound } from '../../../src-shared/domain/run.ts';
 import type { ChannelFacts, SampleColumns, SiftingFacts, TriggerEvidence } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
@@ -49,6 +50,8 @@ export interface PipelineResult {
   readonly channels: ChannelFacts;
   readonly rounds: readonly PoolRound[];
   readonly triggers: TriggerEvidence;
+  /** Null when the audit asked for none. */
+  readonly opinions: readonly Opinion[] | null;
   /** The estimated trigger in full size; null without one. */
   readonly trigger: Trigger | null;
   readonly columns: SampleColumns;

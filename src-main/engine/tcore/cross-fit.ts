@@ -9,7 +9,7 @@ import { median } from '../math/statistics.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
-import { evaluationBatch, select, vector } from './steps.ts';
+import { count, evaluationBatch, select, vector } from './steps.ts';
 import { freshStudent } from './student.ts';
 import { createTrainer } from './trainer.ts';
 
@@ -18,6 +18,8 @@ export interface CrossFit {
   readonly contradicted: Int32Array;
   /** Share of each class's pool that the net of the other half calls by its label; NaN without any. */
   readonly accepted: readonly number[];
+  /** Share of each class's pool whose label it firmly contradicts; NaN without any. */
+  readonly against: readonly number[];
   readonly digest: string;
 }
 
@@ -58,18 +60,27 @@ export async function runCrossFit(
   });
   context.emit({ type: 'stage', stage: 'expand', state: step.resumed ? 'resumed' : 'finished' });
   const { accepted } = step.data as { accepted: readonly (number | null)[] };
+  const contradicted = step.tensors.contradicted.data as Int32Array;
+  const members = (list: Int32Array, c: number): number => count(list, (i) => samples.labels[i] === c);
   return {
-    contradicted: step.tensors.contradicted.data as Int32Array,
+    contradicted,
     accepted: accepted.map((share) => share ?? NaN),
+    against: accepted.map((share, c) => (share === null ? NaN : members(contradicted, c) / members(pool, c))),
     digest: step.digest,
   };
 }
 
-/** Classes of which the other half accepts less than half of what it accepts of the typical class. */
-export function rejectedClasses(accepted: readonly number[]): number[] {
+/** Firmly contradicted share from which a class that is hardly accepted is rejected: a net that learnt too little is not sure of anything. */
+const leastAgainst = 0.2;
+
+/**
+ * Classes of which the other half accepts less than half of what it accepts of the typical class and firmly contradicts
+ * a fifth. Without the second condition the hardest class of clean data was named (docs/efficacy.md).
+ */
+export function rejectedClasses({ accepted, against }: Pick<CrossFit, 'accepted' | 'against'>): number[] {
   const known = accepted.filter(Number.isFinite);
   const typical = median(known);
-  return [...accepted.keys()].filter((c) => accepted[c] < 0.5 * typical);
+  return [...accepted.keys()].filter((c) => accepted[c] < 0.5 * typical && against[c] >= leastAgainst);
 }
 
 /** The pool without what is contradicted, save in a class of which that is most: there the nets say too little. */

@@ -3,6 +3,7 @@
  * Sources: T-Core (Zhang et al., S&P 2025) where the paper states a value, RNP (Li et al., ICML 2023) for unlearning and
  * recovering, our own experiments elsewhere (README, "Measured").
  */
+import { opinionExtents } from '../../../src-shared/domain/opinion.ts';
 import type { Preset } from '../../../src-shared/domain/run.ts';
 
 const defaults = {
@@ -11,9 +12,11 @@ const defaults = {
   /** Share of each class reported as seeds, and the least number of them. */
   'sift.alpha': 0.01,
   'sift.minimum': 5,
-  /** "two-means" or "central-half". */
-  'sift.majority': 'two-means',
-  /** How many of the last taps decide; 0 = all taps. Taps at chance level never decide. */
+  /** "two-means" (larger of two groups), "central-half" or "both". */
+  'sift.majority': 'both',
+  /** "typical" (an own-class share like that of its class) or "highest". */
+  'sift.consistency': 'typical',
+  /** How many of the last deciding taps say who keeps whose company and which class falls apart; 0 = all of them. */
   'sift.lastTaps': 3,
   /** A tap is at chance level when its own-class neighbour share is within this of chance. */
   'sift.chanceMargin': 0.05,
@@ -28,6 +31,7 @@ const defaults = {
   /** Epochs of the nets that check each other's half of the first pool; 0 = no check. */
   'crossfit.epochs': 30,
 
+  /** Of a dataset of 6,000 samples or more; a smaller one gets more, up to four times as many. */
   'probe.epochs': 60,
   'probe.learningRate': 3e-3,
   'probe.batch': 128,
@@ -113,6 +117,9 @@ const defaults = {
 
   /** Images that the patch scan of the encoder stamps. */
   'scan.images': 64,
+
+  /** Second opinions beside the audit: "none", "cheap" or "all" (`engine/opinions`). They never change the verdict. */
+  'opinions.extent': 'cheap',
 } as const;
 
 type Widen<T> = T extends number ? number : T extends boolean ? boolean : string;
@@ -125,6 +132,7 @@ export type ResolvedParameters = Readonly<
 
 const presets: Record<Preset, Partial<MethodParameters>> = {
   quick: {
+    'opinions.extent': 'none',
     'probe.epochs': 30,
     'unlearn.epochs': 10,
     'recover.epochs': 6,
@@ -138,6 +146,7 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
   },
   standard: {},
   thorough: {
+    'opinions.extent': 'all',
     'warmup.epochs': 40,
     'grow.loss': '0.2,0.3,0.4,0.5',
     'final.epochs': 30,
@@ -148,11 +157,13 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
 };
 
 const choices: Partial<Record<ParameterName, readonly string[]>> = {
-  'sift.majority': ['two-means', 'central-half'],
+  'sift.majority': ['two-means', 'central-half', 'both'],
+  'sift.consistency': ['typical', 'highest'],
   'expand.method': ['direct', 'confusion'],
   'filter.scope': ['layer', 'global'],
   'filter.ranking': ['masks', 'random'],
   'filter.start': ['fresh', 'kept'],
+  'opinions.extent': opinionExtents,
   'train.optimiser': ['adam', 'sgd'],
 };
 

@@ -19,6 +19,7 @@ import type { Evaluation } from './evaluate.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
 import { runEvidence } from './stage-evidence.ts';
+import { runOpinions } from './stage-opinions.ts';
 import { runProbe } from './stage-probe.ts';
 import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
 import { runTriggers } from './stage-triggers.ts';
@@ -68,6 +69,14 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     flips: final.flips,
     estimate: found.evidence.estimate,
   });
+  const opinions = await runOpinions(context, encoder, {
+    undefended: probe.classifier,
+    probe: probe.evaluation,
+    suspects,
+    credible,
+    channels: grown.channels,
+    input: found.digest,
+  });
   const suspectRank = new Int32Array(samples.count).fill(-1);
   suspects.forEach((sample, rank) => (suspectRank[sample] = rank));
   return {
@@ -82,6 +91,7 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     channels: grown.channels,
     rounds: grown.rounds,
     triggers: found.evidence,
+    opinions,
     columns: {
       index: Int32Array.from({ length: samples.count }, (_, i) => i),
       label: samples.labels,
@@ -120,12 +130,12 @@ function union(a: Int32Array, b: Int32Array): Int32Array {
   return Int32Array.from(new Set([...a, ...b])).sort();
 }
 
-function crossFitWarnings({ accepted }: CrossFit, classes: readonly string[]): ClassWarning[] {
-  return rejectedClasses(accepted).map((classIndex) => ({
+function crossFitWarnings(found: CrossFit, classes: readonly string[]): ClassWarning[] {
+  return rejectedClasses(found).map((classIndex) => ({
     classIndex,
     className: classes[classIndex],
     code: 'cross-fit',
-    message: `Of the first pool of class "${classes[classIndex]}", a model of one half accepts only ${Math.round(100 * accepted[classIndex])} % of the other: what was sifted is not of one kind.`,
+    message: `Of the first pool of class "${classes[classIndex]}", a model of one half accepts only ${Math.round(100 * found.accepted[classIndex])} % of the other and contradicts ${Math.round(100 * found.against[classIndex])} % firmly: what was sifted is not of one kind.`,
   }));
 }
 

@@ -12,19 +12,13 @@ import type { Encoder } from '../encoder/encoder.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { requireFinite, sweep, tapGraph } from './features.ts';
-import {
-  fitMajority,
-  nearestOwnRank,
-  ownClassShare,
-  stratifiedReference,
-  type Majority,
-  type MajorityRule,
-} from './sift.ts';
+import { fitMajority, nearestOwnRank, ownClassShare, stratifiedReference, type Majority } from './sift.ts';
 
 export interface TapScores {
   /** `[taps][samples]`, all taps, in network order. */
   readonly consistency: readonly Float32Array[];
   readonly majority: readonly Uint8Array[];
+  readonly central: readonly Uint8Array[];
   /** TED's rank of the nearest own-class neighbour, capped at k; for the report. */
   readonly ownRank: readonly Uint8Array[];
   /** Mean own-class share per tap. */
@@ -43,7 +37,6 @@ export interface TapScoreOptions {
   /** Neighbours of the same given label to list. */
   readonly company: number;
   readonly referenceLimit: number;
-  readonly rule: MajorityRule;
   readonly batch: number;
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, total: number) => void;
@@ -115,6 +108,7 @@ export async function scoreTaps(
     return {
       consistency: scorers.map((scorer) => scorer.consistency),
       majority: scorers.map((scorer) => scorer.majority),
+      central: scorers.map((scorer) => scorer.central),
       ownRank: scorers.map((scorer) => scorer.ownRank),
       neighbourShares: scorers.map((scorer) => mean(scorer.consistency)),
       splits: scorers.map((scorer) => scorer.splits),
@@ -143,6 +137,7 @@ const queryBlock = 1000;
 interface TapScorer {
   readonly consistency: Float32Array;
   readonly majority: Uint8Array;
+  readonly central: Uint8Array;
   readonly ownRank: Uint8Array;
   readonly peers: Int32Array;
   readonly plane: Float32Array;
@@ -167,13 +162,14 @@ async function createTapScorer(
   const { samples, reference, classSizes, k, options } = facts;
   const { labels } = samples;
   if (options.signal.aborted) throw new CancelledError();
-  const groups = fitGroups(rows, d, reference, labels, samples.classes.length, options);
+  const groups = fitGroups(rows, d, reference, labels, samples.classes.length);
   const company = await createCompany(provider, rows, d, reference, samples, options.company);
   const index: NeighbourIndex = await createNeighbourIndex(provider, rows, d, { k });
   const projection = principalComponents(rows, reference.length, d, 2);
   const point = new Float64Array(projection.components);
   const consistency = new Float32Array(samples.count);
   const majority = new Uint8Array(samples.count);
+  const central = new Uint8Array(samples.count);
   const ownRank = new Uint8Array(samples.count);
   const plane = new Float32Array(samples.count * 2);
   const peers = new Int32Array(samples.count * options.company).fill(-1);
@@ -181,6 +177,7 @@ async function createTapScorer(
   return {
     consistency,
     majority,
+    central,
     ownRank,
     peers,
     plane,
@@ -193,7 +190,9 @@ async function createTapScorer(
         for (let j = 0; j < k; j++) neighbourLabels[j] = labels[reference[neighbours[i * k + j]]];
         consistency[sample] = ownClassShare(neighbourLabels, labels[sample], classSizes);
         ownRank[sample] = Math.min(255, nearestOwnRank(neighbourLabels, labels[sample]));
-        majority[sample] = groups[labels[sample]]?.contains(queries, i * d) ? 1 : 0;
+        const group = groups[labels[sample]];
+        majority[sample] = group?.inLarger(queries, i * d) ? 1 : 0;
+        central[sample] = group?.isCentral(queries, i * d) ? 1 : 0;
         projectRow(projection, queries, i * d, point);
         plane[2 * sample] = point[0];
         plane[2 * sample + 1] = point.length > 1 ? point[1] : 0;
@@ -265,16 +264,15 @@ function positionsByClass(reference: Int32Array, labels: Int32Array, classes: nu
   return positions;
 }
 
-/** One majority per class, fitted to the class's rows of the reference; null for a class without any. */
+/** The majorities of each class, fitted to the class's rows of the reference; null for a class without any. */
 function fitGroups(
   rows: Float32Array,
   d: number,
   reference: Int32Array,
   labels: Int32Array,
   classes: number,
-  options: TapScoreOptions,
 ): (Majority | null)[] {
   return positionsByClass(reference, labels, classes).map((list) =>
-    list.length === 0 ? null : fitMajority(rowsOf(rows, list, d), list.length, d, options.rule),
+    list.length === 0 ? null : fitMajority(rowsOf(rows, list, d), list.length, d),
   );
 }

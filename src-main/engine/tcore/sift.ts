@@ -3,6 +3,12 @@
  * (majority rule) and among neighbours of its own class (consistency rule), layer after layer. No sample, label or
  * layer is trusted beforehand; the best are kept instead of the worst thrown away.
  *
+ * Two things differ from the plain reading of the rules, both because a tight clump of poison is the most consistent part
+ * of its class (docs/efficacy.md). Consistent means _as consistent as its class_: an own-class share far above the class's
+ * median counts against a sample as one far below does. And the majority is asked for twice: the larger of two groups
+ * goes wrong where a class falls into natural halves and the clump sides with one of them, the central half where the
+ * clump is nearly half of the class.
+ *
  * This file holds the rules on numbers; `sift-features.ts` reads the activations.
  */
 import { median, mean } from '../math/statistics.ts';
@@ -10,47 +16,45 @@ import { principalComponents, projectRow, type Projection } from '../math/pca.ts
 import { isNearerToMajority, twoMeans, type TwoMeans } from '../math/two-means.ts';
 import type { ClassWarning } from '../../../src-shared/domain/result.ts';
 
-export type MajorityRule = 'two-means' | 'central-half';
+export type MajorityRule = 'two-means' | 'central-half' | 'both';
+export type ConsistencyRule = 'typical' | 'highest';
 
-/** Decides for one class in one tap whether an activation lies with the majority. */
+/** What one class looks like in one tap, and whether an activation lies with the majority. */
 export interface Majority {
-  contains(rows: ArrayLike<number>, at: number): boolean;
-  /** Larger group's share and the distance between the groups (2-means only; 1 and 0 for the central half). */
+  /** Whether the row that starts at `at` lies with the larger of two groups. */
+  inLarger(rows: ArrayLike<number>, at: number): boolean;
+  /** Whether it is no farther from the coordinate-wise median than half of the class is. */
+  isCentral(rows: ArrayLike<number>, at: number): boolean;
+  /** The larger group's share, and the distance between the groups. */
   readonly share: number;
   readonly separation: number;
 }
 
 const majorityComponents = 10;
 
-/** Fits the majority rule to the activations `[n, d]` of one class. */
-export function fitMajority(rows: Float32Array, n: number, d: number, rule: MajorityRule): Majority {
-  switch (rule) {
-    case 'two-means': {
-      const projection: Projection = principalComponents(rows, n, d, majorityComponents);
-      const clusters: TwoMeans = twoMeans(projection.coordinates, n, projection.components);
-      const point = new Float64Array(projection.components);
-      return {
-        contains(source, at) {
-          projectRow(projection, source, at, point);
-          return isNearerToMajority(clusters, point);
-        },
-        share: clusters.majorityShare,
-        separation: clusters.separation,
-      };
-    }
-    case 'central-half': {
-      const centre = new Float64Array(d);
-      const column = new Float64Array(n);
-      for (let j = 0; j < d; j++) {
-        for (let i = 0; i < n; i++) column[i] = rows[i * d + j];
-        centre[j] = median(column);
-      }
-      const distances = new Float64Array(n);
-      for (let i = 0; i < n; i++) distances[i] = squaredDistanceTo(centre, rows, i * d);
-      const limit = median(distances);
-      return { contains: (source, at) => squaredDistanceTo(centre, source, at) <= limit, share: 1, separation: 0 };
-    }
+/** Fits both majorities to the activations `[n, d]` of one class. */
+export function fitMajority(rows: Float32Array, n: number, d: number): Majority {
+  const projection: Projection = principalComponents(rows, n, d, majorityComponents);
+  const clusters: TwoMeans = twoMeans(projection.coordinates, n, projection.components);
+  const point = new Float64Array(projection.components);
+  const centre = new Float64Array(d);
+  const column = new Float64Array(n);
+  for (let j = 0; j < d; j++) {
+    for (let i = 0; i < n; i++) column[i] = rows[i * d + j];
+    centre[j] = median(column);
   }
+  const distances = new Float64Array(n);
+  for (let i = 0; i < n; i++) distances[i] = squaredDistanceTo(centre, rows, i * d);
+  const limit = median(distances);
+  return {
+    inLarger(source, at) {
+      projectRow(projection, source, at, point);
+      return isNearerToMajority(clusters, point);
+    },
+    isCentral: (source, at) => squaredDistanceTo(centre, source, at) <= limit,
+    share: clusters.majorityShare,
+    separation: clusters.separation,
+  };
 }
 
 function squaredDistanceTo(centre: Float64Array, rows: ArrayLike<number>, at: number): number {
@@ -78,28 +82,32 @@ export function ownClassShare(
   return all > 0 ? own / all : 0;
 }
 
-/** Which taps decide: not at chance level, and of those the last `last` (0 = all). Falls back to the best single tap. */
+/**
+ * Which taps decide: those not at chance level. The last `last` of them (0 = all) also say who keeps whose company, which
+ * classes fall apart, and that a sample without any neighbour of its own class is never picked.
+ */
 export function decidingTaps(
   neighbourShares: readonly number[],
   chance: number,
   options: { chanceMargin: number; last: number },
-): { used: boolean[]; reasons: string[] } {
-  const informative = neighbourShares.map((share) => share > chance + options.chanceMargin);
-  const candidates = neighbourShares.map((_, tap) => tap).filter((tap) => informative[tap]);
-  const chosen = new Set(options.last > 0 ? candidates.slice(-options.last) : candidates);
-  const reasons = neighbourShares.map((_, tap) => {
-    if (chosen.has(tap)) return 'decides';
-    return informative[tap] ? 'before the last deciding taps' : 'neighbourhoods at chance level';
-  });
-  return { used: neighbourShares.map((_, tap) => chosen.has(tap)), reasons };
+): { used: boolean[]; late: boolean[]; reasons: string[] } {
+  const used = neighbourShares.map((share) => share > chance + options.chanceMargin);
+  const candidates = [...used.keys()].filter((tap) => used[tap]);
+  const last = new Set(options.last > 0 ? candidates.slice(-options.last) : candidates);
+  const reasons = used.map((decides) => (decides ? 'decides' : 'neighbourhoods at chance level'));
+  return { used, late: used.map((_, tap) => last.has(tap)), reasons };
 }
 
 /** Scores of the two rules, `[taps][samples]`, for the taps that decide. */
 export interface RuleScores {
-  /** Consistency: own-class share among neighbours, 0..1. */
+  /** Own-class share among neighbours, 0..1. */
   readonly consistency: readonly Float32Array[];
-  /** Majority: 1 or 0. */
+  /** In the larger of two groups of its class: 1 or 0. */
   readonly majority: readonly Uint8Array[];
+  /** In the central half of its class: 1 or 0. */
+  readonly central: readonly Uint8Array[];
+  /** Whether the tap is one of the last that decide. */
+  readonly late: readonly boolean[];
 }
 
 export interface Selection {
@@ -124,7 +132,9 @@ export interface SelectionOptions {
   /** Size of the guard, as a share of the pool's. */
   readonly guardShare: number;
   readonly minimum: number;
-  /** Share and separation of the 2-means groups, `[deciding taps][classes]`. */
+  readonly majority: MajorityRule;
+  readonly consistency: ConsistencyRule;
+  /** Share and separation of the 2-means groups, `[late taps][classes]`. */
   readonly splits: readonly (readonly { share: number; separation: number }[])[];
   /** Samples that repeat an earlier one exactly; never picked. */
   readonly duplicates: ReadonlySet<number>;
@@ -136,19 +146,7 @@ export interface SelectionOptions {
  * pool: the same fraction of each given class (of a typical class where it is bigger), at least `minimum`, at most half. Ties go to the lower index.
  */
 export function selectSeeds(scores: RuleScores, labels: Int32Array, options: SelectionOptions): Selection {
-  const n = labels.length;
-  const taps = scores.consistency.length;
-  const majority = new Float32Array(n);
-  const consistency = new Float32Array(n);
-  const worst = new Float32Array(n).fill(taps > 0 ? 1 : 0);
-  for (let tap = 0; tap < taps; tap++) {
-    for (let i = 0; i < n; i++) {
-      majority[i] += scores.majority[tap][i] / taps;
-      consistency[i] += scores.consistency[tap][i] / taps;
-      worst[i] = Math.min(worst[i], scores.consistency[tap][i]);
-    }
-  }
-  const score = majority.map((value, i) => value * consistency[i]);
+  const { majority, consistency, worst, score } = credibility(scores, labels, options.classNames.length, options);
   const members = membersByClass(labels, options.classNames.length, options.duplicates);
   const medianSize = median(members.filter((list) => list.length > 0).map((list) => list.length));
   const warnings: ClassWarning[] = [];
@@ -177,7 +175,7 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
       ranked = list;
       warn(
         'no-gated-sample',
-        `In class "${className}" hardly any sample has a neighbour of its own class in every tap.`,
+        `In class "${className}" hardly any sample has a neighbour of its own class in each of the last taps.`,
       );
     }
     const best = ranked.slice().sort((a, b) => score[b] - score[a] || a - b);
@@ -205,6 +203,54 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
     warnings,
     uncertainClasses,
   };
+}
+
+/** `[samples]`, all in 0..1: means over the deciding taps, the worst late tap, and what samples are ranked by. */
+export interface Credibility {
+  readonly majority: Float32Array;
+  readonly consistency: Float32Array;
+  readonly worst: Float32Array;
+  readonly score: Float32Array;
+}
+
+/** The two rules put together, sample by sample. */
+export function credibility(
+  scores: RuleScores,
+  labels: Int32Array,
+  classes: number,
+  rules: { readonly majority: MajorityRule; readonly consistency: ConsistencyRule },
+): Credibility {
+  const n = labels.length;
+  const taps = scores.consistency.length;
+  const majority = new Float32Array(n);
+  const central = new Float32Array(n);
+  const consistency = new Float32Array(n);
+  const typical = new Float32Array(n);
+  const worst = new Float32Array(n).fill(scores.late.includes(true) ? 1 : 0);
+  for (let tap = 0; tap < taps; tap++) {
+    const own = scores.consistency[tap];
+    const medians = classMedians(own, labels, classes);
+    for (let i = 0; i < n; i++) {
+      majority[i] += scores.majority[tap][i] / taps;
+      central[i] += scores.central[tap][i] / taps;
+      consistency[i] += own[i] / taps;
+      typical[i] += (1 - Math.abs(own[i] - medians[labels[i]])) / taps;
+      if (scores.late[tap]) worst[i] = Math.min(worst[i], own[i]);
+    }
+  }
+  const lies: Record<MajorityRule, (i: number) => number> = {
+    'two-means': (i) => majority[i],
+    'central-half': (i) => central[i],
+    both: (i) => majority[i] * central[i],
+  };
+  const among = rules.consistency === 'typical' ? typical : consistency;
+  return { majority, consistency, worst, score: majority.map((_, i) => lies[rules.majority](i) * among[i]) };
+}
+
+function classMedians(values: Float32Array, labels: Int32Array, classes: number): number[] {
+  const lists: number[][] = Array.from({ length: classes }, () => []);
+  labels.forEach((label, i) => lists[label].push(values[i]));
+  return lists.map((list) => (list.length > 0 ? median(list) : 0));
 }
 
 /** Warns of what makes the majority rule fail; true when the class must not be ranked by it. */

@@ -2,6 +2,7 @@
 import type { ChannelFacts } from '../../../src-shared/domain/result.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import type { Encoder } from '../encoder/encoder.ts';
+import { layerWires } from '../encoder/layer-wires.ts';
 import { headParameters, joinHead } from './probe.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { channelLipschitz, filterChannels } from './filter.ts';
@@ -99,6 +100,7 @@ export async function runChannels(
         mask: [...masks[l]],
         trusted: Array.from(trusted[l], (value) => value === 1),
       })),
+      wires: layerWires(encoder),
       saturatedAtOne: count(all, (value) => value >= 0.99) / all.length,
       unlearnedAccuracy: (forgotten.data as { accuracy: number }).accuracy,
       recoveredAccuracy: (recovered.data as { accuracy: number }).accuracy,
@@ -118,6 +120,7 @@ export function unusedChannels(encoder: Encoder): ChannelFacts {
       mask: [],
       trusted: new Array<boolean>(channels).fill(false),
     })),
+    wires: layerWires(encoder),
     saturatedAtOne: null,
     unlearnedAccuracy: null,
     recoveredAccuracy: null,

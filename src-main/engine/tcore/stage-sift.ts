@@ -5,7 +5,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import { mean } from '../math/statistics.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { confusionRanks, expandByConfusion } from './expand.ts';
-import { decidingTaps, selectSeeds, type MajorityRule } from './sift.ts';
+import { decidingTaps, selectSeeds, type ConsistencyRule, type MajorityRule } from './sift.ts';
 import { scoreTaps } from './sift-features.ts';
 import { fitPoolHead } from './stage-probe.ts';
 import { count, evaluationBatch, select, stage, vector } from './steps.ts';
@@ -20,7 +20,7 @@ export interface SiftStage {
   /** Next best after the pool, never trained on. */
   readonly guard: Int32Array;
   readonly plane: Float32Array;
-  /** `[deciding taps][samples * grow.company]`. */
+  /** `[late taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
   readonly uncertainClasses: readonly number[];
   readonly digest: string;
@@ -33,26 +33,33 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
       k: parameters['sift.k'],
       company: parameters['grow.company'],
       referenceLimit: parameters['sift.reference'],
-      rule: parameters['sift.majority'] as MajorityRule,
       batch: evaluationBatch,
       signal: context.signal,
       onProgress: progressOf(context, 'sift', 'samples'),
     });
     const chance = 1 / samples.classes.length;
-    const { used, reasons } = decidingTaps(scores.neighbourShares, chance, {
+    const { used, late, reasons } = decidingTaps(scores.neighbourShares, chance, {
       chanceMargin: parameters['sift.chanceMargin'],
       last: parameters['sift.lastTaps'],
     });
     const deciding = <T>(list: readonly T[]): T[] => list.filter((_, tap) => used[tap]);
+    const last = <T>(list: readonly T[]): T[] => list.filter((_, tap) => late[tap]);
     const selection = selectSeeds(
-      { consistency: deciding(scores.consistency), majority: deciding(scores.majority) },
+      {
+        consistency: deciding(scores.consistency),
+        majority: deciding(scores.majority),
+        central: deciding(scores.central),
+        late: deciding(late),
+      },
       samples.labels,
       {
         alpha: parameters['sift.alpha'],
         poolShare: parameters['expand.share'],
         guardShare: parameters['guard.share'],
         minimum: parameters['sift.minimum'],
-        splits: deciding(scores.splits),
+        majority: parameters['sift.majority'] as MajorityRule,
+        consistency: parameters['sift.consistency'] as ConsistencyRule,
+        splits: last(scores.splits),
         duplicates: new Set(context.duplicates),
         classNames: samples.classes,
       },
@@ -75,14 +82,18 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         samples: count(samples.labels, (label) => label === c),
         seeds: count(selection.seeds, (i) => samples.labels[i] === c),
         pool: count(selection.pool, (i) => samples.labels[i] === c),
-        majorityShare: used.includes(true) ? mean(deciding(scores.splits).map((tap) => tap[c].share)) : 1,
-        separation: used.includes(true) ? mean(deciding(scores.splits).map((tap) => tap[c].separation)) : 0,
+        majorityShare: used.includes(true) ? mean(last(scores.splits).map((tap) => tap[c].share)) : 1,
+        separation: used.includes(true) ? mean(last(scores.splits).map((tap) => tap[c].separation)) : 0,
       })),
       warnings: selection.warnings,
     };
     const shown = Math.max(used.lastIndexOf(true), 0);
     return {
-      data: { facts, uncertainClasses: selection.uncertainClasses } as unknown as Json,
+      data: {
+        facts,
+        uncertainClasses: selection.uncertainClasses,
+        peers: last(scores.peers).length,
+      } as unknown as Json,
       tensors: {
         majority: vector(selection.majority),
         consistency: vector(selection.consistency),
@@ -91,12 +102,19 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         pool: vector(selection.pool),
         guard: vector(selection.guard),
         plane: { dtype: 'float32', dims: [samples.count, 2], data: scores.plane[shown] },
+        ...Object.fromEntries(
+          scores.plane.map((data, t) => [
+            `plane/${encoder.taps[t].id}`,
+            { dtype: 'float32' as const, dims: [samples.count, 2], data },
+          ]),
+        ),
         ...Object.fromEntries(scores.consistency.map((row, t) => [`consistency/${encoder.taps[t].id}`, vector(row)])),
-        ...Object.fromEntries(deciding(scores.peers).map((list, t) => [`peers/${t}`, vector(list)])),
+        ...Object.fromEntries(last(scores.peers).map((list, t) => [`peers/${t}`, vector(list)])),
       },
     };
   });
-  const { facts, uncertainClasses } = step.data as unknown as Pick<SiftStage, 'facts' | 'uncertainClasses'>;
+  const data = step.data as unknown as Pick<SiftStage, 'facts' | 'uncertainClasses'> & { readonly peers: number };
+  const { facts, uncertainClasses } = data;
   if (facts.taps.every((tap) => !tap.used)) {
     const message = 'No tap of the encoder tells the classes apart: seeds and pool are no better than a random pick.';
     context.emit({ type: 'warning', code: 'no-deciding-tap', message, subject: null });
@@ -116,7 +134,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
     pool: ints('pool'),
     guard: ints('guard'),
     plane: floats('plane'),
-    peers: facts.taps.filter((tap) => tap.used).map((_, t) => ints(`peers/${t}`)),
+    peers: Array.from({ length: data.peers }, (_, t) => ints(`peers/${t}`)),
     digest: step.digest,
   };
 }

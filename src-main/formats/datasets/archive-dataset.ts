@@ -215,6 +215,7 @@ function packedDataset(path: string, packed: Packed, rows: PackedRows, parts: Da
     label: (index) => labels[index],
     bytes,
     decode,
+    pictures: limits.image,
     load: (index) => decode(index, bytes(index)),
     async fingerprint() {
       const hash = createHash('sha256').update(JSON.stringify([rows.format, classes, members.length]));

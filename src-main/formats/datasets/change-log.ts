@@ -2,7 +2,7 @@
 import { changeTexts, type DecodedImage, type ImageChange } from '../images/image.ts';
 
 export interface ChangeLog {
-  add(image: DecodedImage): void;
+  add(image: Pick<DecodedImage, 'changes'>): void;
   /** One sentence for each change that was met. */
   notes(): readonly string[];
 }

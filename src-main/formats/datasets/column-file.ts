@@ -1,6 +1,8 @@
 /** Writing files piece by piece, whole or not at all. */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { systemFailure } from '../system.ts';
+import { partialOf, removeLeftovers } from './leftovers.ts';
 
 export interface PartialFile {
   readonly descriptor: number;
@@ -19,11 +21,11 @@ export interface PartialFile {
 const BLOCK_BYTES = 1 << 20;
 
 /**
- * Starts `file` under a temporary name; what an interrupted run left under that name is thrown away.
+ * Starts `file` under a temporary name that belongs to this process; what killed processes left of it is thrown away.
  * @throws ExpectedError no-space, file-missing (from every call)
  */
 export function startFile(file: string): PartialFile {
-  const temporary = `${file}.partial`;
+  const temporary = partialOf(file);
   const guard = <T>(work: () => T): T => {
     try {
       return work();
@@ -32,6 +34,7 @@ export function startFile(file: string): PartialFile {
     }
   };
   const descriptor = guard(() => {
+    removeLeftovers(dirname(file), basename(file));
     rmSync(temporary, { force: true });
     return openSync(temporary, 'wx+', 0o600);
   });

@@ -1,5 +1,6 @@
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import type { DecodedImage } from '../images/image.ts';
+import type { ImageLimits } from '../limits.ts';
 
 export type DatasetFormat =
   | 'image-folder'
@@ -79,6 +80,8 @@ export interface Dataset {
   bytes(index: number): Buffer;
   /** Decodes what `bytes(index)` gave. @throws ExpectedError image-unreadable */
   decode(index: number, bytes: Buffer): DecodedImage | Promise<DecodedImage>;
+  /** Set where `decode` is `decodeImage` with these limits and nothing else, so that any thread can do it. */
+  readonly pictures?: ImageLimits | undefined;
   /** `decode(index, bytes(index))`. */
   load(index: number): DecodedImage | Promise<DecodedImage>;
   /**

@@ -244,6 +244,7 @@ export function fileDataset(parts: FileDatasetParts): Dataset {
     label: (index) => labels[index],
     bytes,
     decode,
+    pictures: parts.decode === undefined ? limits.image : undefined,
     load: (index) => decode(index, bytes(index)),
     async fingerprint() {
       const hash = createHash('sha256');

@@ -1,9 +1,11 @@
 /** Decoded datasets kept for the next run: found again by what was decoded and how, not by where it lay. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { withLimits } from '../limits.ts';
 import type { Dataset } from './dataset.ts';
-import { openPixelFile, readHead, type PixelFile } from './pixel-file.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { columnsOf, headOf, openPixelFile, readHead, type PixelFile } from './pixel-file.ts';
 import { buildPixelFile, contentDigest, settingsDigest, type PixelOptions } from './pixels.ts';
 
 export interface CacheOptions extends Omit<PixelOptions, 'file'> {
@@ -14,11 +16,12 @@ export interface CacheOptions extends Omit<PixelOptions, 'file'> {
 /**
  * The pixel file of a dataset: the one made for these files as they are (names, sizes and times of change), or one made
  * for files elsewhere with the same names, labels and bytes, or else a new one. A dataset that changed never meets the
- * file of what it was.
+ * file of what it was. Beyond the limit maxCacheBytes the files that were not used for the longest time go.
  * @throws as `buildPixelFile`
  */
 export async function cachedPixelFile(dataset: Dataset, options: CacheOptions): Promise<PixelFile> {
   const { folder, signal } = options;
+  removeLeftovers(folder);
   const settings = settingsDigest(dataset, options);
   const key = createHash('sha256')
     .update(`${settings} ${await dataset.fingerprint()}`)
@@ -28,6 +31,7 @@ export async function cachedPixelFile(dataset: Dataset, options: CacheOptions): 
     const equal = await findEqual(dataset, folder, settings, signal);
     // What was skipped and left out is told of this dataset, not of the one that was decoded.
     if (equal !== null) {
+      prune(folder, equal.file, options);
       const { changes } = equal;
       return {
         ...equal,
@@ -37,7 +41,41 @@ export async function cachedPixelFile(dataset: Dataset, options: CacheOptions): 
       };
     }
   }
-  return await buildPixelFile(dataset, { ...options, file });
+  const pixels = await buildPixelFile(dataset, { ...options, file });
+  prune(folder, file, options);
+  return pixels;
+}
+
+const PIXELS = '.pixels';
+
+/** Makes room: unfinished files first, then the longest unused. `inUse` is kept, and counts. */
+function prune(folder: string, inUse: string, { limits }: CacheOptions): void {
+  const { maxCacheBytes } = withLimits(limits ?? {}).dataset;
+  const now = new Date();
+  utimesSync(headOf(inUse), now, now);
+  const names = readdirSync(folder);
+  const entries = names
+    .filter((name) => name.endsWith(PIXELS) && name !== basename(inUse))
+    // A head that is being written says that somebody finishes this one just now.
+    .filter((name) => !names.some((other) => other.startsWith(`${name}.json.`)))
+    .map((name) => entryOf(join(folder, name)))
+    .sort((a, b) => a.used - b.used);
+  let total = entries.reduce((sum, { bytes }) => sum + bytes, entryOf(inUse).bytes);
+  for (const { file, bytes, used } of entries) {
+    if (total <= maxCacheBytes && used > 0) return;
+    // Without its head the rest is no entry, should this be interrupted.
+    for (const part of [headOf(file), columnsOf(file), file]) rmSync(part, { force: true });
+    total -= bytes;
+  }
+}
+
+/** @returns bytes of its three files, and when it was used last (0: it is unfinished) */
+function entryOf(file: string): { readonly file: string; readonly bytes: number; readonly used: number } {
+  const [pixels, columns, head] = [file, columnsOf(file), headOf(file)].map((part) =>
+    statSync(part, { throwIfNoEntry: false }),
+  );
+  const bytes = (pixels?.size ?? 0) + (columns?.size ?? 0) + (head?.size ?? 0);
+  return { file, bytes, used: readHead(file) === null ? 0 : (head?.mtimeMs ?? 0) };
 }
 
 /** Reads all bytes of the dataset, but only when there is a file it could be equal to. */

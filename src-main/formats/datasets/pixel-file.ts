@@ -12,7 +12,7 @@ import { systemFailure } from '../system.ts';
 import type { DatasetFormat, ProblemList } from './dataset.ts';
 import { readExactly } from './raw.ts';
 
-export const PIXEL_FILE_VERSION = 3;
+export const PIXEL_FILE_VERSION = 4;
 
 /** `FILE.json` */
 export interface PixelFileHead {
@@ -33,6 +33,8 @@ export interface PixelFileHead {
   /** SHA-256 (hex) of the pixels. */
   readonly pixelsDigest: string;
   readonly columnBytes: number;
+  /** SHA-256 (hex) of the columns: labels, names and digests are evidence like the pixels. */
+  readonly columnsDigest: string;
   readonly unreadable: ProblemList;
   readonly skipped: ProblemList;
   readonly notes: readonly string[];
@@ -47,6 +49,17 @@ export interface Resized {
   readonly count: number;
   /** The commonest sizes they came in, most images first, then by size. */
   readonly sizes: readonly { readonly height: number; readonly width: number; readonly count: number }[];
+}
+
+/** Names of many samples: UTF-8 end to end, and where each ends. A million of them are two arrays, not a million objects. */
+export interface PackedNames {
+  readonly bytes: Uint8Array;
+  readonly ends: Uint32Array;
+}
+
+export function unpackNames({ bytes, ends }: PackedNames): string[] {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from(ends, (end, i) => text.toString('utf8', i === 0 ? 0 : ends[i - 1], end));
 }
 
 /** A sample source that knows where its samples come from. All indices are `0..count-1` of this file. */
@@ -64,6 +77,8 @@ export interface PixelFile extends SampleSource, PixelFileHead {
   /** True when `buildPixelFile` found it finished. */
   readonly reused: boolean;
   name(index: number): string;
+  /** All names, in one read. */
+  names(): PackedNames;
   /** SHA-256 (hex) of the sample's source bytes. */
   digest(index: number): string;
   /** uint8 `[C, H, W]` */
@@ -139,6 +154,13 @@ export function openPixelFile(file: string, reused = true): PixelFile {
         const name = Buffer.alloc(ends[1] - ends[0]);
         readExactly(columns, name, fixedColumnBytes(count) + ends[0], columnsOf(file));
         return name.toString('utf8');
+      },
+      names() {
+        const ends = new Uint32Array(count);
+        readExactly(columns, new Uint8Array(ends.buffer), 4 * count * 4, columnsOf(file));
+        const bytes = new Uint8Array(head.columnBytes - fixedColumnBytes(count));
+        readExactly(columns, bytes, fixedColumnBytes(count), columnsOf(file));
+        return { bytes, ends };
       },
       digest(index) {
         check(index);

@@ -2,11 +2,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { readSync, rmSync } from 'node:fs';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
-import { fitImage, type FitTo } from '../images/fit.ts';
-import type { DecodedImage } from '../images/image.ts';
+import type { FitTo } from '../images/fit.ts';
 import { withLimits, type LimitOverrides } from '../limits.ts';
 import { startFile, type PartialFile } from './column-file.ts';
 import { checkEnough, openProblemLog, sufficient, type Dataset, type Minimum, type ProblemLog } from './dataset.ts';
+import type { DecodedSample } from './decode-here.ts';
+import { decodeSamples } from './decode-samples.ts';
 import { firstWithSameDigest } from './duplicates.ts';
 import { openChangeLog, type ChangeLog } from './change-log.ts';
 import { openResizeLog, type ResizeLog } from './resize-log.ts';
@@ -35,8 +36,12 @@ export interface PixelOptions extends FitTo {
   readonly onProgress?: ((progress: PixelProgress) => void) | undefined;
   /** Fewest readable samples, as for `openDataset`. */
   readonly minimum?: Minimum | undefined;
-  /** Images decoded at the same time; default 4. Does not change the result. */
+  /** Images decoded at the same time within one thread; default 4. Does not change the result. */
   readonly parallel?: number | undefined;
+  /** Threads that decode picture files; default: one per processor for large datasets. Does not change the result. */
+  readonly threads?: number | undefined;
+  /** Called when threads could not be started and one decodes everything. */
+  readonly onOneThread?: ((reason: string) => void) | undefined;
 }
 
 /**
@@ -89,7 +94,6 @@ export function settingsDigest(
 
 interface Build {
   readonly dataset: Dataset;
-  readonly fit: FitTo;
   readonly pixels: PartialFile;
   readonly pixelsHash: Hash;
   /** Digest of the source bytes of every sample (zeros where there are none) and of the pixels of the readable ones. */
@@ -125,7 +129,6 @@ async function build(
   try {
     const work: Build = {
       dataset,
-      fit: { channels, height, width },
       pixels: start(file),
       pixelsHash: createHash('sha256'),
       digests: start(`${file}.digests`),
@@ -136,14 +139,23 @@ async function build(
       resized: openResizeLog({ height, width }),
       changes: openChangeLog(),
     };
-    await decodeAll(work, options);
+    const decoding = {
+      fit: { channels, height, width },
+      parallel: Math.max(1, options.parallel ?? 4),
+      threads: options.threads,
+      signal: options.signal,
+      onProgress: (done: number) =>
+        options.onProgress?.({ done, total: dataset.count, unreadable: work.unreadable.count }),
+      onOneThread: (reason: string) => options.onOneThread?.(reason),
+    };
+    await decodeSamples(dataset, decoding, (sample) => takeOne(work, sample));
     const indices = keptIndices(work);
     const labels = indices.map((index) => dataset.label(index));
     checkKept(labels, dataset, work.unreadable, options.minimum ?? sufficient);
     work.digests.flush();
     work.pixelDigests.flush();
     const columns = start(columnsOf(file));
-    await writeColumns(work, columns, indices, labels, options.signal);
+    const columnsDigest = await writeColumns(work, columns, indices, labels, options.signal);
     const head: PixelFileHead = {
       version: PIXEL_FILE_VERSION,
       ...keys,
@@ -155,6 +167,7 @@ async function build(
       datasetDigest: await datasetDigest(work, options.signal),
       pixelsDigest: work.pixelsHash.digest('hex'),
       columnBytes: columns.size,
+      columnsDigest,
       unreadable: { count: work.unreadable.count, listed: work.unreadable.listed },
       skipped: { count: dataset.skipped.count, listed: dataset.skipped.listed },
       notes: [...dataset.notes, ...work.changes.notes()],
@@ -173,84 +186,23 @@ async function build(
   }
 }
 
-type Outcome = { readonly image: DecodedImage } | { readonly error: unknown };
-
-interface InFlight {
-  readonly index: number;
-  readonly digest: Uint8Array;
-  readonly outcome: Outcome | Promise<Outcome>;
-}
-
-async function decodeAll(work: Build, options: PixelOptions): Promise<void> {
-  const { dataset } = work;
-  const parallel = Math.max(1, options.parallel ?? 4);
-  const flight: InFlight[] = [];
-  let breath = performance.now();
-  const report = (done: number): void =>
-    options.onProgress?.({ done, total: dataset.count, unreadable: work.unreadable.count });
-  try {
-    for (let index = 0; index < dataset.count; index++) {
-      flight.push(startOne(dataset, index));
-      while (flight.length > 0 && (flight.length >= parallel || !(flight[0].outcome instanceof Promise))) {
-        const next = flight.shift() as InFlight;
-        // Awaiting what is already there would cost a turn of the event loop per image.
-        finishOne(work, next, next.outcome instanceof Promise ? await next.outcome : next.outcome);
-      }
-      if (performance.now() - breath > 50) {
-        report(index + 1 - flight.length);
-        await new Promise(setImmediate);
-        breath = performance.now();
-      }
-      if (options.signal?.aborted === true) throw new CancelledError();
-    }
-    while (flight.length > 0) {
-      const next = flight.shift() as InFlight;
-      finishOne(work, next, await next.outcome);
-    }
-    report(dataset.count);
-  } finally {
-    await Promise.all(flight.map(async (one) => await one.outcome));
-  }
-}
-
-function startOne(dataset: Dataset, index: number): InFlight {
-  let bytes: Buffer;
-  try {
-    bytes = dataset.bytes(index);
-  } catch (error) {
-    return { index, digest: NO_DIGEST, outcome: { error } };
-  }
-  const digest = createHash('sha256').update(bytes).digest();
-  try {
-    const image = dataset.decode(index, bytes);
-    if (!(image instanceof Promise)) return { index, digest, outcome: { image } };
-    const outcome = image.then(
-      (decoded): Outcome => ({ image: decoded }),
-      (error: unknown): Outcome => ({ error }),
-    );
-    return { index, digest, outcome };
-  } catch (error) {
-    return { index, digest, outcome: { error } };
-  }
-}
-
-function finishOne(work: Build, { index, digest }: InFlight, outcome: Outcome): void {
-  work.digests.append(digest);
+function takeOne(work: Build, { index, digest, outcome }: DecodedSample): void {
+  work.digests.append(digest ?? NO_DIGEST);
   if ('error' in outcome) {
     const { error } = outcome;
     if (!(error instanceof ExpectedError) || error.code !== 'image-unreadable') throw error;
-    work.state[index] = digest === NO_DIGEST ? NO_BYTES : DROPPED;
+    work.state[index] = digest === null ? NO_BYTES : DROPPED;
     work.unreadable.add(work.dataset.name(index), error.detail);
     return;
   }
-  const pixels = fitImage(outcome.image, work.fit);
+  const { image } = outcome;
   work.state[index] = KEPT;
   work.kept++;
-  work.resized.add(outcome.image);
-  work.changes.add(outcome.image);
-  work.pixels.append(pixels);
-  work.pixelsHash.update(pixels);
-  work.pixelDigests.append(createHash('sha256').update(pixels).digest());
+  work.resized.add(image);
+  work.changes.add(image);
+  work.pixels.append(image.pixels);
+  work.pixelsHash.update(image.pixels);
+  work.pixelDigests.append(image.digest);
 }
 
 function keptIndices(work: Build): Int32Array {
@@ -284,7 +236,7 @@ async function writeColumns(
   indices: Int32Array,
   labels: Int32Array,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<string> {
   const { dataset } = work;
   const count = indices.length;
   columns.append(bytesOf(indices));
@@ -316,6 +268,15 @@ async function writeColumns(
   });
   const samePixels = firstWithSameDigest({ ...column, descriptor: work.pixelDigests.descriptor, start: 0 });
   columns.overwrite(firstColumns, Buffer.concat([bytesOf(sameBytes), bytesOf(samePixels), bytesOf(ends)]));
+  const hash = createHash('sha256');
+  const block = Buffer.allocUnsafe(1 << 20);
+  for (let at = 0; at < columns.size;) {
+    const got = readSync(columns.descriptor, block, 0, block.length, at);
+    hash.update(block.subarray(0, got));
+    at += got;
+    await breathe(signal);
+  }
+  return hash.digest('hex');
 }
 
 function bytesOf(values: Int32Array | Uint32Array): Uint8Array {

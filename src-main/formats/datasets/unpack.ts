@@ -22,6 +22,7 @@ import type { ArchiveOptions, Packed } from './archive-dataset.ts';
 import { nameText } from './column.ts';
 import type { Dataset } from './dataset.ts';
 import { unpackOnto, type Scratch } from './inflate.ts';
+import { unpackedPrefix } from './leftovers.ts';
 import { touchedOf } from './manifest.ts';
 import { openPace } from './pace.ts';
 
@@ -54,7 +55,7 @@ export async function openUnpacked(
       `${path} unpacks to ${total} bytes (limit maxInflatedBytes = ${limits.dataset.maxInflatedBytes}).`,
     );
   }
-  const folder = mkdtempSync(join(options.scratch ?? tmpdir(), 'coresift-unpacked-'));
+  const folder = mkdtempSync(unpackedPrefix(options.scratch ?? tmpdir()));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     await unpackAll(packed, folder, options, limits);

@@ -9,6 +9,8 @@ export interface OpenOptions {
   readonly arch: string | null;
   /** Height and width that the user wants, where the architecture leaves them open. */
   readonly inputSize: readonly [number, number] | null;
+  /** Height and width that a file beside the weights states; what the user wants goes before. */
+  readonly statedSize?: readonly [number, number] | null;
   readonly limits: ModelLimits;
   readonly pickle: PickleLimits;
   readonly zip: ZipLimits;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
 import type { EncoderReader, OpenedEncoder, OpenOptions, ReadEncoder } from './encoder-file.ts';
+import { imageConfig, type ImageConfig } from './image-config.ts';
 import { kerasArchiveReader, kerasH5Reader } from './keras/reader.ts';
 import { onnxReader } from './onnx.ts';
 import { pytorchReader } from './pytorch.ts';
@@ -28,6 +29,9 @@ export function optionsWith({ model, pickle, zip, hdf5 }: Limits): OpenOptions {
   return { arch: null, inputSize: null, limits: model, pickle, zip, hdf5 };
 }
 
+/** Their files hold neither a graph nor a word about images. */
+const weightsOnly: ReadonlySet<EncoderReader> = new Set([pytorchReader, safetensorsReader]);
+
 /**
  * Opens an encoder of any known format. Nothing of the file is executed.
  * @throws ExpectedError encoder-unrecognised, encoder-too-large, encoder-malformed, file-missing, and what the format's
@@ -38,10 +42,12 @@ export async function openEncoder(path: string, options: Partial<OpenOptions> = 
   const source = openEncoderSource(path, full.limits);
   const reader = readerFor(source);
   if (reader === undefined) throw unrecognised(source);
-  const read = await readWith(reader, source, full);
+  const stated = weightsOnly.has(reader) ? imageConfig(source, full.limits) : null;
+  const read = await readWith(reader, source, { ...full, statedSize: stated?.size ?? null });
   const parts = source.parts();
   return {
     ...read,
+    ...withStated(read, stated),
     findings: [...read.findings, ...scanWeights(read.graph)],
     folder: source.folder,
     file: source.file,
@@ -49,6 +55,18 @@ export async function openEncoder(path: string, options: Partial<OpenOptions> = 
     sha256: digestOf(source.file, parts),
     bytes: parts.reduce((sum, part) => sum + part.bytes, source.file.bytes),
   };
+}
+
+function withStated(read: ReadEncoder, stated: ImageConfig | null): Pick<ReadEncoder, 'normalisation' | 'notes'> {
+  const { normalisation, notes } = read;
+  if (stated === null) return { normalisation, notes };
+  const channels = read.graph.inputs[0].shape[1];
+  const met = stated.normalisation?.mean.length;
+  if (met === undefined || met === channels) {
+    return { normalisation: stated.normalisation ?? normalisation, notes: [...notes, ...stated.notes] };
+  }
+  const unfit = `its normalisation of ${met} channels does not fit the ${channels} of the encoder and was left out`;
+  return { normalisation, notes: [...notes, ...stated.notes, unfit] };
 }
 
 /** The reader that recognises the content; undefined when none does. */

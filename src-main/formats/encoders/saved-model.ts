@@ -1,7 +1,8 @@
 /**
- * TensorFlow SavedModel. Its graph is scanned for operators that reach outside; it is not made into an encoder, because its
- * network lies in traced functions whose variables only TensorFlow's own restore binds to values (saved_model.proto,
- * saved_object_graph.proto). The reader says so.
+ * TensorFlow SavedModel. Its graph is scanned for operators that reach outside; it is not made into an encoder: the network
+ * lies in traced functions, its values in a checkpoint beside it (variables/, a tensor bundle), and which value belongs to
+ * which variable is what a restoring function of the same file computes (saved_model.proto, tensor_bundle.proto). A reader
+ * of these was not written, because no file that TensorFlow wrote was at hand to prove it on. The reader says so.
  */
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import { bytesOf, textOf, visitFields } from '../../engine/graph/onnx/wire.ts';
@@ -24,8 +25,8 @@ export const savedModelReader: EncoderReader = {
     const count = [...operators.values()].reduce((sum, each) => sum + each, 0);
     throw unsupportedModel(
       `It is a TensorFlow SavedModel of ${count} operators, scanned without finding one that reaches outside. Its network ` +
-        'lies in traced functions whose variables only TensorFlow binds to values when it restores them, so it is not rebuilt here. ' +
-        'Save it as .keras or .h5, or convert it to ONNX (tf2onnx) or TF.js (tensorflowjs_converter).',
+        'lies in traced functions and its values in a checkpoint that another function restores; Coresift reads neither, so it is ' +
+        'not audited. Save it as .keras or .h5, or convert it to ONNX (tf2onnx) or TF.js (tensorflowjs_converter).',
     );
   },
 };

@@ -26,6 +26,24 @@ export interface VipsOptions {
 /** Above this many pixels only one image at a time is held decoded, so that a folder of giants stays within memory. */
 const LARGE_PIXELS = 4_000_000;
 let largeTurn: Promise<unknown> = Promise.resolve();
+let sharedTurn: Int32Array | null = null;
+
+/** @param turn one int32 of memory that all decoding threads share, 0 at first: the one image is then one among all of them */
+export function shareLargeTurn(turn: Int32Array): void {
+  sharedTurn = turn;
+}
+
+/** Waits, thread and all, until no other thread holds a large image. */
+async function alone(run: () => Promise<DecodedImage>): Promise<DecodedImage> {
+  if (sharedTurn === null) return await run();
+  while (Atomics.compareExchange(sharedTurn, 0, 0, 1) !== 0) Atomics.wait(sharedTurn, 0, 1);
+  try {
+    return await run();
+  } finally {
+    Atomics.store(sharedTurn, 0, 0);
+    Atomics.notify(sharedTurn, 0, 1);
+  }
+}
 
 /** @throws ExpectedError image-unreadable */
 export async function decodeWithVips(
@@ -63,7 +81,8 @@ async function inTurn(
   run: () => Promise<DecodedImage>,
 ): Promise<DecodedImage> {
   if (width * height <= LARGE_PIXELS) return await run();
-  const turn = largeTurn.then(run, run);
+  const next = (): Promise<DecodedImage> => alone(run);
+  const turn = largeTurn.then(next, next);
   largeTurn = turn.catch(() => undefined);
   return await turn;
 }

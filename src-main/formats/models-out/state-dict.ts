@@ -26,13 +26,26 @@ const SLOTS: Readonly<Record<string, readonly number[]>> = {
   MatMul: [1],
 };
 
-/** "layer1.0.conv1.weight": words with dots between. */
-const SOURCE_NAME = /^[A-Za-z_]\w*(?:\.\w+)+$/;
+/** "layer1.0.conv1.weight": words with dots between; the few that transformers have without dots. */
+const SOURCE_NAME = /^(?:[A-Za-z_]\w*(?:\.\w+)+|class_token|cls_token|pos_embed)$/;
+
+/** A third of what the source packs as one: the name it has there, and which third (`architectures/vit.ts` takes them apart). */
+const THIRD = /^(.+)\/(query|key|value)$/;
+const THIRDS = ['query', 'key', 'value'] as const;
 
 /** @throws ExpectedError export-impossible naming weights that lost the names of their source */
 export function stateDictOf(graph: Graph): StateDict {
   const tensors = new Map<string, Tensor>();
+  const packed = new Map<string, Map<string, Tensor>>();
   const nameless: string[] = [];
+  /** @returns false for a name that no source has */
+  const take = (name: string, tensor: Tensor): boolean => {
+    const [, whole, third] = THIRD.exec(name) ?? [];
+    if (!SOURCE_NAME.test(whole ?? name)) return false;
+    if (whole === undefined) tensors.set(name, tensor);
+    else packed.set(whole, (packed.get(whole) ?? new Map<string, Tensor>()).set(third, tensor));
+    return true;
+  };
   const slots = new Set<string>();
   for (const node of graph.nodes) {
     for (const slot of SLOTS[node.op] ?? []) {
@@ -40,16 +53,24 @@ export function stateDictOf(graph: Graph): StateDict {
       const tensor = graph.initializers.get(name);
       if (tensor === undefined || slots.has(name)) continue;
       slots.add(name);
-      if (SOURCE_NAME.test(name)) tensors.set(name, asInPyTorch(node, slot, tensor));
-      else nameless.push(name);
+      if (!take(name, asInPyTorch(node, slot, tensor))) nameless.push(name);
     }
   }
   const notes: string[] = [];
   const constants: string[] = [];
   for (const [name, tensor] of graph.initializers) {
     if (slots.has(name) || tensor.dtype !== 'float32') continue;
-    if (SOURCE_NAME.test(name)) tensors.set(name, tensor);
-    else if (tensor.data.length > 1) constants.push(name);
+    if (!take(name, tensor) && tensor.data.length > 1) constants.push(name);
+  }
+  const token = classToken(graph, tensors);
+  if (token !== null) {
+    for (const [name, tensor] of token.tensors) tensors.set(name, tensor);
+    constants.splice(constants.indexOf(token.constant), 1);
+  }
+  for (const [name, thirds] of packed) {
+    const parts = THIRDS.flatMap((third) => thirds.get(third) ?? []);
+    if (parts.length === 3) tensors.set(name, stacked(parts));
+    else nameless.push(name);
   }
   if (nameless.length > 0) {
     const listed = nameless.slice(0, 5).map((name) => JSON.stringify(name.slice(0, 80)));
@@ -73,6 +94,56 @@ export function stateDictOf(graph: Graph): StateDict {
     'the classifier is called head.0 (with a hidden layer also head.1): nn.Linear layers behind the representation',
   );
   return { tensors, notes };
+}
+
+/** What the libraries call the class token, by what they call the position embeddings. */
+const TOKEN_BESIDE: Readonly<Record<string, string>> = {
+  'encoder.pos_embedding': 'class_token',
+  pos_embed: 'cls_token',
+  'embeddings.position_embeddings': 'embeddings.cls_token',
+};
+
+/**
+ * The class token, which an encoder is given as a constant for every token (`engine/encoder/tokens.ts`): its first row is
+ * the token; what training put into the others adds to the position embeddings.
+ */
+function classToken(
+  graph: Graph,
+  tensors: ReadonlyMap<string, Tensor>,
+): { readonly constant: string; readonly tensors: ReadonlyMap<string, Tensor> } | null {
+  const positions = Object.keys(TOKEN_BESIDE).find((name) => tensors.has(name));
+  if (positions === undefined || tensors.has(TOKEN_BESIDE[positions])) return null;
+  const embedding = tensors.get(positions) as Tensor;
+  const found = [...graph.initializers].filter(
+    ([name, { dtype, dims }]) =>
+      name.endsWith('/tokens') && dtype === 'float32' && dims.join() === embedding.dims.join(),
+  );
+  if (found.length !== 1 || embedding.dims.length !== 3) return null;
+  const [[constant, { data }]] = found;
+  const width = embedding.dims[2];
+  const values = data as Float32Array;
+  const sum = Float32Array.from(embedding.data as Float32Array, (value, at) =>
+    at < width ? value : value + values[at],
+  );
+  return {
+    constant,
+    tensors: new Map<string, Tensor>([
+      [TOKEN_BESIDE[positions], { dtype: 'float32', dims: [1, 1, width], data: values.slice(0, width) }],
+      [positions, { ...embedding, data: sum }],
+    ]),
+  };
+}
+
+/** Along the first axis. */
+function stacked(parts: readonly Tensor[]): Tensor {
+  const rows = parts.reduce((sum, { dims }) => sum + dims[0], 0);
+  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part.data as Float32Array, at);
+    at += part.data.length;
+  }
+  return { dtype: 'float32', dims: [rows, ...parts[0].dims.slice(1)], data };
 }
 
 function asInPyTorch(node: GraphNode, slot: number, tensor: Tensor): Tensor {

@@ -3,6 +3,7 @@
  * loads the server.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { opinionExtents } from '../../../src-shared/domain/opinion.ts';
 import { modes, type Mode } from '../../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import { version } from '../../audit/version.ts';
@@ -118,6 +119,12 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     )
     .addOption(device())
     .option('--seed <n>', 'seed of all random numbers', parseSeed, 7)
+    .addOption(
+      new Option(
+        '--opinions <extent>',
+        'other detectors to ask beside the audit: none, cheap or all (default: by preset; they never change the verdict)',
+      ).choices(opinionExtents),
+    )
     .option('--set <name=value>', 'set one parameter of the method (may be repeated)', collect, [])
     .addOption(limit('dataset.maxFiles'))
     .option('--project <dir>', 'project that keeps the run (default: <out>/project)')

@@ -142,6 +142,7 @@ const titles: Record<Stage, string> = {
   grow: 'Grow the clean pool',
   final: 'Final fit',
   evidence: 'Gather evidence',
+  opinions: 'Ask second opinions',
   export: 'Export and check',
 };
 

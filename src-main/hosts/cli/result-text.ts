@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import type { AuditResult } from '../../../src-shared/domain/result.ts';
 import type { Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { evidenceRow } from '../../../src-shared/evidence.ts';
+import { opinionWordsEn } from '../../../src-shared/opinion-words.ts';
 import { visibleName } from '../../../src-shared/text.ts';
 
 export interface WrittenFile {
@@ -40,6 +41,29 @@ function accuracySentence({ guardSamples, probeAccuracy, sanitizedAccuracy }: Au
   );
 }
 
+/** What other detectors said, one line each; nothing where none were asked. */
+function opinionLines({ opinions, dataset }: AuditResult): string[] {
+  const ran = opinions?.filter(({ state }) => state === 'run') ?? [];
+  if (ran.length === 0) return [];
+  const lines = ran.map(({ id, flagged, scored, subject, alarm, classes, agreement }) => {
+    const named = classes.flatMap((one) =>
+      one.alarm ? [visibleName(dataset.classes[one.classIndex]?.name ?? '')] : [],
+    );
+    const said =
+      subject === 'encoder'
+        ? alarm === true
+          ? 'alarm'
+          : 'no alarm'
+        : `flags ${flagged} of ${scored} ${subject}${named.length > 0 ? `, alarm for ${named.join(', ')}` : ''}`;
+    const agrees =
+      agreement === null
+        ? ''
+        : `; ${agreement.both} of ${agreement.audit} ${agreement.with === 'suspects' ? 'suspects' : 'untrusted channels'} (by chance ${agreement.byChance.toFixed(1)})`;
+    return `  ${opinionWordsEn[id].name}: ${said}${agrees}`;
+  });
+  return ['', 'Second opinions (they do not change the verdict):', ...lines];
+}
+
 /** One sentence: the first line a reader sees. */
 export function verdictSentence(result: AuditResult): string {
   const { encoder, dataset, notExamined } = result.verdict;
@@ -70,6 +94,8 @@ export function resultText(result: AuditResult, suspects: number, files: readonl
   lines.push(`Sifted ${sifting.seeds} seeds and a clean pool of ${sifting.pool} from ${dataset.samples} samples.`);
   if (suspects === 1) lines.push('1 sample is on the suspect list (sifted-set.csv).');
   if (suspects > 1) lines.push(`${suspects} samples are on the suspect list (sifted-set.csv).`);
+
+  lines.push(...opinionLines(result));
 
   if (verdict.notExamined.length > 0) {
     lines.push('', 'Not examined:');

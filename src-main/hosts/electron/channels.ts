@@ -1,4 +1,5 @@
-/** The only messages between Electron's main process and a preload: a wish for a port, the port, and a dropped file. */
+/** The only messages between Electron's main process and a preload: a wish for a port, the port, a dropped file, a menu's command. */
 export const connectChannel = 'coresift:connect';
 export const takeChannel = 'coresift:take';
 export const portMessage = 'coresift:port';
+export const commandMessage = 'coresift:command';

@@ -1,31 +1,70 @@
 /** The desktop host, put together from parts of Electron it is given, so that all of it runs without a window in tests. */
 import type * as Electron from 'electron';
+import { existsSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { App } from '../../../src-shared/contract.ts';
+import type { RunSummary } from '../../../src-shared/domain/run.ts';
+import { nativeWords, type NativeWords } from '../../../src-shared/messages/native.ts';
+import type { Vault } from '../../audit/keys.ts';
 import { hostService, reportPages } from '../service.ts';
 import { droppedFiles } from '../dropped-files.ts';
 import { acceptFiles, acceptPages } from './bridge.ts';
+import { commandMessage } from './channels.ts';
+import type { PageCommand } from '../../../src-shared/page-commands.ts';
+import { readKept, withRecent, writeKept, type Kept } from './kept.ts';
+import { showAddress } from './links.ts';
+import { menuTemplate } from './menu.ts';
+import { linkOf, openedBy, openedByArguments, packExtension, projectLinkText, type Opened } from './open-files.ts';
+import { packReport } from './pack-report.ts';
 import { pageHandler } from './protocol.ts';
-import { lockContents, lockSession, scheme, silenceChromium } from './security.ts';
-import { openWindow } from './window.ts';
+import { watchRuns } from './run-watch.ts';
+import { lockContents, lockSession, refusedSwitch, scheme, silenceChromium } from './security.ts';
+import { systemVault, type SafeStorage } from './vault.ts';
+import { openWindow, windowOptions } from './window.ts';
 
 /** The parts of the `electron` module the host uses. */
 export type ElectronParts = Pick<
   typeof Electron,
-  'app' | 'BrowserWindow' | 'ipcMain' | 'MessageChannelMain' | 'nativeTheme' | 'protocol' | 'session'
->;
+  | 'app'
+  | 'BrowserWindow'
+  | 'clipboard'
+  | 'dialog'
+  | 'ipcMain'
+  | 'Menu'
+  | 'MessageChannelMain'
+  | 'nativeTheme'
+  | 'Notification'
+  | 'powerSaveBlocker'
+  | 'protocol'
+  | 'screen'
+  | 'session'
+> & { readonly safeStorage: SafeStorage };
 
 export interface DesktopOptions {
   /** Folder of the built page (`out/renderer`). */
   readonly rendererDir: string;
+  /** File for what the application remembers of itself. */
+  readonly kept: string;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly platform: NodeJS.Platform;
   /** Called once Electron is ready; opens the project and offers the use cases. */
-  readonly createApp: () => Promise<App>;
+  readonly createApp: (vault: Vault | null) => Promise<App>;
   readonly report: (error: unknown) => void;
 }
 
+const idle = { signal: new AbortController().signal };
+
 /** Resolves when the first window is open, or at once when another instance has taken over. */
 export async function startDesktop(electron: ElectronParts, options: DesktopOptions): Promise<void> {
-  const { app, BrowserWindow, ipcMain, MessageChannelMain, nativeTheme, protocol, session } = electron;
+  const { app, BrowserWindow, dialog, ipcMain, Menu, MessageChannelMain, nativeTheme, protocol, session } = electron;
   const { report } = options;
+  const walledOff = refusedSwitch(app);
+  if (walledOff !== null) {
+    report(new Error(`Coresift does not run with --${walledOff}.`));
+    app.exit(4);
+    return;
+  }
   if (!app.requestSingleInstanceLock()) {
     app.quit();
     return;
@@ -34,8 +73,11 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
   protocol.registerSchemesAsPrivileged([
     { scheme, privileges: { standard: true, secure: true, supportFetchAPI: true } },
   ]);
-  // Whatever contents come to be, by whatever way, are locked before they show anything.
-  app.on('web-contents-created', (_event, contents) => lockContents(contents));
+  let words: NativeWords = nativeWords('en');
+  const onLink = (address: string): void => void showAddress(address, words, electron).catch(report);
+  // Whatever contents and sessions come to be, by whatever way, are locked before they show anything.
+  app.on('web-contents-created', (_event, contents) => lockContents(contents, onLink));
+  app.on('session-created', (made) => lockSession(made));
   app.on('child-process-gone', (_event, details) => {
     if (details.reason !== 'clean-exit') report(new Error(`A ${details.type} process ended: ${details.reason}.`));
   });
@@ -43,11 +85,158 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     event.preventDefault();
     decide(false);
   });
+  // macOS tells of a double-clicked file before the application is ready.
+  let waiting: Opened | null = openedByArguments(options.argv, options.cwd);
+  let open: (opened: Opened) => void = (opened) => (waiting = opened);
+  app.on('open-file', (event, path) => {
+    event.preventDefault();
+    const opened = openedBy(path);
+    if (opened !== null) open(opened);
+  });
   await app.whenReady();
 
-  const useCases = await options.createApp();
-  const reports = reportPages(useCases);
+  const bare = await options.createApp(systemVault(electron.safeStorage, options.platform));
+  let kept: Kept = readKept(options.kept);
+  const keep = (next: Kept): void => {
+    kept = next;
+    try {
+      writeKept(options.kept, kept);
+    } catch (error) {
+      // What cannot be remembered is a comfort lost, no reason to stop.
+      report(error);
+    }
+  };
   const windows = new Set<Electron.BrowserWindow>();
+  const blocker = { id: null as number | null };
+  const notices = new Set<Electron.Notification>();
+  const { app: watched, active } = watchRuns(bare, {
+    report,
+    onProgress(run, share) {
+      for (const window of windows) window.setProgressBar(run === null ? -1 : share);
+      if (run !== null) blocker.id ??= electron.powerSaveBlocker.start('prevent-app-suspension');
+      else if (blocker.id !== null) {
+        electron.powerSaveBlocker.stop(blocker.id);
+        blocker.id = null;
+      }
+      drawMenu();
+    },
+    onEnd(run, how) {
+      if ([...windows].some((window) => window.isFocused()) || !electron.Notification.isSupported()) return;
+      const { number, encoderName, datasetName } = run;
+      const notice = new electron.Notification({
+        title: words.ended.title[how],
+        body: words.ended.text(number, encoderName, datasetName),
+      });
+      // A notice that nothing refers to is swept away, and its click with it.
+      notices.add(notice);
+      notice.on('close', () => notices.delete(notice));
+      notice.on('click', () => {
+        notices.delete(notice);
+        showWindow();
+      });
+      notice.show();
+    },
+  });
+  const remember = (folder: string): void => {
+    keep(withRecent(kept, folder));
+    app.addRecentDocument(folder);
+    drawMenu();
+    const link = linkOf(folder);
+    try {
+      if (!existsSync(link)) writeFileSync(link, projectLinkText, { flag: 'wx' });
+    } catch (error) {
+      report(error);
+    }
+  };
+  const useCases: App = {
+    ...watched,
+    handlers: {
+      ...watched.handlers,
+      'project.open': async (request, context) => {
+        const project = await watched.handlers['project.open'](request, context);
+        if (request.folder !== null) remember(project.folder);
+        return project;
+      },
+      'settings.write': async (settings, context) => {
+        const written = await watched.handlers['settings.write'](settings, context);
+        dress(written);
+        return written;
+      },
+    },
+  };
+  const dress = ({ language, theme }: Awaited<ReturnType<App['handlers']['settings.read']>>): void => {
+    words = nativeWords(language ?? (app.getLocale().startsWith('de') ? 'de' : 'en'));
+    nativeTheme.themeSource = theme ?? 'system';
+    drawMenu();
+  };
+  const tell = (command: PageCommand): void => {
+    const [window] = windows;
+    if (window === undefined) return;
+    window.webContents.send(commandMessage, command);
+    window.focus();
+  };
+
+  const openProject = async (folder: string): Promise<void> => {
+    await useCases.handlers['project.open']({ folder }, idle);
+    showWindow();
+    tell('reload-project');
+  };
+  const verifyPack = async (file: string): Promise<void> => {
+    const checks = await bare.handlers['pack.verify']({ path: file, key: null }, idle);
+    const { type, message, detail } = packReport(basename(file), checks, words.opening);
+    await dialog.showMessageBox({ type, message, detail, buttons: [words.page.close], noLink: true });
+  };
+  const refuse = (error: unknown): void => {
+    report(error);
+    const detail = active() === null ? String((error as Error | null)?.message ?? error) : words.opening.busy;
+    dialog
+      .showMessageBox({
+        type: 'warning',
+        message: words.opening.failed,
+        detail,
+        buttons: [words.page.close],
+        noLink: true,
+      })
+      .catch(report);
+  };
+  open = (opened) => {
+    const done = opened.kind === 'project' ? openProject(opened.folder) : verifyPack(opened.file);
+    done.catch(refuse);
+  };
+  const choose = async (
+    properties: 'openDirectory' | 'openFile',
+    act: (path: string) => Promise<void>,
+  ): Promise<void> => {
+    const { canceled, filePaths } = await dialog.showOpenDialog({
+      properties: [properties],
+      ...(kept.recent[0] === undefined ? {} : { defaultPath: kept.recent[0] }),
+      ...(properties === 'openDirectory'
+        ? {}
+        : { filters: [{ name: words.opening.packFile, extensions: [packExtension.slice(1), 'zip'] }] }),
+    });
+    const [path] = filePaths;
+    if (!canceled && path !== undefined) await act(path);
+  };
+  function drawMenu(): void {
+    const facts = { platform: options.platform, words: words.menu, recent: kept.recent, running: active() !== null };
+    Menu.setApplicationMenu(
+      Menu.buildFromTemplate(
+        menuTemplate(facts, {
+          page: tell,
+          cancelRun: () => {
+            const run = active();
+            if (run !== null) void bare.handlers['run.cancel']({ runId: run.id }, idle).catch(report);
+          },
+          openProject: () => void choose('openDirectory', openProject).catch(refuse),
+          openPack: () => void choose('openFile', verifyPack).catch(refuse),
+          openRecent: (folder) => void openProject(folder).catch(refuse),
+        }),
+      ),
+    );
+  }
+  dress(await useCases.handlers['settings.read']({}, idle));
+
+  const reports = reportPages(useCases);
   lockSession(session.defaultSession);
   protocol.handle(scheme, pageHandler(options.rendererDir, reports, report));
   const isWindow = (contents: Electron.WebContents): boolean =>
@@ -61,31 +250,76 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     isWindow,
   );
 
-  const open = (): void => {
-    const window = openWindow((preferences) => new BrowserWindow(preferences), nativeTheme.shouldUseDarkColors, report);
+  const openMain = (): void => {
+    const screens = electron.screen.getAllDisplays().map((display) => display.workArea);
+    const window = openWindow({
+      create: (preferences) => new BrowserWindow(preferences),
+      options: windowOptions(nativeTheme.shouldUseDarkColors, kept.window, screens),
+      kept: kept.window,
+      dialog,
+      words: () => words.page,
+      onLink,
+      report,
+      onClose: (place) => keep({ ...kept, window: place }),
+    });
     windows.add(window);
     window.once('closed', () => windows.delete(window));
   };
-  // Arguments of a second instance are a stranger's; only the wish to see the window is taken from it.
-  app.on('second-instance', () => {
+  function showWindow(): void {
     const [window] = windows;
-    if (window === undefined) return open();
+    if (window === undefined) return openMain();
     if (window.isMinimized()) window.restore();
     window.focus();
+  }
+  // Arguments of a second instance are a stranger's: at most one file to open is taken from them.
+  app.on('second-instance', (_event, argv, cwd) => {
+    showWindow();
+    const opened = openedByArguments(argv, cwd);
+    if (opened !== null) open(opened);
   });
   app.on('activate', () => {
-    if (windows.size === 0) open();
+    if (windows.size === 0) openMain();
   });
-  app.on('window-all-closed', () => app.quit());
-  let closing = false;
+  // A run goes on without a window on macOS, as applications do there; elsewhere the last window is the application.
+  app.on('window-all-closed', () => {
+    if (options.platform !== 'darwin' || active() === null) app.quit();
+  });
+  const mayQuit = async (run: RunSummary): Promise<boolean> => {
+    const { ask, detail, stay, pause } = words.quit;
+    const question = {
+      type: 'question' as const,
+      message: ask(run.number),
+      detail,
+      buttons: [stay, pause],
+      noLink: true,
+    };
+    const { response } = await dialog.showMessageBox({ ...question, defaultId: 0, cancelId: 0 });
+    return response === 1;
+  };
+  let state: 'open' | 'asking' | 'closing' = 'open';
   app.on('before-quit', (event) => {
-    if (closing) return;
-    closing = true;
+    if (state === 'closing') return;
     event.preventDefault();
-    useCases
-      .close()
-      .catch(report)
-      .finally(() => app.quit());
+    if (state === 'asking') return;
+    const run = active();
+    state = 'asking';
+    (run === null ? Promise.resolve(true) : mayQuit(run))
+      .then(async (may) => {
+        if (!may) {
+          state = 'open';
+          // Closing the last window asked to quit: it comes back, or nobody could see the run.
+          if (windows.size === 0) openMain();
+          return;
+        }
+        state = 'closing';
+        await bare.close().catch(report);
+        app.quit();
+      })
+      .catch((error: unknown) => {
+        state = 'open';
+        report(error);
+      });
   });
-  open();
+  openMain();
+  if (waiting !== null) open(waiting);
 }

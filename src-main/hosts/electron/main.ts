@@ -19,8 +19,13 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 startDesktop(electron, {
   rendererDir: here('../renderer'),
-  createApp: () =>
+  kept: join(electron.app.getPath('userData'), 'desktop.json'),
+  argv: process.argv,
+  cwd: process.cwd(),
+  platform: process.platform,
+  createApp: (vault) =>
     createApp({
+      vault,
       project: join(electron.app.getPath('userData'), 'project'),
       sample: here('../../resources/samples/fashion'),
       spawn: utilityEngine(electron.utilityProcess, here('./engine.js')),

@@ -23,6 +23,7 @@ export const webPreferences = Object.freeze({
   disableDialogs: true,
   spellcheck: false,
   enableWebSQL: false,
+  devTools: false,
 } as const satisfies WebPreferences);
 
 /** Chromium talks to servers of its own accord; each of these silences one habit, the last one all of them. */
@@ -38,6 +39,39 @@ const silence: readonly (readonly [name: string, value?: string])[] = [
   ['disable-quic'],
   ['host-resolver-rules', 'MAP * ~NOTFOUND'],
 ];
+
+/** Switches that would open the packaged application to other programs or take a wall away. */
+const refused = [
+  'remote-debugging-port',
+  'remote-debugging-pipe',
+  'remote-debugging-address',
+  'remote-allow-origins',
+  'inspect',
+  'inspect-brk',
+  'inspect-port',
+  'js-flags',
+  'no-sandbox',
+  'disable-web-security',
+  'disable-site-isolation-trials',
+  'allow-file-access-from-files',
+  'ignore-certificate-errors',
+  'load-extension',
+  'proxy-server',
+  'proxy-pac-url',
+  'host-rules',
+  'gpu-launcher',
+  'renderer-cmd-prefix',
+  'utility-cmd-prefix',
+] as const;
+
+/**
+ * The first switch the application was started with that it does not run under; null when there is none. Only packaged:
+ * tests drive the unpacked application through some of them. As root Chromium asks for `no-sandbox`; do not be root.
+ */
+export function refusedSwitch(app: Pick<App, 'isPackaged' | 'commandLine'>): string | null {
+  if (!app.isPackaged) return null;
+  return refused.find((name) => app.commandLine.hasSwitch(name)) ?? null;
+}
 
 /** Must run before `ready`. */
 export function silenceChromium(app: Pick<App, 'commandLine' | 'enableSandbox'>): void {
@@ -72,12 +106,20 @@ export function lockSession(session: Session): void {
   session.setDevicePermissionHandler(() => false);
   session.setDisplayMediaRequestHandler((_request, decide) => decide({}));
   session.setSpellCheckerEnabled(false);
+  // Should it be switched on by whatever way, its dictionaries come from nowhere.
+  session.setSpellCheckerDictionaryDownloadURL(`${origin}/no-dictionary/`);
   session.on('will-download', (event) => event.preventDefault());
 }
 
-/** Denies a page everything that would show something else than itself: navigation, windows, webviews. */
-export function lockContents(contents: WebContents): void {
-  contents.setWindowOpenHandler(() => ({ action: 'deny' }));
+/**
+ * Denies a page everything that would show something else than itself: navigation, windows, webviews.
+ * @param onLink told of the address of a window that was not opened
+ */
+export function lockContents(contents: WebContents, onLink: (address: string) => void = () => undefined): void {
+  contents.setWindowOpenHandler(({ url }) => {
+    onLink(url);
+    return { action: 'deny' };
+  });
   contents.on('will-attach-webview', (event) => event.preventDefault());
   contents.on('will-navigate', (event) => event.preventDefault());
   contents.on('will-redirect', (event) => event.preventDefault());

@@ -1,4 +1,6 @@
 /** The sections after the findings: mappings, limits, log, integrity, reproduction, glossary. */
+import type { DecisionAct, DecisionSubject } from '../../../src-shared/domain/decision.ts';
+import type { Verdict } from '../../../src-shared/domain/verdict.ts';
 import type { Section } from './blocks.ts';
 import type { Writing } from './writing.ts';
 
@@ -89,8 +91,8 @@ export function logSection({ record, words, figures }: Writing): Section {
               rows: decisions.map((one) => [
                 figures.time(one.at),
                 one.who,
-                `${one.subject} ${one.key}`,
-                `${one.act} ${one.value}`,
+                `${words[`decided.${one.subject as DecisionSubject}`] ?? one.subject} ${one.key}`,
+                `${words[`act.${one.act as DecisionAct}`] ?? one.act} ${words[`verdict.${one.value as Verdict}`] ?? one.value}`,
                 one.reason,
               ]),
             },

@@ -12,16 +12,12 @@ import {
 } from './closing.ts';
 import { figuresOf } from './figures.ts';
 import { sharedPatternSection } from './shared-pattern.ts';
-import {
-  bootstrappingSection,
-  channelSection,
-  classSection,
-  fileSection,
-  outcomeSection,
-  siftingSection,
-  suspectSection,
-  triggerSection,
-} from './findings.ts';
+import { bootstrappingSection } from './bootstrapping.ts';
+import { channelSection } from './channels.ts';
+import { opinionSection } from './opinions.ts';
+import { classSection, fileSection, outcomeSection } from './outcome.ts';
+import { siftingSection } from './sifting.ts';
+import { suspectSection, triggerSection } from './suspects.ts';
 import {
   environmentSection,
   methodSection,
@@ -65,6 +61,7 @@ export function reportDocument(record: ReportRecord, language: Language = 'en'):
       triggerSection(writing),
       sharedPatternSection(writing),
       outcomeSection(writing),
+      opinionSection(writing),
       classSection(writing),
       fileSection(writing),
       mappingSection(writing),

@@ -1,5 +1,5 @@
 /** The sections before the findings: summary, subject, threat model, method, environment, what was not examined. */
-import type { DeclaredSubject, Party } from '../declarations.ts';
+import type { DeclaredSubject, Party } from '../../../src-shared/domain/declarations.ts';
 import type { Block, Cell, Section } from './blocks.ts';
 import { findingBlock, type Writing } from './writing.ts';
 

@@ -105,24 +105,30 @@ function rowHeight({ doc }: Pen, cells: readonly Cell[], widths: readonly number
 }
 
 /** Numbers, words and digests get what they need; what is left is shared among texts by their length. */
-function columnWidths({ doc, width }: Pen, table: Table): number[] {
-  const room = width - gap * (table.heads.length - 1);
+function columnWidths({ doc, width: all }: Pen, table: Table): number[] {
+  const room = all - gap * (table.heads.length - 1);
   const needs = table.heads.map((head, k) => {
     const cells = table.rows.slice(0, 400).map((row) => row[k]);
     const widest = cells.reduce<number>(
       (most, cell) => Math.max(most, doc.widthOfString(cellText(doc, cell, false))),
       0,
     );
-    const words = head.name.split(/\s/).map((word) => doc.widthOfString(cellText(doc, word, true)));
+    // A line is broken behind the blank, so a word needs room for one.
+    const words = head.name.split(/\s/).map((word) => doc.widthOfString(`${cellText(doc, word, true)} `));
+    const whole = doc.widthOfString(cellText(doc, head.name, true)) + 1;
     const fixed = head.kind === 'number' || head.kind === 'word' || cells.some(isDigest);
     const least = Math.min(120, Math.max(...words) + 1);
-    return { fixed, least, natural: Math.max(least, widest + 1) };
+    return { fixed, least, natural: Math.max(least, widest + 1), whole: Math.max(least, widest + 1, whole) };
   });
   const natural = needs.reduce((sum, need) => sum + need.natural, 0);
   if (natural <= room) {
+    // Heads on one line where all of them fit so.
+    const whole = needs.reduce((sum, need) => sum + need.whole, 0);
+    const [taken, width]: [number, (need: (typeof needs)[number]) => number] =
+      whole <= room ? [whole, (need) => need.whole] : [natural, (need) => need.natural];
     const texts = needs.filter((need) => !need.fixed).length;
-    const spare = texts === 0 ? 0 : Math.min(60, (room - natural) / texts);
-    return needs.map((need) => need.natural + (need.fixed ? 0 : spare));
+    const spare = texts === 0 ? 0 : Math.min(60, (room - taken) / texts);
+    return needs.map((need) => width(need) + (need.fixed ? 0 : spare));
   }
   const fixed = needs.map((need) => (need.fixed ? Math.min(need.natural, room * 0.5) : 0));
   const taken = fixed.reduce((sum, one) => sum + one, 0);

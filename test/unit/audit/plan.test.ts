@@ -23,9 +23,17 @@ describe('the plan', () => {
 
   it('plans no filtering of channels in distilled mode', () => {
     const { stages } = planAudit({ ...input('standard'), mode: 'distilled' });
-    const names = ['probe', 'sift', 'expand', 'warm-up', 'grow', 'final', 'evidence', 'export'];
+    const names = ['probe', 'sift', 'expand', 'warm-up', 'grow', 'final', 'evidence', 'opinions', 'export'];
     expect(stages.map(({ stage }) => stage)).toEqual(names);
     expect(stages.every(({ seconds }) => seconds > 0)).toBe(true);
+  });
+
+  it('plans second opinions where they are asked, and more for all of them', () => {
+    const opinions = (preset: 'quick' | 'standard' | 'thorough'): number =>
+      planAudit(input(preset)).stages.find(({ stage }) => stage === 'opinions')?.seconds ?? 0;
+    expect(opinions('quick')).toBe(0);
+    expect(opinions('standard')).toBeGreaterThan(0);
+    expect(opinions('thorough')).toBeGreaterThan(opinions('standard'));
   });
 
   it('is the sum of its stages, none of them negative', () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Tensor } from '../../../src-main/engine/graph/ir.ts';
 import { tensorOf } from '../../../src-main/engine/graph/tensors.ts';
 import { architectureNames } from '../../../src-main/formats/encoders/architectures/match.ts';
+import type { OpenedEncoder } from '../../../src-main/formats/encoders/encoder-file.ts';
 import { openEncoder } from '../../../src-main/formats/encoders/open.ts';
 import {
   readRawSafetensors,
@@ -107,6 +108,68 @@ describe('weights and known architectures', () => {
     const failure = await failureOf(() => openEncoder(file));
     expect(failure.code).toBe('architecture-unknown');
     expect(failure.message).toContain('It holds 1 tensors: a.b');
+  });
+});
+
+describe('normalisation and size stated beside the weights', () => {
+  const weights = readFileSync(resnet);
+  const beside = async (name: string, config: unknown, file = 'model.safetensors'): Promise<OpenedEncoder> => {
+    const folder = scratchFolder();
+    put(folder, name, typeof config === 'string' ? config : JSON.stringify(config));
+    return await openEncoder(put(folder, file, weights));
+  };
+  const size = ({ graph }: OpenedEncoder): unknown => graph.inputs[0].shape.slice(2);
+  const transformers = {
+    do_normalize: true,
+    image_mean: [0.5, 0.4, 0.3],
+    image_std: [0.2, 0.25, 0.5],
+    rescale_factor: 0.00392156862745098,
+    size: { height: 96, width: 64 },
+  };
+
+  it('are taken from the files of the hubs, and the digest covers them', async () => {
+    const opened = await beside('preprocessor_config.json', transformers);
+    expect(opened.normalisation).toEqual({
+      mean: [0.5, 0.4, 0.3],
+      std: [0.2, 0.25, 0.5],
+      source: 'from the file (preprocessor_config.json)',
+    });
+    expect([size(opened), opened.parts.length]).toEqual([[96, 64], 1]);
+    expect(opened.notes.join('\n')).toContain('96 x 64 pixels, as the file beside the weights has it');
+    const timm = { pretrained_cfg: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], input_size: [3, 160, 160] } };
+    const other = await beside('config.json', timm);
+    expect([other.normalisation?.mean, size(other)]).toEqual([
+      [0.5, 0.5, 0.5],
+      [160, 160],
+    ]);
+  });
+
+  it('mean and deviation of values 0..255 become those of 0..1', async () => {
+    const raw = { ...transformers, do_rescale: false, image_mean: [127.5, 51, 0], image_std: [255, 51, 25.5] };
+    const { normalisation } = await beside('preprocessor_config.json', raw);
+    expect([normalisation?.mean, normalisation?.std]).toEqual([
+      [0.5, 0.2, 0],
+      [1, 0.2, 0.1],
+    ]);
+  });
+
+  it.each([
+    ['no JSON', '{'],
+    ['a deviation of zero', { ...transformers, image_std: [1, 0, 1] }],
+    ['a mean that is no numbers', { ...transformers, image_mean: ['a', 0, 1] }],
+  ])('that cannot be: %s is said, and the architecture has the word', async (_what, config) => {
+    const opened = await beside('preprocessor_config.json', config);
+    expect(opened.notes.join('\n')).toContain('preprocessor_config.json beside the weights was not understood');
+    expect(opened.normalisation?.source).toContain('from the architecture');
+  });
+
+  it('are not taken beside weights of another name, nor when the analyst names a size', async () => {
+    const elsewhere = await beside('preprocessor_config.json', transformers, 'resnet.safetensors');
+    expect([elsewhere.normalisation?.source, elsewhere.parts]).toEqual([expect.stringContaining('architecture'), []]);
+    const folder = scratchFolder();
+    put(folder, 'preprocessor_config.json', JSON.stringify(transformers));
+    const file = put(folder, 'model.safetensors', weights);
+    expect(size(await openEncoder(file, { inputSize: [48, 48] }))).toEqual([48, 48]);
   });
 });
 

@@ -1,5 +1,6 @@
-import { cpSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../../src-main/formats/datasets/open.ts';
 import { cachedPixelFile, type CacheOptions } from '../../../src-main/formats/datasets/pixel-cache.ts';
@@ -82,6 +83,51 @@ describe('decoded pixels kept for the next run', () => {
     const first = await cached(data, cache);
     expect(first.notes).toEqual(['1 image: stored transparency, which was dropped; the colours below it were kept']);
     expect((await cached(data, cache)).notes).toEqual(first.notes);
+  });
+});
+
+/** A process that was there and is no more. */
+const gone = spawnSync(process.execPath, ['-e', '']).pid;
+
+describe('the folder of decoded pixels', () => {
+  it('is kept below its limit: what was not used for the longest time goes, what is in use stays', async () => {
+    const { data, cache } = setting();
+    const sizes = [4, 5, 6] as const;
+    const made: PixelFile[] = [];
+    for (const [i, height] of sizes.entries()) {
+      made.push(await cached(data, cache, { height }));
+      utimesSync(`${made[i].file}.json`, 1000 + i, 1000 + i);
+    }
+    // Using the oldest makes it the youngest.
+    expect((await cached(data, cache, { height: 4 })).reused).toBe(true);
+    const bytes = (file: string): number =>
+      ['', '.columns', '.json'].reduce((sum, end) => sum + statSync(file + end).size, 0);
+    const limits = { dataset: { maxCacheBytes: bytes(made[0].file) + bytes(made[2].file) } };
+    expect((await cached(data, cache, { height: 4, limits })).reused).toBe(true);
+    expect(made.map(({ file }) => existsSync(file))).toEqual([true, false, true]);
+    expect((await cached(data, cache, { height: 4, limits: { dataset: { maxCacheBytes: 1 } } })).reused).toBe(true);
+    expect(readdirSync(cache).sort()).toEqual(
+      ['keep', ...['', '.columns', '.json'].map((end) => basename(made[0].file) + end)].sort(),
+    );
+  });
+
+  it('holds nothing of a writer that was killed', async () => {
+    const { data, cache } = setting();
+    const { file } = await cached(data, cache);
+    const name = basename(file);
+    for (const left of [
+      `${name}.${gone}.partial`,
+      `other.pixels.digests.${gone}.partial`,
+      'half.pixels',
+      'half.pixels.columns',
+    ])
+      put(cache, left, 'left behind');
+    put(cache, `coresift-unpacked-${gone}-x1/data.bin`, 'unpacked');
+    put(cache, `somebody.pixels.${process.ppid}.partial`, 'at work');
+    expect((await cached(data, cache)).reused).toBe(true);
+    expect(readdirSync(cache).sort()).toEqual(
+      ['keep', name, `${name}.columns`, `${name}.json`, `somebody.pixels.${process.ppid}.partial`].sort(),
+    );
   });
 });
 

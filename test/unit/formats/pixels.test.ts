@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -144,9 +145,11 @@ describe('buildPixelFile', () => {
     imageFolder(join(folder, 'd'), ['a', 'b'], 10);
     const dataset = await openDataset(join(folder, 'd'));
     const file = join(folder, 'pixels');
-    writeFileSync(`${file}.partial`, 'left behind');
+    const gone = spawnSync(process.execPath, ['-e', '']).pid;
+    const partial = `${file}.${gone}.partial`;
+    writeFileSync(partial, 'left behind');
     const whole = await buildPixelFile(dataset, { ...shape, file });
-    expect(existsSync(`${file}.partial`)).toBe(false);
+    expect(existsSync(partial)).toBe(false);
     rmSync(`${file}.json`);
     expect(await codeOf(() => openPixelFile(file))).toBe('file-missing');
     const again = await buildPixelFile(dataset, { ...shape, file });

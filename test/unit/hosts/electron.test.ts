@@ -34,6 +34,10 @@ const start = async (firstInstance = true): Promise<void> => {
   reported = [];
   await startDesktop(electron.parts, {
     rendererDir: join(folder, 'renderer'),
+    kept: join(folder, 'desktop.json'),
+    argv: ['electron'],
+    cwd: folder,
+    platform: 'linux',
     createApp: () => Promise.resolve(useCases),
     report: (error) => reported.push(error),
   });
@@ -218,7 +222,7 @@ describe('the handshake', () => {
 });
 
 describe('the preload', () => {
-  it('exposes two frozen functions and hands the port to our own origin only', async () => {
+  it('exposes three frozen functions and hands the port to our own origin only', async () => {
     const exposed: Record<string, unknown> = {};
     const renderer = Object.assign(new EventEmitter(), {
       invoked: [] as string[],
@@ -236,12 +240,20 @@ describe('the preload', () => {
     const api = exposed.coresiftDesktop as {
       requestPort: () => unknown;
       takeFile: (file: { name: string }) => unknown;
+      onCommand: (listener: (...rest: unknown[]) => void) => () => void;
     };
     expect(Object.isFrozen(api)).toBe(true);
-    expect(Object.keys(api)).toEqual(['requestPort', 'takeFile']);
+    expect(Object.keys(api)).toEqual(['requestPort', 'onCommand', 'takeFile']);
     expect(api.requestPort()).toBeUndefined();
     void api.takeFile({ name: 'a.onnx' });
     expect(renderer.invoked).toEqual(['coresift:connect', 'coresift:take /data/a.onnx']);
+    const told: unknown[][] = [];
+    const stop = api.onCommand((...rest) => told.push(rest));
+    renderer.emit('coresift:command', { sender: 'of Electron' }, 'palette');
+    renderer.emit('coresift:command', {}, 'run-anything');
+    stop();
+    renderer.emit('coresift:command', {}, 'keys');
+    expect(told).toEqual([['palette']]);
     const port = {};
     renderer.emit('coresift:port', { ports: [port] });
     expect(posted).toEqual([['coresift:port', origin, [port]]]);

@@ -9,9 +9,10 @@ import {
 } from '../../../src-main/engine/jobs/client.ts';
 import type { RunEvent } from '../../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
+import { bundled } from '../../support/bundled.ts';
 import type { FixtureProtocol } from './fixture-engine.ts';
 
-const entry = fileURLToPath(new URL('fixture-engine.ts', import.meta.url));
+const entry = bundled(fileURLToPath(new URL('fixture-engine.ts', import.meta.url)));
 const open: EngineClient<FixtureProtocol>[] = [];
 
 function startEngine(options?: ClientOptions): { client: EngineClient<FixtureProtocol>; process: EngineProcess } {

@@ -27,6 +27,22 @@ describe('the report as a page', () => {
       [...row.children].map((cell) => cell.textContent.trim()).join(' | '),
     );
 
+  it('shows what other detectors say, how far they agree, what they cannot see, and which were not run', () => {
+    const section = document.querySelector('#opinions')!;
+    const said = section.textContent.replace(/\s+/g, ' ');
+    expect(said).toContain(
+      '2 other detectors were asked; 1 of them raised an alarm. The verdict does not rest on them.',
+    );
+    expect(rowsOf('opinions')).toContainEqual(
+      expect.stringMatching(/^SCAn \| 50 of 2,000 \| alarm: ankle boot \| 50 of 50/),
+    );
+    expect(said).toContain('Cannot see:');
+    expect(said).toMatch(/Tang et al\., USENIX Security 2021/);
+    expect(said).toMatch(/I-BAU.*this version does not have it/);
+    const without = { ...reportInput(10, 0), result: { ...reportInput(10, 0).result, opinions: null } };
+    expect(reportHtml(buildRecord(without))).toContain('No other detector was asked');
+  });
+
   it('says the verdicts in shape and word, with claim, confidence and what would change them', () => {
     const blocks = [...document.querySelectorAll('.verdicts > div')];
     expect(blocks).toHaveLength(2);

@@ -29,6 +29,7 @@ const result: BenchResult = {
   covers: 0,
   suspects: { hits: 70, of: 80 },
   verdict: { encoder: 'inconclusive', dataset: 'suspicious' },
+  findings: [],
   seconds: 12.34,
   peakBytes: 345e6,
   version: '1',

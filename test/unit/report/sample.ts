@@ -2,6 +2,7 @@
 import { PNG } from 'pngjs';
 import type { Picture, SampleColumns } from '../../../src-shared/domain/result.ts';
 import type { ReportInput } from '../../../src-main/report/record.ts';
+import { recordedOpinions } from '../../support/recorded-opinions.ts';
 import { encoder, request } from '../store/sample.ts';
 
 const classNames = [
@@ -132,6 +133,7 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
     run: { id: '0198c5e2-0000-7000-8000-000000000002', number: 4, startedAt: '2026-01-02T03:00:00.000Z' },
     request,
     result: {
+      opinions: recordedOpinions().opinions,
       triggers: {
         residues: poison > 0 ? [{ sample: 0, picture: picture(1) }] : [],
         meanResidue: poison > 0 ? picture(2) : null,

@@ -19,9 +19,13 @@ describe('what is left of a pool after the check of its halves', () => {
   });
 
   it('names classes that the other half accepts far less than the typical one', () => {
-    expect(rejectedClasses([0.9, 0.8, 0.3, NaN])).toEqual([2]);
-    expect(rejectedClasses([0.5, 0.4, 0.3])).toEqual([]);
-    expect(rejectedClasses([NaN])).toEqual([]);
+    expect(rejectedClasses({ accepted: [0.9, 0.8, 0.3, NaN], against: [0, 0, 0.4, NaN] })).toEqual([2]);
+    expect(rejectedClasses({ accepted: [0.5, 0.4, 0.3], against: [0, 0, 0.4] })).toEqual([]);
+    expect(rejectedClasses({ accepted: [NaN], against: [NaN] })).toEqual([]);
+  });
+
+  it('names no class that the other half is merely unsure of', () => {
+    expect(rejectedClasses({ accepted: [0.9, 0.8, 0.3], against: [0, 0, 0.1] })).toEqual([]);
   });
 });
 
@@ -58,6 +62,6 @@ describe('the check of the halves', () => {
       'toy',
     );
     expect(found.contradicted.length).toBe(0);
-    expect(rejectedClasses(found.accepted)).toEqual([]);
+    expect(rejectedClasses(found)).toEqual([]);
   });
 });

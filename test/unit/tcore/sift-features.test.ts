@@ -44,7 +44,6 @@ async function score(context: PipelineContext, encoder: Encoder, referenceLimit:
     k: 20,
     company,
     referenceLimit,
-    rule: 'two-means',
     batch: 32,
     signal: context.signal,
     onProgress: () => {},
@@ -130,10 +129,12 @@ describe.each([
       for (let c = 0; c < 3; c++) {
         const own = reference.filter((i) => labels[i] === c);
         const held = Float32Array.from(own.flatMap((i) => [...rows[t].subarray(i * d, (i + 1) * d)]));
-        const majority = fitMajority(held, own.length, d, 'two-means');
+        const majority = fitMajority(held, own.length, d);
         expect(scores.splits[t][c].share).toBeCloseTo(majority.share, 6);
         labels.forEach((label, i) => {
-          if (label === c) expect(scores.majority[t][i]).toBe(majority.contains(rows[t], i * d) ? 1 : 0);
+          if (label !== c) return;
+          expect(scores.majority[t][i]).toBe(majority.inLarger(rows[t], i * d) ? 1 : 0);
+          expect(scores.central[t][i]).toBe(majority.isCentral(rows[t], i * d) ? 1 : 0);
         });
       }
     });
@@ -167,19 +168,22 @@ describe('a stratified reference', () => {
 describe('taps at chance', () => {
   const random = randomStream(3, 'random labels');
 
-  it('are left out, and the last three of those that tell the classes apart decide', async () => {
+  it('are left out, all others decide, and the last three of them say who keeps company', async () => {
     const images = toyImages({ sizes: [40, 40, 40], noise: 0.5 });
-    const facts = async (margin: number): Promise<SiftStage['facts']['taps']> => {
+    const sift = async (margin: number): Promise<SiftStage> => {
       const context = toyContext(provider, fileGraph('mobilenet-bn'), images, { 'sift.chanceMargin': margin });
-      return (await runSift(context, await prepareEncoder(context), 'toy')).facts.taps;
+      return runSift(context, await prepareEncoder(context), 'toy');
     };
-    const shares = (await facts(0.05)).map((tap) => tap.neighbourShare);
+    const shares = (await sift(0.05)).facts.taps.map((tap) => tap.neighbourShare);
     const worst = shares.indexOf(Math.min(...shares));
     const margin = shares[worst] - 1 / 3 + 1e-6;
-    const taps = await facts(margin);
+    const { facts, peers } = await sift(margin);
+    const { taps } = facts;
     expect(taps[worst]).toMatchObject({ used: false, reason: 'neighbourhoods at chance level' });
     const informative = [...shares.keys()].filter((t) => shares[t] > 1 / 3 + margin);
-    expect([...taps.keys()].filter((t) => taps[t].used)).toEqual(informative.slice(-3));
+    expect([...taps.keys()].filter((t) => taps[t].used)).toEqual(informative);
+    expect(informative.length).toBeGreaterThan(3);
+    expect(peers.length).toBe(3);
   });
 
   it('leave a random pick that is said to be one when all are', async () => {

@@ -1,6 +1,6 @@
 /** Toy activations with a known truth: Gaussian classes, and a clump of poison inside one of them. */
 import { randomStream } from '../../../src-main/engine/math/random.ts';
-import { fitMajority, ownClassShare, type MajorityRule, type RuleScores } from '../../../src-main/engine/tcore/sift.ts';
+import { fitMajority, ownClassShare, type RuleScores } from '../../../src-main/engine/tcore/sift.ts';
 
 export interface ToyTap {
   readonly rows: Float32Array;
@@ -44,13 +44,13 @@ export function scoreToy(
   labels: Int32Array,
   classes: number,
   k: number,
-  rule: MajorityRule = 'two-means',
 ): { scores: RuleScores; splits: { share: number; separation: number }[][] } {
   const n = labels.length;
   const sizes = new Float64Array(classes);
   for (const label of labels) sizes[label]++;
   const consistency: Float32Array[] = [];
   const majority: Uint8Array[] = [];
+  const central: Uint8Array[] = [];
   const splits: { share: number; separation: number }[][] = [];
   for (const tap of taps) {
     const neighbours = bruteForceNeighbours(tap, n, k);
@@ -67,10 +67,11 @@ export function scoreToy(
       const members = [...labels.keys()].filter((i) => labels[i] === c);
       const rows = new Float32Array(members.length * tap.d);
       members.forEach((i, at) => rows.set(tap.rows.subarray(i * tap.d, (i + 1) * tap.d), at * tap.d));
-      return fitMajority(rows, members.length, tap.d, rule);
+      return fitMajority(rows, members.length, tap.d);
     });
-    majority.push(Uint8Array.from(labels, (label, i) => (groups[label].contains(tap.rows, i * tap.d) ? 1 : 0)));
+    majority.push(Uint8Array.from(labels, (label, i) => (groups[label].inLarger(tap.rows, i * tap.d) ? 1 : 0)));
+    central.push(Uint8Array.from(labels, (label, i) => (groups[label].isCentral(tap.rows, i * tap.d) ? 1 : 0)));
     splits.push(groups.map(({ share, separation }) => ({ share, separation })));
   }
-  return { scores: { consistency, majority }, splits };
+  return { scores: { consistency, majority, central, late: taps.map(() => true) }, splits };
 }

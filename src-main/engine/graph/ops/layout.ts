@@ -309,7 +309,7 @@ const Pad: Operator = {
 };
 
 /** Where a padded position reads from, -1 for the constant. */
-function padSource(node: GraphNode, mode: string, at: number, size: number): number {
+export function padSource(node: GraphNode, mode: string, at: number, size: number): number {
   if (at >= 0 && at < size) return at;
   switch (mode) {
     case 'constant':

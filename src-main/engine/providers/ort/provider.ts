@@ -5,13 +5,14 @@ import type { Graph, Tensor, ValueInfo } from '../../graph/ir.ts';
 import { foldNorms } from '../../encoder/normalisation.ts';
 import { INTERNAL_DOMAIN } from '../../graph/internal-ops.ts';
 import { writeOnnx } from '../../graph/onnx/write.ts';
-import { boundDims, inferShapes } from '../../graph/shapes.ts';
-import { allocate, sameDims, sizeOf } from '../../graph/tensors.ts';
+import { inferShapes } from '../../graph/shapes.ts';
+import { allocate, sizeOf } from '../../graph/tensors.ts';
+import { bindSymbols, checkedFeed, stateInputs } from '../binding.ts';
 import type { CompiledGraph, CompileOptions, Provider, StatePair } from '../provider.ts';
+import { testLayouts, testNeighbours, type CompileIn } from '../self-test.ts';
 import { lowerToNchw } from './nchw.ts';
 import { lowerToNchwc, gainsFromBlocks } from './nchwc.ts';
 import { probeBlockSize } from './probe.ts';
-import { runSelfTest, type CompileIn } from './self-test.ts';
 import { createSession, fromOrt, loadOrt, toOrt, type Ort, type OrtTensor, type Session } from './session.ts';
 
 export interface OrtProviderOptions {
@@ -59,25 +60,15 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
       };
     },
     async selfTest() {
-      const rows = await runSelfTest(compileIn(ort, threads, block), block === null ? ['nchw'] : ['nchw', 'nchwc']);
-      return [{ name: 'blocked layout', passed: true, error: null, detail }, ...rows];
+      const compileFor = compileIn(ort, threads, block);
+      const rows = await testLayouts(compileFor, block === null ? ['nchw'] : ['nchw', 'nchwc']);
+      const neighbours = await testNeighbours((graph) => compileFor(graph, 'nchw'));
+      return [{ name: 'blocked layout', passed: true, error: null, detail }, ...rows, neighbours];
     },
     async dispose() {
       for (const compiled of open) await compiled.dispose();
       open.clear();
     },
-  };
-}
-
-/** The graph with every symbol in the shapes of its inputs and outputs replaced by its size. */
-function bindSymbols(graph: Graph, dims: Readonly<Record<string, number>>): Graph {
-  return {
-    ...graph,
-    inputs: graph.inputs.map((input) => ({ ...input, shape: boundDims(input.name, input.shape, dims) })),
-    outputs: graph.outputs.map((output) => ({
-      ...output,
-      shape: output.shape.map((dim) => (typeof dim === 'string' && Object.hasOwn(dims, dim) ? dims[dim] : dim)),
-    })),
   };
 }
 
@@ -92,7 +83,7 @@ interface StateSlot {
   known: boolean;
 }
 
-function compileIn(ort: Ort, threads: number, block: number | null): CompileIn {
+function compileIn(ort: Ort, threads: number, block: number | null): CompileIn<'nchw' | 'nchwc'> {
   return (graph, layout) =>
     compile(ort, graph, {}, { threads, block: layout === 'nchw' ? null : block, always: layout === 'nchwc' });
 }
@@ -112,7 +103,7 @@ function blockedLayout(ort: Ort, threads: number): Promise<BlockedLayout> {
   if (known !== undefined) return known;
   const probing = probeBlockSize().then(async (block) => {
     if (block === null) return { block, detail: 'none here; plain NCHW is used' };
-    const rows = await runSelfTest(compileIn(ort, threads, block), ['nchwc']);
+    const rows = await testLayouts(compileIn(ort, threads, block), ['nchwc']);
     const wrong = rows.filter((row) => !row.passed).map((row) => row.name);
     if (wrong.length === 0) return { block, detail: `${block} channels per block` };
     return { block: null, detail: `wrong answers (${wrong.join(', ')}); plain NCHW is used` };
@@ -153,17 +144,10 @@ async function compile(ort: Ort, graph: Graph, options: CompileOptions, target: 
 }
 
 function bindSession(ort: Ort, session: Session, graph: Graph, state: readonly StatePair[]): CompiledGraph {
-  const inputs = new Map(graph.inputs.map((input) => [input.name, input]));
+  const infos = stateInputs(graph, state);
   const slots = new Map<string, StateSlot>();
   for (const pair of state) {
-    const info = inputs.get(pair.input);
-    if (info === undefined) throw new TypeError(`the state "${pair.input}" is no input of the graph`);
-    if (!graph.outputs.some((output) => output.name === pair.output)) {
-      throw new TypeError(`the state "${pair.output}" is no output of the graph`);
-    }
-    if ([...slots.values()].some((slot) => slot.pair.output === pair.output)) {
-      throw new TypeError(`the output "${pair.output}" is the next value of two states`);
-    }
+    const info = infos.get(pair.input) as ValueInfo;
     const dims = info.shape as readonly number[];
     const make = (): Tensor => ({ dtype: info.dtype, dims, data: allocate(info.dtype, sizeOf(dims)) });
     const [current, next] = [make(), make()];
@@ -184,7 +168,7 @@ function bindSession(ort: Ort, session: Session, graph: Graph, state: readonly S
   return {
     async run(feeds) {
       const given: Record<string, OrtTensor> = {};
-      for (const input of free) given[input.name] = toOrt(ort, checked(feeds[input.name], input));
+      for (const input of free) given[input.name] = toOrt(ort, checkedFeed(feeds[input.name], input));
       const fetches: Record<string, OrtTensor | null> = {};
       for (const slot of slots.values()) {
         if (!slot.known) throw new TypeError(`the state "${slot.pair.input}" was not set before the first run`);
@@ -203,7 +187,7 @@ function bindSession(ort: Ort, session: Session, graph: Graph, state: readonly S
       for (const [name, value] of Object.entries(values)) {
         const slot = slots.get(name);
         if (slot === undefined) throw new TypeError(`"${name}" is no state of the graph`);
-        slot.current.data.set(checked(value, slot.info).data as never);
+        slot.current.data.set(checkedFeed(value, slot.info).data as never);
         slot.known = true;
       }
     },
@@ -218,15 +202,4 @@ function bindSession(ort: Ort, session: Session, graph: Graph, state: readonly S
     },
     dispose: () => session.release(),
   };
-}
-
-/** @throws TypeError that names the input and what was met */
-function checked(value: Tensor | undefined, info: ValueInfo): Tensor {
-  const dims = info.shape as readonly number[];
-  if (value === undefined) throw new TypeError(`the input "${info.name}" was not fed`);
-  if (value.dtype !== info.dtype || !sameDims(value.dims, dims)) {
-    const met = `${value.dtype}[${value.dims.join()}]`;
-    throw new TypeError(`the input "${info.name}" takes ${info.dtype}[${dims.join()}], met ${met}`);
-  }
-  return value;
 }

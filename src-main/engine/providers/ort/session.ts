@@ -1,7 +1,7 @@
 /** A thin wrapper over onnxruntime-node: sessions, tensors, and its errors by name. */
 import type * as OrtModule from 'onnxruntime-node';
-import { ExpectedError } from '../../../../src-shared/failure.ts';
 import type { Tensor, TensorData } from '../../graph/ir.ts';
+import { providerFailed } from '../failed.ts';
 
 export type Ort = typeof OrtModule;
 export type OrtTensor = OrtModule.Tensor;
@@ -13,6 +13,10 @@ export interface SessionOptions {
   readonly optimisation: 'disabled' | 'basic' | 'extended' | 'all';
   /** Keep freed memory for the next run: about a tenth faster, up to three times the memory. Default true. */
   readonly arena?: boolean;
+  /** Where operators run; what a GPU's provider lacks runs on the CPU. Default the CPU. */
+  readonly executionProvider?: OrtModule.InferenceSession.ExecutionProviderConfig;
+  /** Outputs that stay on the device. */
+  readonly onDevice?: readonly string[];
   /** Writes a Chrome trace named with this prefix when the session is released. For measurements only. */
   readonly profilePrefix?: string;
 }
@@ -45,18 +49,18 @@ export function loadOrt(): Promise<Ort> {
   return loading;
 }
 
-export function providerFailed(what: string, cause: unknown): ExpectedError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new ExpectedError('provider-failed', `${what}: ${message}`, { cause });
-}
-
 /** @throws provider-failed with the runtime's own words when it refuses the model */
 export async function createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
   const ort = await loadOrt();
   let session: OrtModule.InferenceSession;
   try {
     session = await ort.InferenceSession.create(model, {
-      executionProviders: ['cpu'],
+      executionProviders: [options.executionProvider ?? 'cpu'],
+      ...(options.onDevice === undefined
+        ? {}
+        : {
+            preferredOutputLocation: Object.fromEntries(options.onDevice.map((name) => [name, 'gpu-buffer' as const])),
+          }),
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',

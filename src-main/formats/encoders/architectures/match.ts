@@ -34,6 +34,8 @@ export interface MatchedEncoder {
 export interface MatchOptions {
   readonly arch: string | null;
   readonly inputSize: readonly [number, number] | null;
+  /** As a file beside the weights has it; for architectures that leave the size open. */
+  readonly statedSize?: readonly [number, number] | null;
 }
 
 interface Attempt {
@@ -42,6 +44,7 @@ interface Attempt {
   readonly architecture: Architecture;
   readonly graph: () => Graph;
   readonly size: readonly [number, number];
+  readonly sizeFrom: string;
   readonly fitting: number;
   readonly problems: Problems;
   /** Weights below the prefix that the architecture has no place for although their names are of its kind. */
@@ -78,7 +81,7 @@ export function matchArchitecture(dicts: readonly StateDict[], options: MatchOpt
       how: `${arch === null ? 'found: ' : 'named by the analyst: '}${best.fitting} parameters fit by name and shape${placeOf(best)}`,
     },
     normalisation: inputChannels(graph) === 3 ? best.architecture.normalisation : null,
-    notes: notesOn(best, fits, options),
+    notes: notesOn(best, fits),
   };
 }
 
@@ -125,7 +128,8 @@ function attemptAt(dict: StateDict, prefix: string, family: ArchitectureFamily, 
       `Its position embeddings are made for ${architecture.size.join('x')} (height x width), asked for was ${inputSize.join('x')}.`,
     );
   }
-  const size = inputSize ?? architecture.size;
+  const stated = architecture.fixedSize ? null : (options.statedSize ?? null);
+  const size = inputSize ?? stated ?? architecture.size;
   const scope = openScope(weights, architecture.name);
   const channels = architecture.channels(weights);
   const image = scope.builder.input('image', 'float32', ['N', channels, ...size]);
@@ -137,6 +141,12 @@ function attemptAt(dict: StateDict, prefix: string, family: ArchitectureFamily, 
     prefix,
     architecture,
     size,
+    sizeFrom:
+      inputSize !== null
+        ? 'as the analyst chose'
+        : stated !== null
+          ? 'as the file beside the weights has it'
+          : 'as the architecture has it',
     graph() {
       scope.fill();
       return scope.finish(output);
@@ -171,7 +181,7 @@ function placeOf({ dict, prefix }: Attempt): string {
   return parts.length === 0 ? '' : `, ${parts.join(' ')}`;
 }
 
-function notesOn(best: Attempt, fits: readonly Attempt[], options: MatchOptions): string[] {
+function notesOn(best: Attempt, fits: readonly Attempt[]): string[] {
   const { architecture, leftOut } = best;
   const others = fits.filter((fit) => fit !== best && fit.architecture.name === architecture.name);
   const types = new Map<string, number>();
@@ -180,7 +190,7 @@ function notesOn(best: Attempt, fits: readonly Attempt[], options: MatchOptions)
   }
   return [
     `the weights were read as ${architecture.name}${placeOf(best)}`,
-    `the images are ${best.size.join(' x ')} pixels${options.inputSize === null ? ', as the architecture has it' : ''}`,
+    `the images are ${best.size.join(' x ')} pixels, ${best.sizeFrom}`,
     ...architecture.assumptions,
     ...[...types].map(([type, count]) => `${count} tensors of ${type} were converted to float32`),
     ...(leftOut.length === 0

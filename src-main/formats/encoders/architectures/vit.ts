@@ -132,7 +132,9 @@ function vit(
     assumptions: [
       `${heads} attention heads of ${headWidth} are taken, as in every published size`,
       ...(from === null
-        ? [`weights in the names of ${naming.library} are trained with different normalisations; give --mean and --std`]
+        ? [
+            `weights in the names of ${naming.library} are trained with different normalisations; where no file beside them states one, give --mean and --std`,
+          ]
         : []),
     ],
     roots: naming.roots,

@@ -1,6 +1,7 @@
 /** `coresift audit` */
 import { join, resolve } from 'node:path';
 import { auditRequest } from '../../../../src-shared/domain/request.ts';
+import type { OpinionExtent } from '../../../../src-shared/domain/opinion.ts';
 import type { AuditRequest, Mode, Preset } from '../../../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../../../src-shared/failure.ts';
 import { runAudit, type FinishedAudit } from '../../../audit/run.ts';
@@ -26,6 +27,7 @@ export interface AuditFlags {
   readonly preset: Preset;
   readonly device: string;
   readonly seed: number;
+  readonly opinions?: OpinionExtent;
   readonly set: readonly (readonly [string, number | string | boolean])[];
   readonly limit: readonly (readonly [string, number])[];
   readonly project?: string;
@@ -107,9 +109,18 @@ function chosenOf(flags: AuditFlags, given: ReadonlySet<string>, cwd: string): P
     device: given.has('device') ? flags.device : undefined,
     seed: given.has('seed') ? flags.seed : undefined,
     limits: flags.limit.length > 0 ? Object.fromEntries(flags.limit) : undefined,
-    overrides: flags.set.length > 0 ? Object.fromEntries(flags.set) : undefined,
+    overrides: overridesOf(flags),
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** `--opinions` is a short way to write a parameter. @throws ExpectedError usage when `--set` says something else */
+function overridesOf({ set, opinions }: AuditFlags): AuditRequest['overrides'] | undefined {
+  if (opinions === undefined) return set.length > 0 ? Object.fromEntries(set) : undefined;
+  if (set.some(([name, value]) => name === 'opinions.extent' && value !== opinions)) {
+    throw new ExpectedError('usage', `--opinions ${opinions} and --set opinions.extent contradict each other.`);
+  }
+  return { ...Object.fromEntries(set), 'opinions.extent': opinions };
 }
 
 function resultJson(finished: FinishedAudit): object {

@@ -1,9 +1,16 @@
 /** `coresift report` */
 import { join, relative, resolve } from 'node:path';
+import {
+  wantedFormats,
+  type CycloneDxVersion,
+  type Paper,
+  type ReportLanguage,
+  type WantedFormat,
+} from '../../../../src-shared/domain/report-order.ts';
 import { ExpectedError } from '../../../../src-shared/failure.ts';
 import { readDeclarations } from '../../../audit/declarations.ts';
 import { keyFolder, openKey } from '../../../audit/keys.ts';
-import { wantedFormats, writeReports, type Language, type Paper, type WantedFormat } from '../../../audit/report.ts';
+import { writeReports } from '../../../audit/report.ts';
 import type { ExitCode } from '../failure-text.ts';
 import { passphraseFrom } from '../passphrase.ts';
 import type { CliEnvironment } from '../program.ts';
@@ -15,8 +22,8 @@ export interface ReportFlags {
   readonly format: string;
   readonly out: string;
   readonly paper: Paper;
-  readonly lang: Language;
-  readonly cyclonedx: '1.6' | '1.7';
+  readonly lang: ReportLanguage;
+  readonly cyclonedx: CycloneDxVersion;
   readonly redact?: boolean;
   readonly marking?: string;
   readonly declarations?: string;

@@ -1,0 +1,178 @@
+/** What the desktop application says outside its page: menus, dialogs, notifications. */
+export interface NativeWords {
+  readonly menu: {
+    readonly file: string;
+    readonly newAudit: string;
+    readonly openProject: string;
+    readonly openPack: string;
+    readonly recent: string;
+    readonly noRecent: string;
+    readonly settings: string;
+    readonly edit: string;
+    readonly view: string;
+    readonly palette: string;
+    readonly start: string;
+    readonly history: string;
+    readonly run: string;
+    readonly cancel: string;
+    readonly window: string;
+    readonly help: string;
+    readonly guide: string;
+    readonly keys: string;
+    readonly about: string;
+  };
+  readonly quit: {
+    readonly ask: (run: number) => string;
+    readonly detail: string;
+    readonly stay: string;
+    readonly pause: string;
+  };
+  readonly ended: {
+    readonly title: Readonly<Record<'finished' | 'failed' | 'cancelled', string>>;
+    readonly text: (run: number, encoder: string, dataset: string) => string;
+  };
+  readonly page: {
+    readonly hangs: string;
+    readonly hangsDetail: string;
+    readonly wait: string;
+    readonly reload: string;
+    readonly died: string;
+    readonly diedDetail: string;
+    readonly close: string;
+  };
+  readonly link: { readonly title: string; readonly detail: string; readonly copy: string };
+  readonly opening: {
+    readonly failed: string;
+    readonly busy: string;
+    readonly pack: (file: string) => string;
+    readonly fits: (n: number) => string;
+    readonly differs: (n: number) => string;
+    readonly unseen: (n: number) => string;
+    readonly origin: string;
+    readonly project: string;
+    readonly packFile: string;
+  };
+}
+
+const en: NativeWords = {
+  menu: {
+    file: '&File',
+    newAudit: 'New audit',
+    openProject: 'Open project…',
+    openPack: 'Verify audit pack…',
+    recent: 'Open recent',
+    noRecent: 'No recent project',
+    settings: 'Settings',
+    edit: '&Edit',
+    view: '&View',
+    palette: 'Search or command…',
+    start: 'Start page',
+    history: 'History',
+    run: '&Run',
+    cancel: 'Cancel run',
+    window: '&Window',
+    help: '&Help',
+    guide: 'Help and glossary',
+    keys: 'Keys of this view',
+    about: 'About Coresift',
+  },
+  quit: {
+    ask: (run) => `Run ${run} is going on. Pause it and quit?`,
+    detail: 'What is committed stays. The run can be resumed later and ends with the same bytes.',
+    stay: 'Keep running',
+    pause: 'Pause and quit',
+  },
+  ended: {
+    title: { finished: 'Audit finished', failed: 'Audit failed', cancelled: 'Audit cancelled' },
+    text: (run, encoder, dataset) => `Run ${run}: ${encoder}, ${dataset}`,
+  },
+  page: {
+    hangs: 'The page does not respond.',
+    hangsDetail: 'A run that is going on is not affected: it lives in a process of its own.',
+    wait: 'Wait',
+    reload: 'Load the page anew',
+    died: 'The page ended twice and was not loaded again.',
+    diedDetail: 'A run that is going on is not affected. Close the window and open it again, or quit.',
+    close: 'Close',
+  },
+  link: {
+    title: 'Coresift opens no connection.',
+    detail: 'To read this, copy the address and open it where you have a network:',
+    copy: 'Copy the address',
+  },
+  opening: {
+    failed: 'This could not be opened.',
+    busy: 'A run is going on. Cancel it or wait for its end before another project is opened.',
+    pack: (file) => `Audit pack ${file}`,
+    fits: (n) => `${n} ${n === 1 ? 'check fits' : 'checks fit'}.`,
+    differs: (n) => `${n} ${n === 1 ? 'check does' : 'checks do'} not fit:`,
+    unseen: (n) => `${n} could not be checked:`,
+    origin: 'Without a public key this proves that nothing was changed, not who made it ("coresift verify --key").',
+    project: 'Coresift project',
+    packFile: 'Coresift audit pack',
+  },
+};
+
+const de: NativeWords = {
+  menu: {
+    file: '&Datei',
+    newAudit: 'Neue Prüfung',
+    openProject: 'Projekt öffnen…',
+    openPack: 'Prüfpaket verifizieren…',
+    recent: 'Zuletzt geöffnet',
+    noRecent: 'Kein Projekt bisher',
+    settings: 'Einstellungen',
+    edit: '&Bearbeiten',
+    view: '&Ansicht',
+    palette: 'Suche oder Befehl…',
+    start: 'Startseite',
+    history: 'Verlauf',
+    run: '&Lauf',
+    cancel: 'Lauf abbrechen',
+    window: '&Fenster',
+    help: '&Hilfe',
+    guide: 'Hilfe und Glossar',
+    keys: 'Tasten dieser Ansicht',
+    about: 'Über Coresift',
+  },
+  quit: {
+    ask: (run) => `Lauf ${run} ist im Gang. Anhalten und beenden?`,
+    detail: 'Was festgeschrieben ist, bleibt. Der Lauf lässt sich später fortsetzen und endet mit denselben Bytes.',
+    stay: 'Weiterlaufen lassen',
+    pause: 'Anhalten und beenden',
+  },
+  ended: {
+    title: { finished: 'Prüfung fertig', failed: 'Prüfung gescheitert', cancelled: 'Prüfung abgebrochen' },
+    text: (run, encoder, dataset) => `Lauf ${run}: ${encoder}, ${dataset}`,
+  },
+  page: {
+    hangs: 'Die Seite antwortet nicht.',
+    hangsDetail: 'Ein laufender Lauf ist nicht betroffen: er hat einen eigenen Prozess.',
+    wait: 'Warten',
+    reload: 'Seite neu laden',
+    died: 'Die Seite endete zweimal und wurde nicht wieder geladen.',
+    diedDetail: 'Ein laufender Lauf ist nicht betroffen. Fenster schließen und neu öffnen, oder beenden.',
+    close: 'Schließen',
+  },
+  link: {
+    title: 'Coresift öffnet keine Verbindung.',
+    detail: 'Zum Lesen die Adresse kopieren und dort öffnen, wo es ein Netz gibt:',
+    copy: 'Adresse kopieren',
+  },
+  opening: {
+    failed: 'Das ließ sich nicht öffnen.',
+    busy: 'Ein Lauf ist im Gang. Vor einem anderen Projekt ihn abbrechen oder sein Ende abwarten.',
+    pack: (file) => `Prüfpaket ${file}`,
+    fits: (n) => `${n} ${n === 1 ? 'Prüfung passt' : 'Prüfungen passen'}.`,
+    differs: (n) => `${n} ${n === 1 ? 'Prüfung passt' : 'Prüfungen passen'} nicht:`,
+    unseen: (n) => `${n} nicht prüfbar:`,
+    origin:
+      'Ohne öffentlichen Schlüssel zeigt das, dass nichts verändert wurde, nicht, von wem es stammt ("coresift verify --key").',
+    project: 'Coresift-Projekt',
+    packFile: 'Coresift-Prüfpaket',
+  },
+};
+
+export function nativeWords(language: 'en' | 'de'): NativeWords {
+  return language === 'de' ? de : en;
+}

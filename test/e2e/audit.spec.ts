@@ -1,0 +1,194 @@
+/**
+ * The real thing in a real browser: a stranger's whole way through the sample, with only what is visible; an engine that is
+ * killed, a server that is gone, two windows, a project of another version.
+ */
+import Database from 'better-sqlite3';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openWriter } from '../../src-main/store/writer.ts';
+import { sampleImages, writeIdx } from '../support/small-dataset.ts';
+import { writeTinyEncoder } from '../support/tiny-encoder.ts';
+import type { Page } from '@playwright/test';
+import { expect, expectAccessible, fillInputs, open, serveProject, step, test, watchPage } from './page.ts';
+
+const sheetOf = (page: Page) => page.getByRole('complementary', { name: 'Selected sample' });
+const stagesOf = (page: Page) => page.getByRole('list', { name: 'Stages of the audit' });
+
+test('a stranger audits the sample, finds the trigger, overrides a sample, compares two runs, exports a report', async ({
+  page,
+  folder,
+}) => {
+  test.setTimeout(15 * 60_000);
+  const server = await serveProject(folder);
+  await page.goto(server.url);
+  expect(new URL(page.url()).hash, 'the key is taken out of the address').toBe('#/');
+  await expect(page.getByText('No run yet')).toBeVisible();
+  await page.getByRole('button', { name: 'Run the sample audit' }).click();
+  await expect(stagesOf(page).getByRole('listitem').filter({ hasText: 'Preflight' })).toContainText('done');
+  await expect(page.getByRole('progressbar').first()).toBeVisible();
+
+  // Cancelled in the middle, it can go on where it was.
+  await expect(stagesOf(page).getByRole('listitem').filter({ hasText: 'Probe' })).toContainText(/at work|done/);
+  await page.getByRole('button', { name: 'Cancel run' }).click();
+  await expect(page.getByText('This run was cancelled.')).toBeVisible();
+  await page.getByRole('button', { name: 'Resume run' }).click();
+  await expect(page.getByRole('button', { name: 'Cancel run' })).toBeVisible();
+
+  // The map comes as soon as the samples are sifted, and is walked by keyboard; a reload in the middle loses nothing.
+  const map = page.getByRole('application', { name: /trusted seeds/ });
+  await expect(map).toBeVisible({ timeout: 4 * 60_000 });
+  await map.focus();
+  await page.keyboard.press('ArrowRight');
+  const picture = sheetOf(page)
+    .getByRole('img', { name: /^Sample \d+, labelled/ })
+    .first();
+  await expect(picture).toBeVisible();
+  expect(await picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
+  await page.reload();
+  await expect(stagesOf(page).getByRole('listitem').filter({ hasText: 'Sift' }).first()).toContainText(
+    /done|taken over/,
+  );
+
+  await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible({ timeout: 10 * 60_000 });
+  await page.getByRole('link', { name: 'See the result' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('both suspicious');
+  for (const subject of ['Encoder', 'Dataset']) {
+    const finding = page.getByRole('region', { name: subject, exact: true });
+    await expect(finding.getByRole('heading', { name: 'What would change this verdict' })).toBeVisible();
+  }
+  await expect(page.getByRole('heading', { name: 'What was not examined' })).toBeVisible();
+  await expectAccessible(page);
+  await expectFilesAsShown(page);
+
+  await page.getByRole('link', { name: 'See the suspects' }).click();
+  const trigger = page.getByRole('region', { name: 'Recovered trigger' });
+  await expect(trigger.getByRole('img', { name: /^Square of \d+ pixels/ })).toBeVisible();
+  await expect(
+    page.getByRole('region', { name: 'What the refused samples share' }).getByRole('img').first(),
+  ).toBeVisible();
+  await page.getByRole('list', { name: 'Suspects, most suspicious first' }).getByRole('button').first().click();
+  const sheet = sheetOf(page);
+  await expect(sheet.getByRole('img', { name: /labelled/ }).nth(3)).toBeVisible();
+  await sheet.getByLabel('Reason').fill('Supplier confirmed the square is a print.');
+  await sheet.getByRole('button', { name: 'Override the verdict' }).click();
+  await expect(sheet.getByRole('list', { name: 'Decisions that stand' })).toContainText('judged trusted');
+
+  // UMAP is made when it is asked for, in an engine process, and is there at once the second time.
+  await open(page, 'Sifting');
+  await page.getByRole('radio', { name: 'UMAP' }).press('Space');
+  await expect(page.getByText(/UMAP at .*, seed 7/)).toBeVisible({ timeout: 2 * 60_000 });
+  expect(readdirSync(join(server.project, 'cache')).filter((name) => name.startsWith('umap-'))).toHaveLength(1);
+
+  // Another audit, of files of one's own, beside it.
+  const encoder = writeTinyEncoder(join(folder, 'encoder.onnx'));
+  const dataset = writeIdx(join(folder, 'images'), sampleImages(24, 4));
+  await fillInputs(page, encoder, dataset);
+  await step(page, 'Plan').click();
+  await page.getByRole('radio', { name: 'Quick' }).press('Space');
+  await step(page, 'Run').click();
+  await page.getByRole('button', { name: 'Start audit' }).click();
+  await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible({ timeout: 3 * 60_000 });
+  await open(page, 'Compare');
+  for (const box of await page.getByRole('group', { name: 'Runs to compare' }).getByRole('checkbox').all())
+    await box.check();
+  await expect(page.getByRole('heading', { name: /lines differ/ })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Runs side by side' })).toContainText('Encoder, SHA-256');
+
+  await page.getByLabel('Run', { exact: true }).selectOption({ label: 'Run #1 · Standard · seed 7' });
+  await open(page, 'History');
+  await expect(page.getByRole('region', { name: 'Decisions of analysts' })).toContainText('Supplier confirmed');
+  await open(page, 'Report');
+  const report = page.frameLocator('iframe[title="Audit report"]');
+  await expect(report.locator('body')).toContainText(/suspicious/i);
+  // No script runs in the frame, the check's own included, so the report is checked as a page by itself.
+  const source = (await page.locator('iframe').getAttribute('src')) ?? '';
+  const html = await (await page.request.get(new URL(source, page.url()).href)).text();
+  expect(html).not.toMatch(/<script/i);
+  const alone = await page.context().newPage();
+  await alone.setContent(html);
+  await expectAccessible(alone);
+  await alone.close();
+  expect(await server.stop()).toBe(0);
+});
+
+/** What the page says was written is on disk, byte by byte. */
+async function expectFilesAsShown(page: Page): Promise<void> {
+  const written = page.getByRole('region', { name: 'What was written' }).first();
+  const folder = (await written.locator('.folder').textContent()) ?? '';
+  const rows = (await written.getByRole('row').allTextContents()).slice(1);
+  expect(rows.length).toBeGreaterThan(5);
+  for (const row of rows) {
+    const name = readdirSync(folder).find((one) => row.trimStart().startsWith(one)) ?? '';
+    const digest = createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex');
+    expect(row, name).toContain(digest);
+  }
+}
+
+/** Processes whose parent is `pid`: the engine of a server. */
+function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        return / \(.*\) \S (\d+)/.exec(` ${readFileSync(`/proc/${name}/stat`, 'utf8')}`)?.[1] === String(pid);
+      } catch {
+        // It ended while it was looked at.
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+test('an engine that is killed, a server that is gone: said by name, and the run goes on', async ({ page, folder }) => {
+  test.skip(!existsSync('/proc/self/stat'), 'finding the engine process needs /proc');
+  test.setTimeout(4 * 60_000);
+  let server = await serveProject(folder);
+  await page.goto(server.url);
+  await page.getByRole('button', { name: 'Run the sample audit' }).click();
+  await expect(stagesOf(page).getByRole('listitem').filter({ hasText: 'Preflight' })).toContainText('done');
+  for (const pid of childrenOf(server.pid)) process.kill(pid, 'SIGKILL');
+  await expect(page.getByRole('alert')).toContainText('ended without a word');
+  await page.getByRole('button', { name: 'Resume run' }).click();
+  await expect(page.getByRole('button', { name: 'Cancel run' })).toBeVisible();
+
+  // A second window of the same project sees the run, may not start another, and is told why.
+  const second = await page.context().newPage();
+  const problems = watchPage(second);
+  await second.goto(server.url);
+  await expect(second.getByRole('banner')).toContainText('running');
+  await second.getByRole('button', { name: 'Run the sample audit' }).click();
+  await expect(second.getByRole('alert')).toContainText('Another run of this project is still going.');
+  await second.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Planted attacks' }).click();
+  await second.getByRole('button', { name: 'Plant and measure' }).click();
+  await expect(second.getByRole('alert')).toContainText('Another run of this project is still going.');
+  expect(problems).toEqual([]);
+  await second.close();
+
+  // Chromium logs the connection that breaks; everything else still counts.
+  page.removeAllListeners('console');
+  await server.kill();
+  await expect(page.getByRole('alert')).toContainText('lost its connection');
+  server = await serveProject(folder);
+  await page.goto(server.url);
+  await page.getByRole('table').getByRole('link', { name: '#1' }).click();
+  await expect(page.getByText(/was interrupted/)).toBeVisible();
+  await page.getByRole('button', { name: 'Resume run' }).click();
+  await page.getByRole('button', { name: 'Cancel run' }).click();
+  await expect(page.getByText('This run was cancelled.')).toBeVisible();
+
+  // A project of a later version is refused by name, and the one that is open stays.
+  const later = join(folder, 'later');
+  openWriter(later, { appVersion: '0.1.0' }).close();
+  const file = new Database(join(later, 'project.sqlite'));
+  file.pragma('user_version = 99');
+  file.close();
+  await open(page, 'Start');
+  await page.getByLabel('Project folder').fill(later);
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  await expect(page.getByRole('alert')).toContainText('newer');
+  await expect(page.getByRole('table').getByRole('link', { name: '#1' })).toBeVisible();
+  expect(await server.stop()).toBe(0);
+});

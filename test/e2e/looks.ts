@@ -1,0 +1,34 @@
+/**
+ * Whether a view still looks as it did: both pictures brought down to a coarse grid of grey, so that a font or a pixel of
+ * another machine makes no difference, and a panel that is gone, empty, or in the wrong colours does.
+ * UPDATE_LOOKS=1 writes the pictures anew.
+ */
+import { expect, type Page } from '@playwright/test';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import sharp from 'sharp';
+
+const folder = new URL('looks/', import.meta.url);
+const grid = { width: 68, height: 43 };
+/** Of 255: the mean difference, and how much a cell may differ before it counts. */
+const most = { mean: 9, cell: 60, share: 0.05 };
+
+export async function expectLooks(page: Page, name: string): Promise<void> {
+  const shot = await page.screenshot();
+  const small = sharp(shot)
+    .greyscale()
+    .resize({ ...grid, fit: 'fill', kernel: 'linear' });
+  const file = new URL(`${name}.png`, folder);
+  if (process.env.UPDATE_LOOKS === '1') {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, await small.png().toBuffer());
+    return;
+  }
+  if (!existsSync(file)) throw new Error(`there is no picture of "${name}" yet: UPDATE_LOOKS=1 makes it`);
+  const now = await small.raw().toBuffer();
+  const before = await sharp(readFileSync(file)).greyscale().raw().toBuffer();
+  const differences = Array.from(now, (value, at) => Math.abs(value - before[at]));
+  const mean = differences.reduce((sum, one) => sum + one, 0) / differences.length;
+  const share = differences.filter((one) => one > most.cell).length / differences.length;
+  expect(mean, `${name}: mean difference of the coarse picture`).toBeLessThan(most.mean);
+  expect(share, `${name}: share of the coarse picture that differs`).toBeLessThan(most.share);
+}

@@ -1,0 +1,63 @@
+// Guards, and what is left when one is taken away. Each must make a test of its attack fail: a test that stays green
+// without the guard guards nothing.
+/** @typedef {{ name: string, file: string, guard: string, without: string, test: string }} Mutation */
+
+/** @type {readonly Mutation[]} */
+export const mutations = [
+  {
+    name: 'a foreign page may take the port',
+    file: 'src-main/hosts/electron/security.ts',
+    guard: 'if (!isOurs(frame.url) || frame.origin !== origin)',
+    without: 'if (false)',
+    test: 'test/unit/hosts/electron.test.ts',
+  },
+  {
+    name: 'a window of ours sends requests to the network',
+    file: 'src-main/hosts/electron/security.ts',
+    guard: 'decide({ cancel: !own })',
+    without: 'decide({ cancel: false && own })',
+    test: 'test/unit/hosts/electron.test.ts',
+  },
+  {
+    name: 'a file of any kind is opened as a pack',
+    file: 'src-main/hosts/electron/open-files.ts',
+    guard: 'return startsAsZip(path) ?',
+    without: 'return path !== "" ?',
+    test: 'test/unit/hosts/desktop.test.ts',
+  },
+  {
+    name: 'a link below the page leads to another file',
+    file: 'src-main/hosts/page-files.ts',
+    guard: '!file.startsWith(base + sep) ||',
+    without: '',
+    test: 'test/exploit/loopback.test.ts',
+  },
+  {
+    name: 'another site drives the loopback server',
+    file: 'src-main/hosts/loopback/server.ts',
+    guard: 'origin !== undefined && !hosts.some(',
+    without: 'origin !== undefined && false && !hosts.some(',
+    test: 'test/exploit/loopback.test.ts',
+  },
+  {
+    name: 'a manifest reads outside its folder',
+    file: 'src-main/formats/paths.ts',
+    guard: "if (part === '..')",
+    without: "if (part === '…')",
+    test: 'test/exploit/manifests.test.ts',
+  },
+  {
+    name: 'an archive hides a second file under one name',
+    file: 'src-main/formats/archives/archive.ts',
+    guard: 'names.compare(order[i - 1], order[i]) === 0',
+    without: 'false',
+    test: 'test/exploit/archives.test.ts',
+  },
+  {
+    name: 'a file name is markup in the report',
+    file: 'src-shared/text.ts',
+    guard: 'return text.replace(/[&<>"\'`]/g, (c) => `&#${c.charCodeAt(0)};`);',
+    without: 'return text;',
+    test: 'test/exploit/hostile-names-in-report.test.ts',
+  },
+];
