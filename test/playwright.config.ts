@@ -11,8 +11,9 @@ export default defineConfig({
   fullyParallel: false,
   // The real audit on one, everything else on the other: it computes while the others mostly wait for the browser.
   workers: 2,
-  timeout: 120_000,
-  expect: { timeout: 30_000 },
+  // Far above what anything takes: a slow machine is no failure, a page that hangs still is one.
+  timeout: 240_000,
+  expect: { timeout: 60_000 },
   forbidOnly: process.env.CI !== undefined,
   reporter: [['list']],
   use: {

@@ -144,7 +144,7 @@ function childrenOf(pid: number): number[] {
 
 test('an engine that is killed, a server that is gone: said by name, and the run goes on', async ({ page, folder }) => {
   test.skip(!existsSync('/proc/self/stat'), 'finding the engine process needs /proc');
-  test.setTimeout(4 * 60_000);
+  test.setTimeout(8 * 60_000);
   let server = await serveProject(folder);
   await page.goto(server.url);
   await page.getByRole('button', { name: 'Run the sample audit' }).click();
