@@ -1,6 +1,7 @@
 /** `coresift replay`: the audit of a record again, on inputs that must be the same, and what came out compared. */
 import { join } from 'node:path';
 import type { Check } from '../../src-shared/domain/check.ts';
+import { ExpectedError } from '../../src-shared/failure.ts';
 import type { AuditRequest } from '../../src-shared/domain/run.ts';
 import { parseRecord } from './report.ts';
 import { runAudit, type RunWatch } from './run.ts';
@@ -18,11 +19,20 @@ export interface ReplayOptions extends RunWatch {
 /**
  * Everything but the paths of the inputs is taken from the record. Where the inputs lie is part of the first step's digest,
  * so that step is compared by the inputs' own digests.
- * @throws ExpectedError report-missing and whatever an audit throws; CancelledError
+ * @throws ExpectedError report-missing, usage (class names given to one of the two only) and whatever an audit throws; CancelledError
  */
 export async function replayAudit(options: ReplayOptions): Promise<Check[]> {
   const recorded = parseRecord(options.record);
   const { encoder, dataset, classes, out, spawn, onEvent, onPlan, signal } = options;
+  const before = recorded.method.request.classes;
+  if ((before === null) !== (classes === null)) {
+    // Class names are part of the dataset's digest: every line below would differ for this alone.
+    const said = before === null ? 'without a file of class names' : `with class names from a file (${before})`;
+    throw new ExpectedError(
+      'usage',
+      `The audit was run ${said}; replay it ${before === null ? 'without' : 'with'} --classes.`,
+    );
+  }
   const request: AuditRequest = { ...recorded.method.request, encoder, dataset, classes };
   await runAudit({
     start: { kind: 'new', request },

@@ -116,7 +116,7 @@ async function map(browser: Browser, samples: number): Promise<void> {
       while (window.painted.length === 0) await new Promise((next) => requestAnimationFrame(next));
       return window.painted[0] - from;
     });
-    await page.getByText('Move', { exact: true }).click();
+    await page.getByRole('radio', { name: 'Move', exact: true }).press('Space');
     for (let at = 0; at < 4; at++) await page.getByRole('button', { name: 'Zoom in' }).click();
     const box = await page.getByRole('application', { name: /trusted seeds/ }).boundingBox();
     if (box === null) throw new Error('the map has no place');
