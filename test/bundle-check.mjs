@@ -57,7 +57,7 @@ try {
     mkdirSync(join(box, dirname(path)), { recursive: true });
     copyFileSync(realpathSync(path), join(box, path));
   }
-  for (const name of ['tmp', 'proc', 'dev', 'work']) mkdirSync(join(box, name), { recursive: true });
+  for (const name of ['tmp', 'proc', 'dev', 'home']) mkdirSync(join(box, name), { recursive: true });
   console.log(
     `${libraries.size} libraries of this machine: ${[...libraries]
       .map((path) => path.split('/').at(-1))
@@ -78,7 +78,7 @@ try {
     const mounted = `mount -t proc proc "${box}/proc" 2>/dev/null; exec chroot "${box}" "$@"`;
     const { status, stdout, stderr } = spawnSync('unshare', ['-n', '-m', 'sh', '-c', mounted, 'sh', ...inside], {
       encoding: 'utf8',
-      env: { HOME: '/work', TMPDIR: '/tmp' },
+      env: { HOME: '/home', TMPDIR: '/tmp' },
       maxBuffer: 64e6,
     });
     console.log(`coresift ${args[0]}: exit code ${status}, ${((performance.now() - start) / 1000).toFixed(1)} s`);
@@ -100,11 +100,11 @@ try {
   const stages = ['probe', 'unlearn', 'recover', 'warmup', 'grow', 'final'];
   const short = stages.flatMap((each) => ['--set', `${each}.epochs=1`]);
   const audit = coresift(
-    ...['audit', '--encoder', `${sample}/encoder.onnx`, '--dataset', `${sample}/dataset`, '--out', '/work/audit'],
+    ...['audit', '--encoder', `${sample}/encoder.onnx`, '--dataset', `${sample}/dataset`, '--out', '/home/audit'],
     ...['--preset', 'quick', '--device', 'cpu', ...short],
   );
   expectCode('audit', audit, [0, 1, 3]);
-  expectCode('verify', coresift('verify', '/work/audit'), [0]);
+  expectCode('verify', coresift('verify', '/home/audit'), [0]);
   const plan = {
     name: 'one cell',
     data: { domain: 'sample', samples: 300 },
@@ -116,8 +116,8 @@ try {
     ...{ cells: 'all', seeds: [1], presets: ['quick'], modes: ['paper'] },
     overrides: Object.fromEntries(stages.map((each) => [`${each}.epochs`, 1])),
   };
-  writeFileSync(join(box, 'work', 'plan.json'), JSON.stringify(plan));
-  const bench = coresift('bench', '--plan', '/work/plan.json', '--out', '/work/bench', '--device', 'cpu');
+  writeFileSync(join(box, 'home', 'plan.json'), JSON.stringify(plan));
+  const bench = coresift('bench', '--plan', '/home/plan.json', '--out', '/home/bench', '--device', 'cpu');
   expectCode('bench', bench, [0]);
   console.log('The archive runs on a machine with nothing installed and no network.');
 } finally {
