@@ -17,7 +17,7 @@ const honest = new Uint8Array(readFileSync(new URL('../fixtures/datasets/plain.h
 export async function openHdf5(source: number | Uint8Array, options: Hdf5Options): Promise<Hdf5File> {
   turn += 1;
   if (turn % WHOLE === 0) return await openInThread(source, options);
-  const library = hdf5Answers({ source, caps: options.caps });
+  const library = hdf5Answers({ source, caps: options.caps, maxMemoryBytes: options.limits.maxMemoryBytes });
   const ask = <T>(request: Hdf5Request): Promise<T> => {
     const reply = library.answer(request);
     if (reply.ok) return Promise.resolve(reply.answer as T);
@@ -36,7 +36,8 @@ export async function openHdf5(source: number | Uint8Array, options: Hdf5Options
 /** A library that gave up half-way refuses every file from then on; in the product it ended with its thread. */
 function closed(library: Hdf5Answers): void {
   library.close();
-  const again = hdf5Answers({ source: honest, caps: { maxObjects: 100, maxDepth: 9, maxTexts: 9, maxTextBytes: 999 } });
+  const caps = { maxObjects: 100, maxDepth: 9, maxTexts: 9, maxTextBytes: 999 };
+  const again = hdf5Answers({ source: honest, caps, maxMemoryBytes: Infinity });
   const reply = again.answer({ ask: 'list' });
   again.close();
   if (!reply.ok) throw new NeedsFreshProcess('the HDF5 library gave up');

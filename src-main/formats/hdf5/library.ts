@@ -25,7 +25,7 @@ const THREAD_MB = 1024;
  */
 export async function openHdf5(source: number | Uint8Array, options: Hdf5Options): Promise<Hdf5File> {
   const { caps, what, limits, signal } = options;
-  const start: Hdf5Start = { source, caps };
+  const start: Hdf5Start = { source, caps, maxMemoryBytes: limits.maxMemoryBytes };
   // Its output is the library's own chatter about a stranger's file: it is taken and dropped.
   const thread = new Worker(threadFile(import.meta.url), {
     workerData: start,
