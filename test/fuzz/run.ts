@@ -56,9 +56,13 @@ const { values } = parseArgs({
 const minutes = Number(values.minutes);
 if (!(minutes > 0)) throw new Error('--minutes must be above 0.');
 const root = fileURLToPath(new URL('../..', import.meta.url));
+/** Whoever stops a run early is told what was done until then. */
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (interrupted = true));
 const tallies: Tally[] = [];
 let findings = 0;
 for (const name of values.reader ?? readerNames) {
+  if (interrupted) break;
   const found = await fuzz(await loadReader(name), minutes, Number(values.seed));
   tallies.push(found.tally);
   findings += found.findings;
@@ -112,7 +116,7 @@ async function fuzz(
   while (!done && found < ENOUGH) {
     processes += 1;
     const ended = await watch(reader, [String(firstSeed + processes * 1_000_000), kept], hear, (seconds) => {
-      done = earlierSeconds + seconds > wanted * 60 || found >= ENOUGH;
+      done = interrupted || earlierSeconds + seconds > wanted * 60 || found >= ENOUGH;
       return done;
     });
     earlierSeconds += ended.seconds;
