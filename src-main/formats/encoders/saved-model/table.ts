@@ -32,13 +32,13 @@ export function readTable(bytes: Uint8Array, what: string, limits: ModelLimits):
   blockAt(bytes, placeAt(footer, cursor, wrong), wrong);
   const index = placeAt(footer, cursor, wrong);
   const found = new Map<string, Uint8Array>();
-  // A block is listed once: one that is named again and again would be read again and again.
-  let last = -1;
+  // Blocks lie one behind the other: what is listed again, or within another, would be read again and again.
+  let end = 0;
   let lastKey: Buffer | null = null;
   for (const [, handle] of entriesOf(blockAt(bytes, index, wrong), wrong)) {
     const place = placeAt(handle, { at: 0 }, wrong);
-    if (place.at <= last) throw wrong('its blocks are out of order');
-    last = place.at;
+    if (place.at < end) throw wrong('its blocks overlap or are out of order');
+    end = place.at + place.size + TRAILER;
     for (const [key, value] of entriesOf(blockAt(bytes, place, wrong), wrong)) {
       if (lastKey !== null && Buffer.compare(lastKey, key) >= 0) throw wrong('its keys are out of order');
       lastKey = key;
