@@ -150,16 +150,18 @@ export async function carryOut(
   const cancel = (): void => abort.abort();
   watch.signal.addEventListener('abort', cancel, { once: true });
   if (watch.signal.aborted) cancel();
-  const sink = eventSink(writer, run, watch.onEvent, (error) => {
+  const breakOff = (error: unknown): void => {
     broken ??= error;
     abort.abort();
-  });
+  };
+  const sink = eventSink(writer, run, watch.onEvent, breakOff);
   const engine = connectEngine<EngineProtocol>(spawn(), {
     onSilence: (ms) => {
       const message = `The engine has been inside one computation for ${Math.round(ms / 1000)} s.`;
       watch.onEvent({ type: 'warning', code: 'engine-silent', message, subject: null });
     },
   });
+  const bounded = keepMemory(writer.reader.run(run).parameters as unknown as ResolvedParameters, engine, breakOff);
   try {
     const finished = await compute(writer, run, engine, sink, { ...watch, signal: abort.signal }, place);
     const { verdict } = finished.result;
@@ -178,8 +180,27 @@ export async function carryOut(
     throw reason;
   } finally {
     watch.signal.removeEventListener('abort', cancel);
+    clearInterval(bounded);
     await engine.close();
   }
+}
+
+/** Breaks a run off whose engine takes more than its bound; the engine says once a second how much that is. */
+function keepMemory(
+  parameters: ResolvedParameters,
+  engine: Pick<EngineClient<EngineProtocol>, 'peakBytes'>,
+  breakOff: (error: unknown) => void,
+): NodeJS.Timeout | undefined {
+  // A run that an older version began has no such parameter.
+  const limit = Number((parameters['memory.limit'] as ResolvedParameters['memory.limit'] | undefined)?.value ?? 0);
+  if (limit === 0) return undefined;
+  const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
+  return setInterval(() => {
+    const taken = engine.peakBytes();
+    if (taken <= limit) return;
+    const message = `The engine took ${megabytes(taken)} MB; --memory allows ${megabytes(limit)} MB.`;
+    breakOff(new ExpectedError('memory-exceeded', message));
+  }, 250);
 }
 
 function recordEnd(
