@@ -4,6 +4,7 @@ import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain
 import { CancelledError, ExpectedError, serializeFailure, type SerializedFailure } from '../../src-shared/failure.ts';
 import { connectEngine, type EngineClient } from '../engine/jobs/client.ts';
 import { parameterValues, resolveParameters, type ResolvedParameters } from '../engine/tcore/parameters.ts';
+import { requireSomeMemory } from '../engine/tcore/memory.ts';
 import { parseLimits } from '../formats/limits.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
@@ -115,7 +116,7 @@ export function placeOf(start: RunStart): Place {
   return { ...(device === undefined ? {} : { device }), ...(threads === undefined ? {} : { threads }) };
 }
 
-/** @throws ExpectedError usage naming the parameter */
+/** @throws ExpectedError usage naming the parameter; memory-too-small */
 function parametersOf(request: AuditRequest): ResolvedParameters {
   try {
     const defaults: Readonly<Record<string, { readonly value: unknown } | undefined>> = resolveParameters(
@@ -126,7 +127,9 @@ function parametersOf(request: AuditRequest): ResolvedParameters {
       const isText = Object.hasOwn(defaults, name) && typeof defaults[name]?.value === 'string';
       return [name, isText ? String(value) : value] as const;
     });
-    return resolveParameters(request.preset, Object.fromEntries(overrides));
+    const resolved = resolveParameters(request.preset, Object.fromEntries(overrides));
+    requireSomeMemory(Number(resolved['memory.limit'].value));
+    return resolved;
   } catch (error) {
     if (error instanceof RangeError) throw new ExpectedError('usage', `${error.message}.`, { cause: error });
     throw error;

@@ -9,6 +9,16 @@ import { inferShapes } from '../graph/shapes.ts';
 import { sizeOf } from '../graph/tensors.ts';
 import type { MethodParameters } from './parameters.ts';
 
+/** Node, ONNX Runtime and what the audit holds before any data, bytes. */
+const base = 220e6;
+
+/** @throws ExpectedError memory-too-small for a bound that no audit can keep, whatever it reads */
+export function requireSomeMemory(limit: number): void {
+  if (limit === 0 || limit >= base) return;
+  const message = `The engine needs about ${megabytes(base)} MB before it reads anything, --memory allows ${megabytes(limit)} MB.`;
+  throw new ExpectedError('memory-too-small', message);
+}
+
 /** How much is worked on at once. */
 export interface WorkSizes {
   /** Images per forward run. */
@@ -33,8 +43,6 @@ export interface Fitted {
   readonly changes: readonly string[];
 }
 
-/** Node, ONNX Runtime and what the audit holds before any data, bytes. */
-const base = 220e6;
 /** Weights, gradients, moments, packed copies, the graph's own bytes and the state while a step is committed. */
 const copiesOfWeights = 10;
 /** Peak of a forward run, in largest values of the graph; of a training step, in sums over all of them. */
