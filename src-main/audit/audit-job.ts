@@ -8,6 +8,7 @@ import { writeOnnx } from '../engine/graph/onnx/write.ts';
 import type { JobContext } from '../engine/jobs/server.ts';
 import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
+import { fitMemory } from '../engine/tcore/memory.ts';
 import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
 import type { PackedNames, PixelFile } from '../formats/datasets/pixel-file.ts';
 import { parseLimits, withLimits, type DatasetLimits } from '../formats/limits.ts';
@@ -50,6 +51,8 @@ async function auditInputs(
 ): Promise<AuditOutcome> {
   const { request, parameters } = job;
   const { emit, signal, ask } = context;
+  // A bound that cannot be kept is told of before anything is computed.
+  fitMemory(inputs.encoder, inputs.pixels.count, parameters);
   const provider = await open(request.device, request.threads ?? null);
   try {
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;

@@ -4,6 +4,7 @@ import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain
 import { CancelledError, ExpectedError, serializeFailure, type SerializedFailure } from '../../src-shared/failure.ts';
 import { connectEngine, type EngineClient } from '../engine/jobs/client.ts';
 import { parameterValues, resolveParameters, type ResolvedParameters } from '../engine/tcore/parameters.ts';
+import { requireSomeMemory } from '../engine/tcore/memory.ts';
 import { parseLimits } from '../formats/limits.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
@@ -115,7 +116,7 @@ export function placeOf(start: RunStart): Place {
   return { ...(device === undefined ? {} : { device }), ...(threads === undefined ? {} : { threads }) };
 }
 
-/** @throws ExpectedError usage naming the parameter */
+/** @throws ExpectedError usage naming the parameter; memory-too-small */
 function parametersOf(request: AuditRequest): ResolvedParameters {
   try {
     const defaults: Readonly<Record<string, { readonly value: unknown } | undefined>> = resolveParameters(
@@ -126,7 +127,9 @@ function parametersOf(request: AuditRequest): ResolvedParameters {
       const isText = Object.hasOwn(defaults, name) && typeof defaults[name]?.value === 'string';
       return [name, isText ? String(value) : value] as const;
     });
-    return resolveParameters(request.preset, Object.fromEntries(overrides));
+    const resolved = resolveParameters(request.preset, Object.fromEntries(overrides));
+    requireSomeMemory(Number(resolved['memory.limit'].value));
+    return resolved;
   } catch (error) {
     if (error instanceof RangeError) throw new ExpectedError('usage', `${error.message}.`, { cause: error });
     throw error;
@@ -150,16 +153,18 @@ export async function carryOut(
   const cancel = (): void => abort.abort();
   watch.signal.addEventListener('abort', cancel, { once: true });
   if (watch.signal.aborted) cancel();
-  const sink = eventSink(writer, run, watch.onEvent, (error) => {
+  const breakOff = (error: unknown): void => {
     broken ??= error;
     abort.abort();
-  });
+  };
+  const sink = eventSink(writer, run, watch.onEvent, breakOff);
   const engine = connectEngine<EngineProtocol>(spawn(), {
     onSilence: (ms) => {
       const message = `The engine has been inside one computation for ${Math.round(ms / 1000)} s.`;
       watch.onEvent({ type: 'warning', code: 'engine-silent', message, subject: null });
     },
   });
+  const bounded = keepMemory(writer.reader.run(run).parameters as unknown as ResolvedParameters, engine, breakOff);
   try {
     const finished = await compute(writer, run, engine, sink, { ...watch, signal: abort.signal }, place);
     const { verdict } = finished.result;
@@ -178,8 +183,27 @@ export async function carryOut(
     throw reason;
   } finally {
     watch.signal.removeEventListener('abort', cancel);
+    clearInterval(bounded);
     await engine.close();
   }
+}
+
+/** Breaks a run off whose engine takes more than its bound; the engine says once a second how much that is. */
+function keepMemory(
+  parameters: ResolvedParameters,
+  engine: Pick<EngineClient<EngineProtocol>, 'peakBytes'>,
+  breakOff: (error: unknown) => void,
+): NodeJS.Timeout | undefined {
+  // A run that an older version began has no such parameter.
+  const limit = Number((parameters['memory.limit'] as ResolvedParameters['memory.limit'] | undefined)?.value ?? 0);
+  if (limit === 0) return undefined;
+  const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
+  return setInterval(() => {
+    const taken = engine.peakBytes();
+    if (taken <= limit) return;
+    const message = `The engine took ${megabytes(taken)} MB; --memory allows ${megabytes(limit)} MB.`;
+    breakOff(new ExpectedError('memory-exceeded', message));
+  }, 250);
 }
 
 function recordEnd(

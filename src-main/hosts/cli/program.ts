@@ -15,7 +15,16 @@ import type { KeyFlags } from './commands/keys.ts';
 import type { ReplayFlags } from './commands/replay.ts';
 import type { ReportFlags } from './commands/report.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
-import { parseChannelValues, parseLimit, parseOverride, parsePort, parseSeed, parseSize, parseThreads } from './options.ts';
+import {
+  parseChannelValues,
+  parseLimit,
+  parseMemory,
+  parseOverride,
+  parsePort,
+  parseSeed,
+  parseSize,
+  parseThreads,
+} from './options.ts';
 import type { ProgressOutput } from './progress.ts';
 
 export interface CliEnvironment {
@@ -128,6 +137,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
         'other detectors to ask beside the audit: none, cheap or all (default: by preset; they never change the verdict)',
       ).choices(opinionExtents),
     )
+    .option('--memory <size>', 'most memory the engine may take, e.g. 2G (default: no bound)', parseMemory)
     .option('--set <name=value>', 'set one parameter of the method (may be repeated)', collect, [])
     .addOption(limit('dataset.maxFiles'))
     .option('--project <dir>', 'project that keeps the run (default: <out>/project)')

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   parseChannelValues,
+  parseMemory,
   parseOverride,
   parsePort,
   parseSeed,
@@ -35,6 +36,19 @@ describe('--mean and --std', () => {
       expect(usageError(() => parseChannelValues('--mean', text))).toContain('--mean'));
   it('refuse a deviation of zero', () =>
     expect(usageError(() => parseChannelValues('--std', '0.2,0'))).toContain('above 0'));
+});
+
+describe('--memory', () => {
+  it('is a number of bytes with a unit of 1,000s or of 1,024s', () => {
+    expect(parseMemory('500000000')).toBe(500e6);
+    expect(parseMemory('2G')).toBe(2e9);
+    expect(parseMemory('1.5 gb')).toBe(1.5e9);
+    expect(parseMemory('512Mi')).toBe(512 * 2 ** 20);
+  });
+  for (const text of ['', '0', '-1', '2X', 'G', '1e9', '9999999999999T'])
+    it(`refuses ${JSON.stringify(text)} by name`, () => {
+      expect(usageError(() => parseMemory(text))).toContain('--memory');
+    });
 });
 
 describe('--seed, --port and --threads', () => {
