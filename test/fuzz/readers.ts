@@ -53,6 +53,7 @@ const groups: Readonly<Record<string, () => Promise<readonly FuzzReader[]>>> = {
   onnx: networks,
   tfjs: networks,
   keras: networks,
+  'saved-model': networks,
   npy: datasets,
   npz: datasets,
   mat: datasets,

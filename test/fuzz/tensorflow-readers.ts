@@ -1,4 +1,4 @@
-/** ONNX, TF.js models and Keras files. */
+/** ONNX, TF.js models, Keras files and SavedModels. */
 import { readFileSync } from 'node:fs';
 import { zipOf } from './zip-of.ts';
 import { writeZip } from '../support/zip-writer.ts';
@@ -72,4 +72,13 @@ const keras: FuzzReader = {
   read: (bytes, folder) => readAsEncoder({ 'x.keras': bytes }, folder),
 };
 
-export const tensorflowReaders: readonly FuzzReader[] = [onnx, tfjs, keras];
+/** What it says of itself; its index of variables has checksums, and its damage is in the corpus and its unit tests. */
+const savedModel: FuzzReader = {
+  name: 'saved-model',
+  addons: false,
+  seeds: () => [file('saved-model/model/saved_model.pb')],
+  mutate: mutateProtobuf,
+  read: (bytes, folder) => readAsEncoder({ 'saved_model.pb': bytes }, folder),
+};
+
+export const tensorflowReaders: readonly FuzzReader[] = [onnx, tfjs, keras, savedModel];
