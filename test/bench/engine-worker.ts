@@ -48,19 +48,23 @@ async function train(provider: Provider, net: Net, batch: number, half: boolean)
   return () => compiled.run({ x, y, learningRate });
 }
 
-async function vit(provider: Provider, batch: number): Promise<Step> {
-  const block = vitBlock(batch);
+async function vit(provider: Provider, batch: number, width: number): Promise<Step> {
+  const block = vitBlock(batch, width);
   const { graph } = differentiate(block.graph, { loss: 'loss', wrt: [...block.trained, 'x'], dims: {} });
   const compiled = await provider.compile(graph);
-  const x = weights([batch, 197, 192], 1, 1);
+  const x = weights([batch, 197, width], 1, 1);
   return () => compiled.run({ x });
 }
 
-async function neighbours(provider: Provider, count: number): Promise<Step> {
-  const data = weights([count, 512], 1, 1).data as Float32Array;
+async function neighbours(provider: Provider, count: number, widths: readonly number[]): Promise<Step> {
   const self = Int32Array.from({ length: count }, (_, at) => at);
-  const index = await createNeighbourIndex(provider, data, 512, { k: 50 });
-  return () => index.query(data, count, self);
+  const taps = widths.map((width) => ({ width, data: weights([count, width], 1, 1).data as Float32Array }));
+  const indices = await Promise.all(
+    taps.map(({ width, data }) => createNeighbourIndex(provider, data, width, { k: 50 })),
+  );
+  return async () => {
+    for (const [tap, index] of indices.entries()) await index.query(taps[tap].data, count, self);
+  };
 }
 
 async function prepare(provider: Provider, task: string): Promise<Step> {
@@ -72,9 +76,9 @@ async function prepare(provider: Provider, task: string): Promise<Step> {
     case 'train-half':
       return train(provider, nets[subject](), Number(size), what === 'train-half');
     case 'vit':
-      return vit(provider, Number(size));
+      return vit(provider, Number(size), Number(subject));
     case 'knn':
-      return neighbours(provider, Number(size));
+      return neighbours(provider, Number(size), subject.split('+').map(Number));
     default:
       throw new RangeError(`unknown task ${task}`);
   }

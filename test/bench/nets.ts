@@ -162,10 +162,12 @@ export function mobilenetV2(): Net {
 }
 
 /** One encoder block of a ViT: 197 tokens of 192 numbers, 3 heads; the loss is the mean of the result's squares. */
-export function vitBlock(batch: number): { readonly graph: Graph; readonly trained: readonly string[] } {
+/** @param width of the tokens; 192 with 3 heads is ViT-Ti's, 384 with 6 ViT-S's */
+export function vitBlock(batch: number, width: number): { readonly graph: Graph; readonly trained: readonly string[] } {
   const b = graphBuilder();
   const trained: string[] = [];
-  const [tokens, width, heads] = [197, 192, 3];
+  const tokens = 197;
+  const heads = width / 64;
   const each = width / heads;
   const parameter = (name: string, dims: readonly number[], spread: number, level = 0): string => {
     const tensor = weights(dims, spread, trained.length + 1);

@@ -1,10 +1,11 @@
 /**
- * `npm run bench:scale [-- --sizes 5000,50000 --threads 2]`: how time and memory of the whole method grow with the number
- * of samples. 500000 and 1000000 are for a machine that has the hours.
+ * `npm run bench:scale [-- --sizes 5000,50000,500000,1000000 --threads 2 --memory 1000000000 --encoder tiny]`: how time and
+ * memory of the whole method grow with the number of samples.
  *
  * Samples are drawn when they are read and never kept, so what grows is the method's own. Every stage runs, each for one
- * epoch. One process per size; printed are seconds, peak memory, and the exponent of time between neighbouring sizes
- * (1 = linear).
+ * epoch, in batches of 256. So that a million samples take minutes, the images are 12 x 12 and the encoder is tiny (three convolutions, 5,000
+ * weights); `--encoder sample` takes the sample project's, at 28 x 28, for a machine that has the hours. One process per
+ * size; printed are seconds, peak memory, and the exponent of time between neighbouring sizes (1 = linear).
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -12,17 +13,24 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { memoryJournal } from '../../src-main/audit/journal.ts';
+import type { Graph } from '../../src-main/engine/graph/ir.ts';
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import type { SampleSource } from '../../src-main/engine/samples.ts';
 import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/parameters.ts';
 import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
+import { tinyEncoder } from '../support/tiny-encoder.ts';
 
-const side = 28;
 const classes = 10;
 
 /** A wave per class under noise of its own per sample; nothing of it is held. */
-function synthetic(count: number): SampleSource {
+function synthetic(count: number, side: number): SampleSource {
+  const waves = Array.from({ length: classes }, (_, label) =>
+    Float32Array.from({ length: side * side }, (__, pixel) => {
+      const angle = (pixel % side) * (1 + (label % 5)) + Math.floor(pixel / side) * (1 + label);
+      return 0.3 + 0.3 * Math.sin((28 * angle) / (9 * side));
+    }),
+  );
   return {
     count,
     shape: [1, side, side],
@@ -30,29 +38,36 @@ function synthetic(count: number): SampleSource {
     classes: Array.from({ length: classes }, (_, c) => `class ${c}`),
     read(indices, out) {
       for (let at = 0; at < indices.length; at += 1) {
-        const label = indices[at] % classes;
+        const wave = waves[indices[at] % classes];
         let state = Math.imul(indices[at] + 1, 0x9e3779b1) >>> 0;
-        for (let pixel = 0; pixel < side * side; pixel += 1) {
+        for (let pixel = 0; pixel < wave.length; pixel += 1) {
           state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-          const wave = Math.sin(((pixel % side) * (1 + (label % 5)) + Math.floor(pixel / side) * (1 + label)) / 9);
-          out[at * side * side + pixel] = Math.min(1, Math.max(0, 0.5 + 0.3 * wave + 0.4 * (state / 2 ** 32 - 0.5)));
+          out[at * wave.length + pixel] = wave[pixel] + 0.4 * (state / 2 ** 32);
         }
       }
     },
   };
 }
 
-async function measureOne(count: number, threads: number): Promise<void> {
+/** The encoder, and the side of its images. */
+function encoderOf(name: string): readonly [Graph, number] {
+  if (name === 'tiny') return [tinyEncoder({ side: 12 }), 12];
   const file = new URL('../../resources/samples/fashion/encoder-clean.onnx', import.meta.url);
+  return [readOnnx(new Uint8Array(readFileSync(file))).graph, 28];
+}
+
+async function measureOne(count: number, threads: number, memory: number, encoder: string): Promise<void> {
+  const [graph, side] = encoderOf(encoder);
   const stages = ['probe', 'unlearn', 'recover', 'crossfit', 'warmup', 'grow', 'final'];
-  const overrides = Object.fromEntries(stages.map((stage) => [`${stage}.epochs`, 1]));
+  const epochs = Object.fromEntries(stages.map((stage) => [`${stage}.epochs`, 1]));
+  const overrides = { ...epochs, 'train.batch': 256, 'warmup.batch': 256, 'probe.batch': 256, 'memory.limit': memory };
   const provider = await createOrtProvider({ threads });
   const start = performance.now();
-  await bootstrapAudit({
+  const result = await bootstrapAudit({
     provider,
-    graph: readOnnx(new Uint8Array(readFileSync(file))).graph,
+    graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
-    samples: synthetic(count),
+    samples: synthetic(count, side),
     duplicates: new Int32Array(0),
     mode: 'paper',
     parameters: parameterValues(resolveParameters('quick', overrides)),
@@ -63,8 +78,9 @@ async function measureOne(count: number, threads: number): Promise<void> {
     signal: new AbortController().signal,
   });
   const seconds = (performance.now() - start) / 1000;
+  const rounds = result.rounds.length;
   // Linux reports kilobytes.
-  console.log(JSON.stringify({ count, seconds, peakMB: process.resourceUsage().maxRSS / 1000 }));
+  console.log(JSON.stringify({ count, seconds, peakMB: (process.resourceUsage().maxRSS * 1024) / 1e6, rounds }));
   process.exit(0);
 }
 
@@ -72,19 +88,27 @@ interface Measured {
   readonly count: number;
   readonly seconds: number;
   readonly peakMB: number;
+  readonly rounds: number;
 }
 
 const { values } = parseArgs({
   options: {
-    sizes: { type: 'string', default: '5000,50000' },
+    sizes: { type: 'string', default: '5000,50000,500000,1000000' },
     threads: { type: 'string', default: String(availableParallelism()) },
+    memory: { type: 'string', default: '0' },
+    encoder: { type: 'string', default: 'tiny' },
     one: { type: 'string' },
   },
 });
-if (values.one !== undefined) await measureOne(Number(values.one), Number(values.threads));
+const { threads, memory, encoder } = values;
+if (values.one !== undefined) await measureOne(Number(values.one), Number(threads), Number(memory), encoder);
+console.log(
+  `${threads} thread(s), ${encoder} encoder, ${memory === '0' ? 'no bound on memory' : `at most ${Number(memory) / 1e6} MB`}`,
+);
 let before: Measured | null = null;
 for (const size of values.sizes.split(',')) {
-  const args = [fileURLToPath(import.meta.url), '--one', size, '--threads', values.threads];
+  const same = ['--threads', threads, '--memory', memory, '--encoder', encoder];
+  const args = [fileURLToPath(import.meta.url), '--one', size, ...same];
   const { status, stdout } = spawnSync(process.execPath, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -96,7 +120,7 @@ for (const size of values.sizes.split(',')) {
       ? ''
       : `  time ~ N^${(Math.log(now.seconds / before.seconds) / Math.log(now.count / before.count)).toFixed(2)}`;
   console.log(
-    `N = ${String(now.count).padStart(8)}  ${now.seconds.toFixed(1).padStart(8)} s  ${(now.count / now.seconds).toFixed(0).padStart(6)} samples/s  peak ${now.peakMB.toFixed(0)} MB${grown}`,
+    `N = ${String(now.count).padStart(8)}  ${now.seconds.toFixed(1).padStart(8)} s  ${(now.count / now.seconds).toFixed(0).padStart(6)} samples/s  peak ${now.peakMB.toFixed(0)} MB  ${now.rounds} rounds${grown}`,
   );
   before = now;
 }

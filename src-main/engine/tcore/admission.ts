@@ -62,7 +62,8 @@ export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): A
   candidates.forEach((list, label) => {
     const room = Math.max(0, quota[label] - admitted[label]);
     const best = list.sort((a, b) => key(a) - key(b) || a - b).slice(0, room);
-    members.push(...best);
+    // One by one: a large class has more members than a call may have arguments.
+    for (const i of best) members.push(i);
     admitted[label] += best.length;
   });
   return { pool: Int32Array.from(members).sort(), quota, admitted };

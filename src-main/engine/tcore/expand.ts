@@ -114,7 +114,7 @@ export function expandByConfusion(
     const own = members.filter((i) => seedSet.has(i)).length;
     const room = Math.max(0, Math.ceil(share * Math.min(members.length, typical)) - own);
     const open = members.filter((i) => !seedSet.has(i) && suspicion[i] > 0.5 && score[i] > 0);
-    pool.push(...open.sort((a, b) => score[b] - score[a] || a - b).slice(0, room));
+    for (const i of open.sort((a, b) => score[b] - score[a] || a - b).slice(0, room)) pool.push(i);
   }
   return Int32Array.from(pool).sort();
 }

@@ -184,10 +184,12 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
     const counted = Math.min(list.length, medianSize);
     const take = (share: number): number[] =>
       best.slice(0, Math.min(limit, Math.max(options.minimum, Math.ceil(share * counted))));
-    seeds.push(...take(options.alpha));
+    // One by one: a large class has more members than a call may have arguments.
+    const add = (to: number[], list: readonly number[]): void => list.forEach((i) => to.push(i));
     const taken = take(options.poolShare);
-    pool.push(...taken);
-    guard.push(...best.slice(taken.length, taken.length + Math.ceil(options.guardShare * taken.length)));
+    add(seeds, take(options.alpha));
+    add(pool, taken);
+    add(guard, best.slice(taken.length, taken.length + Math.ceil(options.guardShare * taken.length)));
     if (list.length < 2 * options.minimum) {
       warn('tiny', `Class "${className}" has only ${list.length} samples: its seeds are half of it at most.`);
     }

@@ -35,6 +35,13 @@ describe('admission to the clean pool', () => {
     expect(quota).toEqual([50, 50, 50]);
   });
 
+  it('does not stumble over a class of hundreds of thousands', () => {
+    const labels = Int32Array.from({ length: 400_000 }, (_, i) => (i < 200_000 ? 0 : 1));
+    const same = new Float32Array(labels.length);
+    const { admitted } = admit(evidence({ labels, guide: same, refusal: same }), { share: 0.9, quotaCap: 1 });
+    expect(admitted).toEqual([180_000, 180_000]);
+  });
+
   it('passes over a sample of low loss whose company is refused', () => {
     const refusal = evidence().refusal.slice();
     for (let i = 20; i < 30; i++) refusal[i] = 1000;
