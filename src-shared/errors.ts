@@ -22,6 +22,16 @@ export const errorCatalogue = {
     means: "The encoder was not examined.",
     todo: "Raise the limit named in the message if you trust the size.",
   },
+  "memory-too-small": {
+    text: "The audit does not fit into the memory it was allowed.",
+    means: "Nothing was computed.",
+    todo: "Give --memory at least what the message names, or fewer samples; leave it out for no bound.",
+  },
+  "memory-exceeded": {
+    text: "The engine took more memory than it was allowed.",
+    means: "It was stopped there; what was committed stays, but a run keeps the bound it was begun with.",
+    todo: "Start again with a larger --memory, or without one; the message says how much was taken.",
+  },
   "reader-stopped": {
     text: "A reader was stopped because it did not finish in time.",
     means: "The file was not examined; a damaged file, or one made to keep readers busy, looks like this.",

@@ -8,6 +8,7 @@ import { writeOnnx } from '../engine/graph/onnx/write.ts';
 import type { JobContext } from '../engine/jobs/server.ts';
 import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
+import { fitMemory } from '../engine/tcore/memory.ts';
 import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
 import type { PackedNames, PixelFile } from '../formats/datasets/pixel-file.ts';
 import { parseLimits, withLimits, type DatasetLimits } from '../formats/limits.ts';
@@ -28,7 +29,7 @@ import { withFileScan } from './scan-verdict.ts';
 export async function auditJob(
   job: AuditJob,
   context: JobContext<EngineProtocol>,
-  open: (device: string) => Promise<Provider> = openTestedProvider,
+  open: (device: string, threads: number | null) => Promise<Provider> = openTestedProvider,
 ): Promise<AuditOutcome> {
   const { request } = job;
   const { emit, signal } = context;
@@ -46,11 +47,13 @@ async function auditInputs(
   job: AuditJob,
   inputs: Inputs,
   context: JobContext<EngineProtocol>,
-  open: (device: string) => Promise<Provider>,
+  open: (device: string, threads: number | null) => Promise<Provider>,
 ): Promise<AuditOutcome> {
   const { request, parameters } = job;
   const { emit, signal, ask } = context;
-  const provider = await open(request.device);
+  // A bound that cannot be kept is told of before anything is computed.
+  fitMemory(inputs.encoder, inputs.pixels.count, parameters);
+  const provider = await open(request.device, request.threads ?? null);
   try {
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
     const forwardRate = await measureForward(provider, encoder, pixels);

@@ -4,6 +4,7 @@ import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain
 import { CancelledError, ExpectedError, serializeFailure, type SerializedFailure } from '../../src-shared/failure.ts';
 import { connectEngine, type EngineClient } from '../engine/jobs/client.ts';
 import { parameterValues, resolveParameters, type ResolvedParameters } from '../engine/tcore/parameters.ts';
+import { requireSomeMemory } from '../engine/tcore/memory.ts';
 import { parseLimits } from '../formats/limits.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
@@ -74,7 +75,7 @@ export async function runAudit(options: AuditOptions): Promise<FinishedAudit> {
   const writer = openWriter(options.project, { appVersion: version, ...fixedClock() });
   try {
     const run = beginRun(writer, options.start, options.out);
-    return await carryOut(writer, run, options.spawn, options, deviceOf(options.start));
+    return await carryOut(writer, run, options.spawn, options, placeOf(options.start));
   } finally {
     writer.close();
   }
@@ -105,12 +106,17 @@ export function beginRun(writer: ProjectWriter, start: RunStart, out: string): s
   }
 }
 
-/** Where a resumed run is to go on; null for where it was begun. */
-export function deviceOf(start: RunStart): string | null {
-  return start.kind === 'resume' ? (start.chosen.device ?? null) : null;
+/** What of a request says where to compute, and may change when a run is resumed. */
+export type Place = Pick<Partial<AuditRequest>, 'device' | 'threads'>;
+
+/** Where a resumed run is to go on, as far as that was chosen again. */
+export function placeOf(start: RunStart): Place {
+  if (start.kind !== 'resume') return {};
+  const { device, threads } = start.chosen;
+  return { ...(device === undefined ? {} : { device }), ...(threads === undefined ? {} : { threads }) };
 }
 
-/** @throws ExpectedError usage naming the parameter */
+/** @throws ExpectedError usage naming the parameter; memory-too-small */
 function parametersOf(request: AuditRequest): ResolvedParameters {
   try {
     const defaults: Readonly<Record<string, { readonly value: unknown } | undefined>> = resolveParameters(
@@ -121,7 +127,9 @@ function parametersOf(request: AuditRequest): ResolvedParameters {
       const isText = Object.hasOwn(defaults, name) && typeof defaults[name]?.value === 'string';
       return [name, isText ? String(value) : value] as const;
     });
-    return resolveParameters(request.preset, Object.fromEntries(overrides));
+    const resolved = resolveParameters(request.preset, Object.fromEntries(overrides));
+    requireSomeMemory(Number(resolved['memory.limit'].value));
+    return resolved;
   } catch (error) {
     if (error instanceof RangeError) throw new ExpectedError('usage', `${error.message}.`, { cause: error });
     throw error;
@@ -130,14 +138,14 @@ function parametersOf(request: AuditRequest): ResolvedParameters {
 
 /**
  * Carries out a run that `beginRun` gave, to its end. The engine process lives exactly as long.
- * @param device where it computes, instead of where the request says
+ * @param place where it computes, instead of where the request says
  */
 export async function carryOut(
   writer: ProjectWriter,
   run: string,
   spawn: EngineSpawner,
   watch: RunWatch,
-  device: string | null = null,
+  place: Place = {},
 ): Promise<FinishedAudit> {
   const started = performance.now();
   const abort = new AbortController();
@@ -145,18 +153,20 @@ export async function carryOut(
   const cancel = (): void => abort.abort();
   watch.signal.addEventListener('abort', cancel, { once: true });
   if (watch.signal.aborted) cancel();
-  const sink = eventSink(writer, run, watch.onEvent, (error) => {
+  const breakOff = (error: unknown): void => {
     broken ??= error;
     abort.abort();
-  });
+  };
+  const sink = eventSink(writer, run, watch.onEvent, breakOff);
   const engine = connectEngine<EngineProtocol>(spawn(), {
     onSilence: (ms) => {
       const message = `The engine has been inside one computation for ${Math.round(ms / 1000)} s.`;
       watch.onEvent({ type: 'warning', code: 'engine-silent', message, subject: null });
     },
   });
+  const bounded = keepMemory(writer.reader.run(run).parameters as unknown as ResolvedParameters, engine, breakOff);
   try {
-    const finished = await compute(writer, run, engine, sink, { ...watch, signal: abort.signal }, device);
+    const finished = await compute(writer, run, engine, sink, { ...watch, signal: abort.signal }, place);
     const { verdict } = finished.result;
     const end = { type: 'finished', verdict, exitCode: finished.exitCode } as const;
     sink.flush();
@@ -173,8 +183,27 @@ export async function carryOut(
     throw reason;
   } finally {
     watch.signal.removeEventListener('abort', cancel);
+    clearInterval(bounded);
     await engine.close();
   }
+}
+
+/** Breaks a run off whose engine takes more than its bound; the engine says once a second how much that is. */
+function keepMemory(
+  parameters: ResolvedParameters,
+  engine: Pick<EngineClient<EngineProtocol>, 'peakBytes'>,
+  breakOff: (error: unknown) => void,
+): NodeJS.Timeout | undefined {
+  // A run that an older version began has no such parameter.
+  const limit = Number((parameters['memory.limit'] as ResolvedParameters['memory.limit'] | undefined)?.value ?? 0);
+  if (limit === 0) return undefined;
+  const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
+  return setInterval(() => {
+    const taken = engine.peakBytes();
+    if (taken <= limit) return;
+    const message = `The engine took ${megabytes(taken)} MB; --memory allows ${megabytes(limit)} MB.`;
+    breakOff(new ExpectedError('memory-exceeded', message));
+  }, 250);
 }
 
 function recordEnd(
@@ -205,11 +234,11 @@ async function compute(
   engine: EngineClient<EngineProtocol>,
   sink: EventSink,
   watch: RunWatch,
-  device: string | null,
+  place: Place,
 ): Promise<Computed> {
   const { reader } = writer;
   const { request: recorded, environment, parameters } = reader.run(run);
-  const request = device === null ? recorded : { ...recorded, device };
+  const request = { ...recorded, ...place };
   const out = folderOf(writer.dir, environment);
   const resolved = parameters as unknown as ResolvedParameters;
   let preflight: Preflight | null = null;

@@ -3,6 +3,7 @@ import { float, floatAttribute } from './attributes.ts';
 import { graphBuilder } from './builder.ts';
 import { INTERNAL_DOMAIN } from './internal-ops.ts';
 import type { Graph, Tensor } from './ir.ts';
+import { apart, joined } from './packing.ts';
 import { NORM_EPSILON } from './ops/normalisation.ts';
 import { inferShapes } from './shapes.ts';
 import { sizeOf } from './tensors.ts';
@@ -46,6 +47,8 @@ export function withBatchStatistics(
   });
   const b = graphBuilder({ ...graph, nodes: switched });
   if (!options.updateRunning) return { graph: b.build(), state, initialState };
+  const followed: { readonly name: string; readonly batch: string; readonly start: Tensor; readonly share: number }[] =
+    [];
   graph.nodes.forEach((node, index) => {
     const made = switched[index];
     if (made === node) return;
@@ -58,13 +61,30 @@ export function withBatchStatistics(
       }
       b.removeInitializer(name);
       b.input(name, 'float32', start.dims);
-      const next = b.add(b.mul(name, b.scalar(1 - momentum)), b.mul(batch, b.scalar(momentum * factor)));
-      b.output(next, 'float32', start.dims);
-      state.push({ input: name, output: next });
       initialState[name] = start;
+      followed.push({ name, batch, start, share: momentum * factor });
     };
     follow(node.inputs[3], made.outputs[1], 1);
     follow(node.inputs[4], made.outputs[2], count / Math.max(1, count - 1));
+  });
+  if (followed.length === 0) return { graph: b.build(), state, initialState };
+  const dims = followed.map(({ start }) => start.dims);
+  const shares = followed.flatMap(({ start, share }) => new Array<number>(start.data.length).fill(share));
+  const old = joined(
+    b,
+    followed.map(({ name }) => name),
+    dims,
+  );
+  const fresh = joined(
+    b,
+    followed.map(({ batch }) => batch),
+    dims,
+  );
+  const weights = b.constant({ dtype: 'float32', dims: [shares.length], data: Float32Array.from(shares) });
+  const next = apart(b, b.add(b.mul(old, b.scalar(1 - momentum)), b.mul(fresh, weights)), dims);
+  followed.forEach(({ name, start }, at) => {
+    b.output(next[at], 'float32', start.dims);
+    state.push({ input: name, output: next[at] });
   });
   return { graph: b.build(), state, initialState };
 }

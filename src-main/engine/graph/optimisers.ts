@@ -107,12 +107,11 @@ export function updateRule(b: GraphBuilder, optimiser: Optimiser, learningRate: 
   }
 }
 
-/** Scales gradients down so that their joint Euclidean norm is at most `limit`. */
-export function clipByGlobalNorm(b: GraphBuilder, gradients: readonly string[], limit: number): string[] {
+/** What gradients are to be multiplied with so that their joint Euclidean norm is at most `limit`. */
+export function clipFactor(b: GraphBuilder, gradients: readonly string[], limit: number): string {
   const squares = gradients.map((gradient) =>
     b.node('ReduceSumSquare', [gradient], { keepdims: { type: 'int', value: 0 } }),
   );
   const norm = b.sqrt(squares.length === 1 ? squares[0] : b.node('Sum', squares));
-  const factor = b.node('Min', [b.scalar(1), b.div(b.scalar(limit), b.add(norm, b.scalar(1e-6)))]);
-  return gradients.map((gradient) => b.mul(gradient, factor));
+  return b.node('Min', [b.scalar(1), b.div(b.scalar(limit), b.add(norm, b.scalar(1e-6)))]);
 }

@@ -5,7 +5,8 @@ import { graphBuilder } from './builder.ts';
 import type { RowChoice } from './gradients/rule.ts';
 import type { Graph, Tensor } from './ir.ts';
 import { simplify } from './fold.ts';
-import { clipByGlobalNorm, updateRule, type Memory, type Optimiser } from './optimisers.ts';
+import { apart, joined } from './packing.ts';
+import { clipFactor, updateRule, type Memory, type Optimiser } from './optimisers.ts';
 import { sizeOf, stridedIndex, stridesOf, takeFlat } from './tensors.ts';
 
 export interface TrainedParameter {
@@ -126,6 +127,31 @@ function slotOf(graph: Graph, parameter: TrainedParameter): Slot | null {
   return { parameter, start, rows: { axis: rows.axis, index }, input: `${name}/trainable` };
 }
 
+/** What of a parameter is trained, as it starts. */
+function trainedPart({ start, rows }: Slot): Tensor {
+  return rows === null ? start : takeRows(start, rows.axis, rows.index);
+}
+
+/** A parameter that the loss depends on. */
+interface Live extends Slot {
+  readonly gradient: string;
+  readonly initial: Tensor;
+}
+
+/** Parameters of up to this many values are updated as one vector: an update is a dozen operators, whatever its size. */
+const SMALL = 16_384;
+
+function packs(live: readonly Live[]): Live[][] {
+  const small = (each: Live): boolean => sizeOf(each.initial.dims) <= SMALL;
+  const decays = (each: Live): boolean => each.parameter.decay !== false;
+  const together = [true, false].map((decay) => live.filter((each) => small(each) && decays(each) === decay));
+  return [...live.filter((each) => !small(each)).map((each) => [each]), ...together.filter((pack) => pack.length > 0)];
+}
+
+function lengthOf(pack: readonly Live[]): number {
+  return pack.reduce((sum, { initial }) => sum + sizeOf(initial.dims), 0);
+}
+
 /**
  * Builds the step. Frozen rows are constants of the graph: nothing updates them.
  * @throws RangeError for parameters or rows the graph does not have; as `differentiate`
@@ -170,31 +196,47 @@ export function trainingStep(options: TrainingOptions): TrainingStep {
 
   const b = graphBuilder(differentiated);
   const learningRate = b.input(LEARNING_RATE, 'float32', []);
-  const live = slots.filter((slot) => gradients.has(slot.parameter.name));
-  let arrived = live.map((slot) => gradients.get(slot.parameter.name) as string);
-  if (options.ascend === true) arrived = arrived.map((gradient) => b.neg(gradient));
-  if (options.clipNorm !== undefined && arrived.length > 0) arrived = clipByGlobalNorm(b, arrived, options.clipNorm);
+  const live = slots.flatMap((slot): Live[] => {
+    const gradient = gradients.get(slot.parameter.name);
+    return gradient === undefined ? [] : [{ ...slot, gradient, initial: trainedPart(slot) }];
+  });
+  const factor =
+    options.clipNorm === undefined || live.length === 0
+      ? null
+      : clipFactor(
+          b,
+          live.map(({ gradient }) => gradient),
+          options.clipNorm,
+        );
   const rule = updateRule(b, options.optimiser, learningRate);
   const memories: Memory[] = [...rule.shared];
-  live.forEach((slot, at) => {
-    const { parameter, start, rows: chosen, input } = slot;
-    const initial = chosen === null ? start : takeRows(start, chosen.axis, chosen.index);
+  for (const pack of packs(live)) {
+    const likes = pack.map(({ initial }) => initial.dims);
+    const vector = (of: (each: Live) => string): string => joined(b, pack.map(of), likes);
+    let gradient = vector((each) => each.gradient);
+    if (options.ascend === true) gradient = b.neg(gradient);
+    if (factor !== null) gradient = b.mul(gradient, factor);
+    const [first] = pack;
+    const alone = pack.length === 1;
     const updated = rule.update({
-      name: parameter.name,
-      value: input,
-      gradient: arrived[at],
-      dims: initial.dims,
-      decay: parameter.decay !== false,
+      name: alone ? first.parameter.name : `optimiser/packed ${first.parameter.name}`,
+      value: vector((each) => each.input),
+      gradient,
+      dims: alone ? first.initial.dims : [lengthOf(pack)],
+      decay: first.parameter.decay !== false,
     });
     const next = options.clamp === undefined ? updated.next : b.clip(updated.next, options.clamp[0], options.clamp[1]);
-    memories.push({ input, output: next, initial }, ...updated.memories);
-  });
+    const parts = apart(b, next, likes);
+    memories.push(
+      ...pack.map(({ input, initial }, at) => ({ input, output: parts[at], initial })),
+      ...updated.memories,
+    );
+  }
   const carried = options.carried ?? { state: [], initialState: {} };
   // A parameter the loss does not depend on stays where it is, but remains an input that has to be fed.
   const untouched = slots.filter((slot) => !gradients.has(slot.parameter.name));
-  const still = untouched.map(({ input, start, rows: chosen }): Memory => {
-    const initial = chosen === null ? start : takeRows(start, chosen.axis, chosen.index);
-    return { input, output: b.node('Identity', [input]), initial };
+  const still = untouched.map((slot): Memory => {
+    return { input: slot.input, output: b.node('Identity', [slot.input]), initial: trainedPart(slot) };
   });
   const all = [...memories, ...still];
   const state: StatePair[] = [...carried.state, ...all.map(({ input, output }) => ({ input, output }))];

@@ -10,31 +10,40 @@ const M1 = 0xcd9e8d57;
 const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
-/** High and low words of the 64-bit product of two unsigned 32-bit integers. */
-function mulHiLo(a: number, b: number): [hi: number, lo: number] {
-  const aLo = a & 0xffff;
-  const aHi = a >>> 16;
-  const bLo = b & 0xffff;
-  const bHi = b >>> 16;
-  const ll = aLo * bLo;
-  const mid = aHi * bLo + (ll >>> 16);
-  const mid2 = aLo * bHi + (mid & 0xffff);
-  const hi = aHi * bHi + Math.floor(mid / 0x10000) + Math.floor(mid2 / 0x10000);
-  return [hi >>> 0, Math.imul(a, b) >>> 0];
+/** High word of the 64-bit product of two unsigned 32-bit integers. */
+function high(a: number, b: number): number {
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
+  const other = aLow * bHigh + (middle & 0xffff);
+  return (aHigh * bHigh + (middle >>> 16) + (other >>> 16)) >>> 0;
 }
 
-/** One Philox4x32-10 block. `counter` has 4 words, `key` 2; returns 4 words. */
-export function philox4x32(counter: readonly number[], key: readonly number[]): [number, number, number, number] {
-  let [c0, c1, c2, c3] = counter as [number, number, number, number];
-  let [k0, k1] = key as [number, number];
+/** One Philox4x32-10 block. `counter` has 4 words, `key` 2; writes 4 words. */
+export function philox4x32(counter: ArrayLike<number>, key: ArrayLike<number>, out: Uint32Array): void {
+  let c0 = counter[0];
+  let c1 = counter[1];
+  let c2 = counter[2];
+  let c3 = counter[3];
+  let k0 = key[0];
+  let k1 = key[1];
   for (let round = 0; round < 10; round++) {
-    const [h0, l0] = mulHiLo(M0, c0);
-    const [h1, l1] = mulHiLo(M1, c2);
-    [c0, c1, c2, c3] = [(h1 ^ c1 ^ k0) >>> 0, l1, (h0 ^ c3 ^ k1) >>> 0, l0];
+    const low0 = Math.imul(M0, c0);
+    const low1 = Math.imul(M1, c2);
+    const high0 = high(M0, c0);
+    c0 = (high(M1, c2) ^ c1 ^ k0) >>> 0;
+    c2 = (high0 ^ c3 ^ k1) >>> 0;
+    c1 = low1 >>> 0;
+    c3 = low0 >>> 0;
     k0 = (k0 + W0) >>> 0;
     k1 = (k1 + W1) >>> 0;
   }
-  return [c0, c1, c2, c3];
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
 }
 
 /** FNV-1a over UTF-16 code units with two offsets: 64 bits to keep named streams apart. */
@@ -68,16 +77,18 @@ export function randomStream(seed: number, name: string): RandomStream {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new RangeError(`seed must be an integer in 0..2^53-1, met ${seed}`);
   }
-  const key = [seed >>> 0, Math.floor(seed / 0x100000000) >>> 0];
-  const [nameLo, nameHi] = hashName(name);
+  const key = Uint32Array.of(seed, Math.floor(seed / 0x100000000));
+  const counter = Uint32Array.of(0, 0, ...hashName(name));
   let block = 0;
-  let words: readonly number[] = [];
+  const words = new Uint32Array(4);
   let at = 4;
   let spareNormal: number | null = null;
 
   const uint32 = (): number => {
     if (at === 4) {
-      words = philox4x32([block >>> 0, Math.floor(block / 0x100000000) >>> 0, nameLo, nameHi], key);
+      counter[0] = block;
+      counter[1] = Math.floor(block / 0x100000000);
+      philox4x32(counter, key, words);
       block++;
       at = 0;
     }

@@ -11,7 +11,6 @@ import type { Encoder, Tap } from '../encoder/encoder.ts';
 import { graphBuilder } from '../graph/builder.ts';
 import type { Graph } from '../graph/ir.ts';
 import { median, quantile } from '../math/statistics.ts';
-import { evaluationBatch } from '../tcore/steps.ts';
 import { sweep } from '../tcore/features.ts';
 import { rowsByClass, type Detector, type NoJudgement, type OpinionInput, type SampleJudgement } from './opinion.ts';
 
@@ -24,7 +23,7 @@ const falseAlarms = 0.05;
 const fewestClean = 8;
 
 async function judge(input: OpinionInput): Promise<SampleJudgement | NoJudgement> {
-  const { encoder, samples, features, credible, provider, signal, onProgress } = input;
+  const { encoder, batch, samples, features, credible, provider, signal, onProgress } = input;
   const tap = encoder.taps.findLast((each) => each.kind !== 'vector');
   if (tap === undefined) return { subject: 'none', reason: 'no-map' };
   const { graph, width } = gramGraph(encoder, tap);
@@ -40,12 +39,12 @@ async function judge(input: OpinionInput): Promise<SampleJudgement | NoJudgement
   if (parts.every(({ shape, check }) => Math.min(shape.length, check.length) < fewestClean)) {
     return { subject: 'none', reason: 'too-few' };
   }
-  const compiled = await provider.compile(graph, { dims: { N: evaluationBatch } });
+  const compiled = await provider.compile(graph, { dims: { N: batch } });
   const visit = async (list: Int32Array, onRow: (row: Float32Array, at: number) => void): Promise<void> => {
     await sweep(compiled, {
       samples,
       indices: list,
-      batch: evaluationBatch,
+      batch,
       signal,
       onProgress: list === indices ? onProgress : () => {},
       onBatch: ({ gram }, at, count) => {

@@ -25,6 +25,8 @@ export interface Features {
 export interface OpinionInput {
   readonly provider: Provider;
   readonly encoder: Encoder;
+  /** Images per forward run. */
+  readonly batch: number;
   readonly samples: SampleSource;
   /** The undefended model: input `pixels`, output `logits`; and what it makes of every sample. */
   readonly undefended: Graph;

@@ -8,7 +8,6 @@
 import { randomStream } from '../math/random.ts';
 import { quantile } from '../math/statistics.ts';
 import { sweep } from '../tcore/features.ts';
-import { evaluationBatch } from '../tcore/steps.ts';
 import type { SampleSource } from '../samples.ts';
 import type { Detector, NoJudgement, OpinionInput, SampleJudgement } from './opinion.ts';
 
@@ -18,7 +17,7 @@ const compared = 100;
 const falseAlarms = 0.05;
 
 async function judge(input: OpinionInput): Promise<SampleJudgement | NoJudgement> {
-  const { provider, samples, undefended, credible, suspects, seed, signal, onProgress } = input;
+  const { provider, batch, samples, undefended, credible, suspects, seed, signal, onProgress } = input;
   if (credible.length < 20) return { subject: 'none', reason: 'too-few' };
   // Those that make the threshold are not those laid over.
   const clean = spread(
@@ -31,14 +30,14 @@ async function judge(input: OpinionInput): Promise<SampleJudgement | NoJudgement
   const judged = Int32Array.from([...suspects.slice(0, looked), ...spread(others, looked)]).sort();
   const random = randomStream(seed, 'opinions/strip');
   const drawn = Int32Array.from({ length: overlays }, () => laid[random.integer(laid.length)]);
-  const compiled = await provider.compile(undefended, { dims: { N: evaluationBatch } });
+  const compiled = await provider.compile(undefended, { dims: { N: batch } });
   const all = Int32Array.from([...clean, ...judged]);
   const entropy = new Float64Array(all.length);
   try {
     await sweep(compiled, {
       samples: overlaid(samples, all, drawn),
       indices: null,
-      batch: evaluationBatch,
+      batch,
       signal,
       onProgress: (done, total) => onProgress(Math.floor(done / overlays), Math.floor(total / overlays)),
       onBatch: ({ logits }, at, count) => {

@@ -8,6 +8,7 @@ import type { Graph } from '../graph/ir.ts';
 import type { StepJournal } from '../journal.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
+import type { WorkSizes } from './memory.ts';
 import type { MethodParameters } from './parameters.ts';
 
 export interface EncoderOptions {
@@ -27,6 +28,8 @@ export interface PipelineContext {
   readonly duplicates: Int32Array;
   readonly mode: Mode;
   readonly parameters: MethodParameters;
+  /** How much is worked on at once: set by `bootstrapAudit`, read through `sizesOf`. */
+  readonly sizes?: WorkSizes;
   /** Benches and tests only: samples forced into the first pool, to see what poison there does. */
   readonly forcedLeak?: Int32Array;
   readonly seed: number;

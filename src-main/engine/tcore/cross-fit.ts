@@ -9,7 +9,8 @@ import { median } from '../math/statistics.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
-import { count, evaluationBatch, select, vector } from './steps.ts';
+import { sizesOf } from './memory.ts';
+import { count, select, vector } from './steps.ts';
 import { freshStudent } from './student.ts';
 import { createTrainer } from './trainer.ts';
 
@@ -145,7 +146,7 @@ async function lookFrom(
       requireFiniteLoss(loss, stream, 'distil.learningRate');
       progress(number * epochs + epoch + 1, 2 * epochs);
     }
-    const options = { batch: evaluationBatch, signal };
+    const options = { batch: sizesOf(context).evaluationBatch, signal };
     return await evaluateClassifier(provider, trainer.classifier(), samples, other, options);
   } finally {
     await trainer.dispose();

@@ -13,18 +13,18 @@ export interface StudentView {
   readonly discrepancy: Float32Array;
 }
 
-/** Values (float32) of the teacher's representations kept between rounds; more are computed anew, block by block. */
-const keptValues = 64e6;
-
-/** Scores samples against one teacher. Its representations are computed once where they fit in memory. */
+/**
+ * Scores samples against one teacher. Its representations are computed once where they fit in memory.
+ * @param options `keptValues`: of the teacher's representations kept between rounds; more are computed anew, block by block
+ */
 export function studentScorer(
   provider: Provider,
   encoder: Encoder,
   samples: SampleSource,
-  options: { batch: number; signal: AbortSignal },
+  options: { batch: number; keptValues: number; signal: AbortSignal },
 ): (classifier: Graph, onProgress?: (done: number, total: number) => void) => Promise<StudentView> {
   const { dim } = encoder.representation;
-  const block = Math.max(options.batch, Math.min(samples.count, Math.floor(keptValues / dim)));
+  const block = Math.max(options.batch, Math.min(samples.count, Math.floor(options.keptValues / dim)));
   let kept: Float32Array | null = null;
   const teacherRows = async (indices: Int32Array): Promise<Float32Array> => {
     if (kept !== null) return kept;

@@ -27,7 +27,8 @@ import {
   type RoundResult,
   type RoundState,
 } from './rounds.ts';
-import { evaluationBatch, vector } from './steps.ts';
+import { sizesOf } from './memory.ts';
+import { vector } from './steps.ts';
 import { createStudent, freshStudent, type FreshStudent, type Student } from './student.ts';
 
 export interface DistilInput {
@@ -68,10 +69,15 @@ export async function distil(input: DistilInput): Promise<Distilled> {
   const { provider, samples, parameters, seed, signal } = context;
   const hidden = [parameters['distil.hidden'], parameters['distil.hidden']].filter((width) => width > 0);
   const fresh = freshStudent(encoder, samples.classes.length, hidden, seed, 'distil');
+  const sizes = sizesOf(context);
   const session: Session = {
     ...input,
     fresh,
-    score: studentScorer(provider, encoder, samples, { batch: evaluationBatch, signal }),
+    score: studentScorer(provider, encoder, samples, {
+      batch: sizes.evaluationBatch,
+      keptValues: sizes.keptValues,
+      signal,
+    }),
   };
   const { rounds, admittedRound, last } = await playRounds(
     context,
@@ -292,7 +298,7 @@ async function pseudoLabels(
   const held = new Set(guard);
   const rest = Int32Array.from([...samples.labels.keys()].filter((i) => !taught.has(i) && !held.has(i)));
   if (rest.length === 0) return new Map();
-  const options = { batch: evaluationBatch, signal };
+  const options = { batch: sizesOf(context).evaluationBatch, signal };
   const { predicted, confidence } = await evaluateClassifier(provider, student.averaged(), samples, rest, options);
   const sure = [...rest.keys()].filter((at) => confidence[at] >= least);
   return new Map(sure.map((at) => [rest[at], predicted[at]]));
@@ -300,6 +306,6 @@ async function pseudoLabels(
 
 async function accuracyOn({ context }: Session, student: Student, indices: Int32Array): Promise<number> {
   const { provider, samples, signal } = context;
-  const options = { batch: evaluationBatch, signal };
+  const options = { batch: sizesOf(context).evaluationBatch, signal };
   return (await evaluateClassifier(provider, student.classifier(), samples, indices, options)).accuracy;
 }

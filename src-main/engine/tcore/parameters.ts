@@ -115,6 +115,9 @@ const defaults = {
   'distil.pseudo': 0.9,
   'distil.average': 0.99,
 
+  /** Most memory that the engine may take, bytes; 0 = no bound (`memory.ts`). */
+  'memory.limit': 0,
+
   /** Images that the patch scan of the encoder stamps. */
   'scan.images': 64,
 

@@ -16,6 +16,7 @@ import type { PipelineContext, PipelineResult } from './context.ts';
 import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
 import { distil } from './distil.ts';
 import type { Evaluation } from './evaluate.ts';
+import { fitMemory } from './memory.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
 import { runEvidence } from './stage-evidence.ts';
@@ -26,9 +27,10 @@ import { runTriggers } from './stage-triggers.ts';
 import { startModel } from './start-model.ts';
 import { count, membership } from './steps.ts';
 
-export async function bootstrapAudit(context: PipelineContext): Promise<PipelineResult> {
+export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineResult> {
+  const encoder = await prepareEncoder(asked);
+  const context = fitted(asked, encoder);
   const { samples, inputDigests } = context;
-  const encoder = await prepareEncoder(context);
   const probe = await runProbe(context, encoder, [inputDigests.encoder, inputDigests.dataset]);
   const sifted = await runSift(context, encoder, probe.digest);
   const expanded = await runExpand(context, encoder, sifted);
@@ -124,6 +126,17 @@ export async function bootstrapAudit(context: PipelineContext): Promise<Pipeline
     }),
     digest: found.digest,
   };
+}
+
+/** The run fitted to its bound on memory, and a word on what that changed. */
+function fitted(context: PipelineContext, encoder: Encoder): PipelineContext {
+  const { parameters, sizes, changes } = fitMemory(encoder, context.samples.count, context.parameters);
+  if (changes.length > 0) {
+    const limit = Math.floor(parameters['memory.limit'] / 1e6);
+    const message = `To stay below ${limit} MB the run works on less at once: ${changes.join(', ')}.`;
+    context.emit({ type: 'warning', code: 'memory-fitted', message, subject: null });
+  }
+  return { ...context, parameters, sizes };
 }
 
 function union(a: Int32Array, b: Int32Array): Int32Array {

@@ -7,7 +7,8 @@ import type { Graph } from '../graph/ir.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { studentScorer, type StudentView } from './discrepancy.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
-import { evaluationBatch, evaluationTensors, readEvaluation, select, vector } from './steps.ts';
+import { sizesOf } from './memory.ts';
+import { evaluationTensors, readEvaluation, select, vector } from './steps.ts';
 
 export interface EvidenceStage {
   readonly evaluation: Evaluation;
@@ -32,7 +33,7 @@ export async function runEvidence(
   const { provider, samples, signal, parameters } = context;
   const params = { seed: context.seed, ...(select(context, 'scan') as object) } as Json;
   const step = await context.journal.step({ name: 'evidence', params, inputs: [input] }, async () => {
-    const options = { batch: evaluationBatch, signal };
+    const options = { batch: sizesOf(context).evaluationBatch, signal };
     const { evaluation, discrepancy } = await viewOf(context, encoder, models.sanitized);
     const scan = await scanForPatches(provider, encoder, samples, spread(pool, parameters['scan.images']), {
       signal,
@@ -56,7 +57,8 @@ export async function runEvidence(
 /** The sanitized model's word on every sample. Only a student was taught to answer like the encoder. */
 async function viewOf(context: PipelineContext, encoder: Encoder, sanitized: Graph): Promise<StudentView> {
   const { provider, samples, signal } = context;
-  const options = { batch: evaluationBatch, signal };
+  const { evaluationBatch, keptValues } = sizesOf(context);
+  const options = { batch: evaluationBatch, keptValues, signal };
   const onProgress = progressOf(context, 'evidence', 'samples');
   switch (context.mode) {
     case 'distilled':

@@ -10,7 +10,8 @@ import { progressOf, type PipelineContext } from './context.ts';
 import type { Evaluation } from './evaluate.ts';
 import { representations } from './features.ts';
 import { stratifiedReference } from './sift.ts';
-import { evaluationBatch, stage, vector } from './steps.ts';
+import { sizesOf } from './memory.ts';
+import { stage, vector } from './steps.ts';
 
 export interface OpinionsInput {
   readonly undefended: Graph;
@@ -36,7 +37,8 @@ export async function runOpinions(
       ? channels.layers.map(({ trusted }) => Uint8Array.from(trusted, (kept) => (kept ? 0 : 1)))
       : null;
     const features = await featuresOf(context, encoder);
-    const asked = { provider, encoder, samples, undefended, probe, features, credible, suspects, seed, signal };
+    const batch = sizesOf(context).evaluationBatch;
+    const asked = { provider, encoder, batch, samples, undefended, probe, features, credible, suspects, seed, signal };
     const found = await askOpinions(asked, extent, untrusted, progressOf(context, 'opinions', 'detectors'));
     const tensors = [...found.scores].flatMap(([id, { score, flagged }]) => [
       [`score/${id}`, vector(score)] as const,
@@ -55,7 +57,10 @@ async function featuresOf(context: PipelineContext, encoder: Encoder): Promise<F
   const { provider, samples, parameters, signal } = context;
   const classes = samples.classes.length;
   const indices = stratifiedReference(samples.labels, classes, parameters['sift.reference']);
-  const rows = await representations(provider, encoder, samples, indices, { batch: evaluationBatch, signal });
+  const rows = await representations(provider, encoder, samples, indices, {
+    batch: sizesOf(context).evaluationBatch,
+    signal,
+  });
   const labels = Int32Array.from(indices, (i) => samples.labels[i]);
   return { indices, rows, dim: encoder.representation.dim, labels, classes };
 }

@@ -6,10 +6,8 @@ import { evaluateClassifier, type Evaluation } from './evaluate.ts';
 import { representations } from './features.ts';
 import { featureSource, fitHead, joinHead, normaliseRows, probeEpochs, spreadOut, undoSpread } from './probe.ts';
 import { stratifiedReference } from './sift.ts';
-import { evaluationBatch, evaluationTensors, readEvaluation, select, stage } from './steps.ts';
-
-/** Representations kept in memory for the probe's head; larger datasets train it on a stratified part. */
-const probeLimit = 50_000;
+import { sizesOf } from './memory.ts';
+import { evaluationTensors, readEvaluation, select, stage } from './steps.ts';
 
 /** Root mean square distance from their mean that heads need: for rows of length 1, and per square root of the width. */
 const leastSpread = 0.5;
@@ -29,8 +27,8 @@ export async function runProbe(
   const { provider, samples, parameters, signal, seed } = context;
   const step = await stage(context, 'probe', select(context, 'probe'), inputs, async () => {
     const progress = progressOf(context, 'probe', 'samples');
-    const part = stratifiedReference(samples.labels, samples.classes.length, probeLimit);
-    const batch = evaluationBatch;
+    const { evaluationBatch: batch, probeRows } = sizesOf(context);
+    const part = stratifiedReference(samples.labels, samples.classes.length, probeRows);
     const features = await representations(provider, encoder, samples, part, { batch, signal, onProgress: progress });
     const partLabels = Int32Array.from(part, (i) => samples.labels[i]);
     const { dim } = encoder.representation;
@@ -73,7 +71,10 @@ export async function fitPoolHead(
   stream: string,
 ): Promise<{ classifier: Graph; parameters: string[] }> {
   const { provider, samples, signal, seed } = context;
-  const features = await representations(provider, encoder, samples, pool, { batch: evaluationBatch, signal });
+  const features = await representations(provider, encoder, samples, pool, {
+    batch: sizesOf(context).evaluationBatch,
+    signal,
+  });
   const labels = Int32Array.from(pool, (i) => samples.labels[i]);
   const { dim } = encoder.representation;
   const spread = spreadOut(features, dim, leastSpread * Math.sqrt(dim));

@@ -8,7 +8,8 @@ import { confusionRanks, expandByConfusion } from './expand.ts';
 import { decidingTaps, selectSeeds, type ConsistencyRule, type MajorityRule } from './sift.ts';
 import { scoreTaps } from './sift-features.ts';
 import { fitPoolHead } from './stage-probe.ts';
-import { count, evaluationBatch, select, stage, vector } from './steps.ts';
+import { sizesOf } from './memory.ts';
+import { count, select, stage, vector } from './steps.ts';
 
 export interface SiftStage {
   readonly facts: SiftingFacts;
@@ -33,7 +34,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
       k: parameters['sift.k'],
       company: parameters['grow.company'],
       referenceLimit: parameters['sift.reference'],
-      batch: evaluationBatch,
+      batch: sizesOf(context).evaluationBatch,
       signal: context.signal,
       onProgress: progressOf(context, 'sift', 'samples'),
     });

@@ -11,7 +11,8 @@ import { countFlips, triggeredSource, type Flips, type Trigger } from '../eviden
 import type { Graph, Tensor } from '../graph/ir.ts';
 import { sweep } from './features.ts';
 import type { PipelineContext } from './context.ts';
-import { evaluationBatch, vector } from './steps.ts';
+import { sizesOf } from './memory.ts';
+import { vector } from './steps.ts';
 
 /** Suspects used, fewest that are worth it, credible samples compared with, residues shown. */
 const mostSuspects = 200;
@@ -76,7 +77,7 @@ async function findTrigger(
   const good = await look(context, models.sanitized, compared, wide);
   const found = residues(bad, good, chosen.length, compared.length);
   const tests = spread(unseen, heldOut);
-  const options = { batch: evaluationBatch, signal };
+  const options = { batch: sizesOf(context).evaluationBatch, signal };
   const flip = (model: Graph, trigger: Trigger): Promise<Flips> =>
     countFlips(provider, model, samples, triggeredSource(samples, trigger), tests, target, options);
   let best: { trigger: Trigger; undefended: Flips; sanitized: Flips } | null = null;
@@ -128,11 +129,13 @@ function triggerPicture(trigger: Trigger, shape: readonly [number, number, numbe
 
 /** Pixels `[n, C, H, W]` and the sanitized model's representations `[n, wide]` of some samples. */
 async function look(
-  { provider, samples, signal }: PipelineContext,
+  context: PipelineContext,
   classifier: Graph,
   indices: Int32Array,
   wide: number,
 ): Promise<{ pixels: Float32Array; rows: Float32Array }> {
+  const { provider, samples, signal } = context;
+  const { evaluationBatch } = sizesOf(context);
   const size = samples.shape[0] * samples.shape[1] * samples.shape[2];
   const pixels = new Float32Array(indices.length * size);
   samples.read(indices, pixels);

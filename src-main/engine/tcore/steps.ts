@@ -5,9 +5,10 @@ import type { Tensor } from '../graph/ir.ts';
 import type { CommittedStep, StepResult } from '../journal.ts';
 import type { PipelineContext } from './context.ts';
 import type { Evaluation } from './evaluate.ts';
+import { defaultSizes } from './memory.ts';
 
-/** Images per forward run. */
-export const evaluationBatch = 100;
+/** Images per forward run where no bound on memory asks for fewer. */
+export const { evaluationBatch } = defaultSizes;
 
 /** Runs a stage as a journalled step and tells who watches when it starts and ends. */
 export async function stage(

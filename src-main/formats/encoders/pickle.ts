@@ -5,6 +5,7 @@
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import { defaultLimits, type PickleLimits } from '../limits.ts';
 import { floatOf, rawUnicodeEscape, stringLiteral } from './pickle-literals.ts';
+import { pickleOperands } from './pickle-operands.ts';
 import { OPCODES } from './pickle-opcodes.ts';
 import {
   isObject,
@@ -72,11 +73,9 @@ export function readPickle(
   start = 0,
   { globals, oddities, persistents }: PickleMet = pickleMet(),
 ): PickleContent {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const stack: PickleValue[] = [];
   const marks: number[] = [];
   const memo = new Map<number, PickleValue>();
-  let at = start;
   let opcodeAt = start;
   let position = -1;
   let opcode = '';
@@ -91,59 +90,8 @@ export function readPickle(
   const tooLarge = (what: string, limit: keyof PickleLimits): ExpectedError =>
     new ExpectedError('encoder-too-large', `${place()}: ${what} (limit ${limit} = ${limits[limit]}).`);
 
-  const take = (length: number): Uint8Array => {
-    if (length > bytes.length - at) throw malformed(`it wants ${length} bytes, ${bytes.length - at} are left`);
-    at += length;
-    return bytes.subarray(at - length, at);
-  };
-  const uint = (width: 1 | 2 | 4 | 8): number => {
-    take(width);
-    if (width === 1) return bytes[at - 1];
-    if (width === 2) return view.getUint16(at - 2, true);
-    if (width === 4) return view.getUint32(at - 4, true);
-    const wide = view.getBigUint64(at - 8, true);
-    if (wide > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(`it claims a length of ${wide}`);
-    return Number(wide);
-  };
-  const line = (): string => {
-    const end = bytes.indexOf(0x0a, at);
-    if (end < 0) throw malformed('its line has no end');
-    if (end - at > limits.maxTextBytes) throw tooLarge(`a line of ${end - at} bytes`, 'maxTextBytes');
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at).toString('latin1');
-    at = end + 1;
-    return text;
-  };
-  const utf8 = (length: number): string => {
-    if (length > limits.maxTextBytes) throw tooLarge(`a text of ${length} bytes`, 'maxTextBytes');
-    const raw = take(length);
-    try {
-      return strictUtf8.decode(raw);
-    } catch {
-      // Python writes lone surrogates with "surrogatepass"; they are no reason to refuse a file.
-      return looseUtf8.decode(raw);
-    }
-  };
-  const utf8Line = (): string => {
-    const raw = line();
-    try {
-      return strictUtf8.decode(Buffer.from(raw, 'latin1'));
-    } catch (error) {
-      throw malformed('its name is no UTF-8', error);
-    }
-  };
-  const integer = (text: string): PickleValue => {
-    const digits = text.trim();
-    if (digits.length > limits.maxLongBytes) throw tooLarge(`an integer of ${digits.length} digits`, 'maxLongBytes');
-    if (!/^[+-]?\d+$/.test(digits)) throw malformed(`${JSON.stringify(text.slice(0, 40))} is no integer`);
-    return narrow(BigInt(digits.startsWith('+') ? digits.slice(1) : digits));
-  };
-  const long = (length: number): PickleValue => {
-    if (length > limits.maxLongBytes) throw tooLarge(`an integer of ${length} bytes`, 'maxLongBytes');
-    const raw = take(length);
-    let value = 0n;
-    for (let i = length - 1; i >= 0; i -= 1) value = (value << 8n) | BigInt(raw[i]);
-    return narrow(length > 0 && raw[length - 1] >= 0x80 ? value - (1n << BigInt(8 * length)) : value);
-  };
+  const operands = pickleOperands(bytes, start, limits, { malformed, tooLarge });
+  const { at, take, uint, float, line, utf8Line, utf8, integer, long } = operands;
 
   const push = (value: PickleValue): void => {
     if (stack.length >= limits.maxStack) throw tooLarge('the stack is full', 'maxStack');
@@ -251,15 +199,14 @@ export function readPickle(
   };
 
   for (;;) {
-    opcodeAt = at;
+    opcodeAt = at();
     position += 1;
-    if (at >= bytes.length) {
+    if (opcodeAt >= bytes.length) {
       opcode = 'end of file';
       throw malformed('the pickle has no end');
     }
     if (position >= limits.maxOpcodes) throw tooLarge('too many opcodes', 'maxOpcodes');
-    const code = bytes[at];
-    at += 1;
+    const code = uint(1);
     const name = OPCODES[code];
     if (name === undefined) {
       opcode = `0x${code.toString(16).padStart(2, '0')}`;
@@ -275,12 +222,13 @@ export function readPickle(
       }
       case 'FRAME': {
         const length = uint(8);
-        if (length > bytes.length - at) throw malformed(`a frame of ${length} bytes, ${bytes.length - at} are left`);
+        const left = bytes.length - at();
+        if (length > left) throw malformed(`a frame of ${length} bytes, ${left} are left`);
         break;
       }
       case 'STOP': {
         const value = pop();
-        return { value, globals: [...globals.values()], oddities, protocol, opcodes: position + 1, end: at };
+        return { value, globals: [...globals.values()], oddities, protocol, opcodes: position + 1, end: at() };
       }
       case 'MARK':
         if (marks.length >= limits.maxMarks) throw tooLarge('too many marks', 'maxMarks');
@@ -342,8 +290,7 @@ export function readPickle(
         break;
       }
       case 'BINFLOAT':
-        take(8);
-        push(view.getFloat64(at - 8, false));
+        push(float());
         break;
       case 'STRING': {
         const bare = stringLiteral(line().trim());
@@ -549,12 +496,4 @@ export function readPickle(
 /** What stands for a module's attribute or another object that exists outside the pickle. */
 function isSymbol(value: PickleValue): boolean {
   return isObject(value) && !['list', 'tuple', 'set', 'frozenset', 'dict', 'call'].includes(value.kind);
-}
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const looseUtf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-
-function narrow(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }

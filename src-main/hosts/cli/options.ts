@@ -33,6 +33,21 @@ export function parseSeed(text: string): number {
   return seed;
 }
 
+export function parseThreads(text: string): number {
+  const threads = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
+  if (!(threads >= 1 && threads <= 1024)) throw wrong('--threads', 'a whole number from 1 to 1024', text);
+  return threads;
+}
+
+/** "2G" -> 2,000,000,000. K, M, G and T are powers of 1,000; Ki, Mi, Gi and Ti of 1,024. */
+export function parseMemory(text: string): number {
+  const parts = /^(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)(i?)B?$/i.exec(text.trim());
+  const power = parts === null ? 0 : ['', 'K', 'M', 'G', 'T'].indexOf(parts[2].toUpperCase());
+  const bytes = parts === null ? NaN : Math.floor(Number(parts[1]) * (parts[3] === '' ? 1000 : 1024) ** power);
+  if (!(bytes >= 1 && Number.isSafeInteger(bytes))) throw wrong('--memory', 'bytes, e.g. 800M or 2G', text);
+  return bytes;
+}
+
 export function parsePort(text: string): number {
   const port = /^\d+$/.test(text) ? Number(text) : NaN;
   if (!(port >= 0 && port <= 65535)) throw wrong('--port', 'a port from 0 to 65535', text);

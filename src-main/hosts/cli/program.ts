@@ -15,7 +15,16 @@ import type { KeyFlags } from './commands/keys.ts';
 import type { ReplayFlags } from './commands/replay.ts';
 import type { ReportFlags } from './commands/report.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
-import { parseChannelValues, parseLimit, parseOverride, parsePort, parseSeed, parseSize } from './options.ts';
+import {
+  parseChannelValues,
+  parseLimit,
+  parseMemory,
+  parseOverride,
+  parsePort,
+  parseSeed,
+  parseSize,
+  parseThreads,
+} from './options.ts';
 import type { ProgressOutput } from './progress.ts';
 
 export interface CliEnvironment {
@@ -79,6 +88,8 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
   const json = (): Option => new Option('--json', 'print JSON lines: progress on stderr, results on stdout');
   const device = (): Option =>
     new Option('--device <name>', 'where to compute: auto, cpu, gpu or a provider').default('auto');
+  const threads = (): Option =>
+    new Option('--threads <n>', 'threads of the CPU to compute with (default: all)').argParser(parseThreads);
 
   command('audit', 'Audit an encoder and a dataset, write verdict, evidence and a sanitized model to a folder.')
     .option('--encoder <file>', 'the encoder: ONNX, PyTorch or safetensors, recognised by its content')
@@ -118,6 +129,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
         .default('standard'),
     )
     .addOption(device())
+    .addOption(threads())
     .option('--seed <n>', 'seed of all random numbers', parseSeed, 7)
     .addOption(
       new Option(
@@ -125,6 +137,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
         'other detectors to ask beside the audit: none, cheap or all (default: by preset; they never change the verdict)',
       ).choices(opinionExtents),
     )
+    .option('--memory <size>', 'most memory the engine may take, e.g. 2G (default: no bound)', parseMemory)
     .option('--set <name=value>', 'set one parameter of the method (may be repeated)', collect, [])
     .addOption(limit('dataset.maxFiles'))
     .option('--project <dir>', 'project that keeps the run (default: <out>/project)')
@@ -168,6 +181,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     .option('--encoder <file>', 'your own clean encoder, for a plan with the domain "given"')
     .option('--dataset <path>', 'your own dataset, for a plan with the domain "given"')
     .addOption(device())
+    .addOption(threads())
     .option('--resume', 'keep the finished cells of --out and run the others')
     .addOption(json())
     .action(async (flags: BenchFlags) => {

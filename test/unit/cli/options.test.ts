@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   parseChannelValues,
+  parseMemory,
   parseOverride,
   parsePort,
   parseSeed,
   parseSize,
+  parseThreads,
 } from '../../../src-main/hosts/cli/options.ts';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 
@@ -36,15 +38,32 @@ describe('--mean and --std', () => {
     expect(usageError(() => parseChannelValues('--std', '0.2,0'))).toContain('above 0'));
 });
 
-describe('--seed and --port', () => {
+describe('--memory', () => {
+  it('is a number of bytes with a unit of 1,000s or of 1,024s', () => {
+    expect(parseMemory('500000000')).toBe(500e6);
+    expect(parseMemory('2G')).toBe(2e9);
+    expect(parseMemory('1.5 gb')).toBe(1.5e9);
+    expect(parseMemory('512Mi')).toBe(512 * 2 ** 20);
+  });
+  for (const text of ['', '0', '-1', '2X', 'G', '1e9', '9999999999999T'])
+    it(`refuses ${JSON.stringify(text)} by name`, () => {
+      expect(usageError(() => parseMemory(text))).toContain('--memory');
+    });
+});
+
+describe('--seed, --port and --threads', () => {
   it('take whole numbers in range', () => {
     expect(parseSeed('9007199254740991')).toBe(9007199254740991);
     expect(parsePort('0')).toBe(0);
+    expect(parseThreads('1')).toBe(1);
   });
   for (const text of ['-1', '1.5', '9007199254740992', 'x', '', '1e3'])
     it(`--seed refuses ${JSON.stringify(text)}`, () => expect(usageError(() => parseSeed(text))).toContain('--seed'));
   for (const text of ['65536', '-1', 'http', ''])
     it(`--port refuses ${JSON.stringify(text)}`, () => expect(usageError(() => parsePort(text))).toContain('--port'));
+  for (const text of ['0', '-1', '1025', 'all', ''])
+    it(`--threads refuses ${JSON.stringify(text)}`, () =>
+      expect(usageError(() => parseThreads(text))).toContain('--threads'));
 });
 
 describe('--set', () => {

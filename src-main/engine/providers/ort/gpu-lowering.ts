@@ -49,13 +49,28 @@ function withSafeChannels(graph: Graph): Graph {
 function withoutInternal(graph: Graph, shapeOf: ShapeOf): Graph {
   const emitter = createEmitter(graph);
   for (const node of graph.nodes) {
-    if (node.domain !== INTERNAL_DOMAIN) emitter.node(node);
+    if (node.op === 'Split' && node.outputs.length > mostParts) splitBySlices(emitter, node, shapeOf);
+    else if (node.domain !== INTERNAL_DOMAIN) emitter.node(node);
     else if (node.op === 'ConvGradInput') convGradInput(emitter, node, shapeOf);
     else if (node.op === 'MaxPoolGrad') maxPoolGrad(emitter, node, shapeOf);
     else if (node.op === 'AveragePoolGrad') averagePoolGrad(emitter, node);
     else lowerNode(emitter, node, shapeOf);
   }
   return { ...graph, nodes: emitter.nodes, initializers: emitter.initializers };
+}
+
+/** Outputs of one Split: WebGPU gives a shader a dozen buffers or fewer, and each output is one. */
+const mostParts = 6;
+
+function splitBySlices(emitter: Emitter, node: GraphNode, shapeOf: ShapeOf): void {
+  const axis = intAttribute(node, 'axis', 0);
+  let start = 0;
+  for (const output of node.outputs) {
+    const end = start + (shapeOf(output).at(axis) ?? 0);
+    const range = [emitter.ints([start]), emitter.ints([end]), emitter.ints([axis])];
+    emitter.op('Slice', [node.inputs[0], ...range], {}, { outputs: [output] });
+    start = end;
+  }
 }
 
 function shapeAttribute(node: GraphNode): readonly number[] {

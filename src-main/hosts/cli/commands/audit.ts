@@ -26,8 +26,11 @@ export interface AuditFlags {
   readonly mode: Mode;
   readonly preset: Preset;
   readonly device: string;
+  readonly threads?: number;
   readonly seed: number;
   readonly opinions?: OpinionExtent;
+  /** Bytes. */
+  readonly memory?: number;
   readonly set: readonly (readonly [string, number | string | boolean])[];
   readonly limit: readonly (readonly [string, number])[];
   readonly project?: string;
@@ -107,6 +110,7 @@ function chosenOf(flags: AuditFlags, given: ReadonlySet<string>, cwd: string): P
     mode: given.has('mode') ? flags.mode : undefined,
     preset: given.has('preset') ? flags.preset : undefined,
     device: given.has('device') ? flags.device : undefined,
+    threads: flags.threads,
     seed: given.has('seed') ? flags.seed : undefined,
     limits: flags.limit.length > 0 ? Object.fromEntries(flags.limit) : undefined,
     overrides: overridesOf(flags),
@@ -114,13 +118,21 @@ function chosenOf(flags: AuditFlags, given: ReadonlySet<string>, cwd: string): P
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-/** `--opinions` is a short way to write a parameter. @throws ExpectedError usage when `--set` says something else */
-function overridesOf({ set, opinions }: AuditFlags): AuditRequest['overrides'] | undefined {
-  if (opinions === undefined) return set.length > 0 ? Object.fromEntries(set) : undefined;
-  if (set.some(([name, value]) => name === 'opinions.extent' && value !== opinions)) {
-    throw new ExpectedError('usage', `--opinions ${opinions} and --set opinions.extent contradict each other.`);
+/** `--opinions` and `--memory` are short ways to write a parameter. @throws ExpectedError usage when `--set` says something else */
+function overridesOf({ set, opinions, memory }: AuditFlags): AuditRequest['overrides'] | undefined {
+  const short = [
+    ['--opinions', 'opinions.extent', opinions],
+    ['--memory', 'memory.limit', memory],
+  ] as const;
+  const chosen = Object.fromEntries(set);
+  for (const [option, name, value] of short) {
+    if (value === undefined) continue;
+    if (set.some(([other, said]) => other === name && said !== value)) {
+      throw new ExpectedError('usage', `${option} ${value} and --set ${name} contradict each other.`);
+    }
+    chosen[name] = value;
   }
-  return { ...Object.fromEntries(set), 'opinions.extent': opinions };
+  return Object.keys(chosen).length > 0 ? chosen : undefined;
 }
 
 function resultJson(finished: FinishedAudit): object {
