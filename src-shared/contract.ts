@@ -7,7 +7,7 @@ import type { AttackRequest, MatrixDetail, MatrixEvent, MatrixSummary } from './
 import type { Check } from './domain/check.ts';
 import type { ReportWish } from './domain/report-order.ts';
 import type { Decision, DecisionRow } from './domain/decision.ts';
-import type { Opinion, OpinionId } from './domain/opinion.ts';
+import type { Opinion, OpinionExtent, OpinionId } from './domain/opinion.ts';
 import type { AuditResult, SampleColumns } from './domain/result.ts';
 import type { AuditRequest, Mode, Preset, RunEvent, RunSummary } from './domain/run.ts';
 import type { KeyInfo, KeyKind, KeyRing } from './domain/signing-key.ts';
@@ -223,6 +223,8 @@ export interface Preview {
     | readonly {
         readonly mode: Mode;
         readonly preset: Preset;
+        /** Null: as many as the preset asks by itself. */
+        readonly opinions: OpinionExtent | null;
         readonly seconds: number;
         readonly peakBytes: number;
         readonly stages: readonly { readonly stage: string; readonly seconds: number }[];

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Preview } from '../../src-shared/contract.ts';
+import { opinionExtents } from '../../src-shared/domain/opinion.ts';
 import { modes, type Preset } from '../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
 import type { Encoder } from '../engine/encoder/encoder.ts';
@@ -227,18 +228,21 @@ async function plans(
         }
       },
     });
-    const choices = modes.flatMap((mode) => presets.map((preset) => ({ mode, preset })));
-    return choices.map(({ mode, preset }) => {
+    const choices = modes.flatMap((mode) =>
+      presets.flatMap((preset) => [null, ...opinionExtents].map((opinions) => ({ mode, preset, opinions }))),
+    );
+    return choices.map(({ mode, preset, opinions }) => {
+      const overrides = opinions === null ? {} : { 'opinions.extent': opinions };
       const { seconds, peakBytes, stages } = planAudit({
         mode,
-        parameters: parameterValues(resolveParameters(preset)),
+        parameters: parameterValues(resolveParameters(preset, overrides)),
         samples: dataset.count,
         classes: dataset.classes.length,
         pixels: size,
         weights,
         forwardRate,
       });
-      return { mode, preset, seconds, peakBytes, stages };
+      return { mode, preset, opinions, seconds, peakBytes, stages };
     });
   } finally {
     await provider.dispose();

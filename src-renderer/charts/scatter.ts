@@ -1,19 +1,7 @@
-/** Geometry and meaning of the sifting scatter: places in pixels, who is nearest, what each sample is. */
+/** Geometry of the sifting scatter: places in pixels, who is nearest, and which class has which colour. */
 import { Delaunay } from 'd3';
 import { scatterPlaces } from '../../src-shared/charts/scatter.ts';
 import type { SampleTable } from '../../src-shared/contract.ts';
-
-export type Standing = 'seed' | 'pool' | 'admitted' | 'open' | 'refused' | 'suspect';
-
-/** What sample `row` is, as far as the run knows by now. */
-export function standingOf(table: SampleTable, row: number): Standing {
-  const { columns, complete } = table;
-  if ((columns.suspectRank[row] ?? -1) >= 0) return 'suspect';
-  if (columns.seed[row] === 1) return 'seed';
-  if (columns.pool[row] === 1) return 'pool';
-  if ((columns.admittedRound[row] ?? -1) >= 0) return 'admitted';
-  return complete ? 'refused' : 'open';
-}
 
 export interface ScatterLayout {
   /** Pixels, one per sample; NaN where a sample has no place. */
@@ -91,9 +79,8 @@ export function colourClasses(table: SampleTable): readonly (number | null)[] {
   const suspects = table.classNames.map(() => 0);
   const { label, suspectRank } = table.columns;
   for (let row = 0; row < label.length; row++) {
-    const index = label[row] ?? 0;
-    count[index] = (count[index] ?? 0) + 1;
-    if ((suspectRank[row] ?? -1) >= 0) suspects[index] = (suspects[index] ?? 0) + 1;
+    count[label[row]] += 1;
+    if (suspectRank[row] >= 0) suspects[label[row]] += 1;
   }
   const order = count
     .map((_, index) => index)

@@ -76,6 +76,7 @@ export function paint(
   const { dx, dy, cover } = stamp;
   const [red, green, blue] = colour;
   const parts = dx.length;
+  const share = Float32Array.from(cover, (covered) => (covered / 255) * alpha);
   for (let at = 0; at < rows.length; at++) {
     const row = rows[at];
     const x = Math.round(placeX[row]);
@@ -87,7 +88,7 @@ export function paint(
       const py = y + dy[part];
       if (px < 0 || py < 0 || px >= width || py >= height) continue;
       const to = 4 * (py * width + px);
-      const a = (cover[part] / 255) * alpha;
+      const a = share[part];
       data[to] += (red - data[to]) * a;
       data[to + 1] += (green - data[to + 1]) * a;
       data[to + 2] += (blue - data[to + 2]) * a;

@@ -1,33 +1,44 @@
 /** The language of the page: chosen by the user, remembered by the host, kept in this browser for the next first paint. */
-import { de } from '../../src-shared/messages/page-de.ts';
 import { en, type PageMessages } from '../../src-shared/messages/page-en.ts';
 
 export const languages = ['en', 'de'] as const;
 export type Language = (typeof languages)[number];
 export const languageNames: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch' };
 
-const catalogues: Readonly<Record<Language, PageMessages>> = { en, de };
+/** A catalogue comes when its language is chosen; English is there from the start. */
+const fetchers: Readonly<Record<Language, () => Promise<PageMessages>>> = {
+  en: () => Promise.resolve(en),
+  de: async () => (await import('../../src-shared/messages/page-de.ts')).de,
+};
 const key = 'coresift.language';
 
-function initial(): Language {
-  if (typeof localStorage === 'undefined') return 'en';
-  const stored = languages.find((one) => one === localStorage.getItem(key));
-  return stored ?? (navigator.language.startsWith('de') ? 'de' : 'en');
-}
-
-let current = $state<Language>(initial());
+let current = $state.raw<{ readonly language: Language; readonly messages: PageMessages }>({
+  language: 'en',
+  messages: en,
+});
 
 export function language(): Language {
-  return current;
-}
-
-export function chooseLanguage(chosen: Language): void {
-  current = chosen;
-  localStorage.setItem(key, chosen);
-  document.documentElement.lang = chosen;
+  return current.language;
 }
 
 /** The messages of the current language; reactive where it is read in a component. */
 export function t(): PageMessages {
-  return catalogues[current];
+  return current.messages;
+}
+
+async function use(chosen: Language): Promise<void> {
+  current = { language: chosen, messages: await fetchers[chosen]() };
+  document.documentElement.lang = chosen;
+}
+
+/** @throws when its catalogue cannot be had: the server is gone */
+export async function chooseLanguage(chosen: Language): Promise<void> {
+  localStorage.setItem(key, chosen);
+  await use(chosen);
+}
+
+/** The language this browser had last, or asks for; before anything is shown. */
+export async function startLanguage(): Promise<void> {
+  const stored = languages.find((one) => one === localStorage.getItem(key));
+  await use(stored ?? (navigator.language.startsWith('de') ? 'de' : 'en'));
 }

@@ -1,7 +1,7 @@
 /** What the columns of a run say in words. */
 import type { SampleTable } from '../../src-shared/contract.ts';
 import { visibleName } from '../../src-shared/text.ts';
-import { standingOf, type Standing } from '../charts/scatter.ts';
+import { drawingOrder, standingCodes, standingOf, type Standing } from '../charts/standing.ts';
 import { t } from './language.svelte.ts';
 
 export const standings: readonly Standing[] = ['seed', 'pool', 'admitted', 'refused', 'open', 'suspect'];
@@ -40,9 +40,9 @@ export function countLabels(table: SampleTable): number[] {
 }
 
 export function countStandings(table: SampleTable): Record<Standing, number> {
-  const by: Record<Standing, number> = { seed: 0, pool: 0, admitted: 0, refused: 0, open: 0, suspect: 0 };
-  for (let row = 0; row < table.columns.label.length; row++) by[standingOf(table, row)] += 1;
-  return by;
+  const counts = drawingOrder.map(() => 0);
+  for (const code of standingCodes(table)) counts[code] += 1;
+  return Object.fromEntries(drawingOrder.map((standing, code) => [standing, counts[code]])) as Record<Standing, number>;
 }
 
 /** Rows of the suspect list, most suspicious first. */

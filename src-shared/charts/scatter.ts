@@ -33,7 +33,10 @@ export function scatterPlaces(xs: ArrayLike<number>, ys: ArrayLike<number>, box:
 }
 
 function centralRange(values: ArrayLike<number>): [number, number] | null {
-  const sorted = Float64Array.from(values).filter(Number.isFinite).sort();
+  const finite = new Float64Array(values.length);
+  let count = 0;
+  for (let i = 0; i < values.length; i += 1) if (Number.isFinite(values[i])) finite[count++] = values[i];
+  const sorted = finite.subarray(0, count).sort();
   const ends = extent([
     sorted[Math.floor(0.005 * (sorted.length - 1))],
     sorted[Math.ceil(0.995 * (sorted.length - 1))],

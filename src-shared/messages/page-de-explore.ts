@@ -500,6 +500,7 @@ export const deExplore: typeof enExplore = {
     keyList: [
       ['Strg K, ⌘ K', 'Suche oder Befehl'],
       ['?', 'Die Tasten dieser Seite'],
+      ['F6', 'Von Teil zu Teil des Fensters: Ansichten, Ansicht, Bildblatt'],
       ['Esc', 'Auswahl aufheben, Offenes schließen'],
       ['Pfeiltasten', 'Von Bild zu Bild, Feld zu Feld, Kanal zu Kanal'],
       ['Eingabe', 'Wählen oder öffnen, was den Fokus hat'],

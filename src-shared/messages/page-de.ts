@@ -209,6 +209,13 @@ export const de: PageMessages = {
       paper: 'T-Core wie veröffentlicht: vertrauenswürdige Kanäle bleiben',
       distilled: 'ein neu angelegtes Modell lernt vom Encoder; kein Kanal bleibt',
     },
+    opinions: { '': 'Wie der Umfang', none: 'Keine', cheap: 'Schnelle', all: 'Alle' },
+    opinionHints: {
+      '': 'Schnell: keine; üblich: schnelle; gründlich: alle. Am Urteil ändern sie nie etwas.',
+      none: 'Kein anderer Detektor wird gefragt.',
+      cheap: 'Detektoren, denen wenige Durchgänge durch die Daten reichen. Am Urteil ändern sie nie etwas.',
+      all: 'Auch solche, die Modelle trainieren oder einen Auslöser suchen; dauert am längsten. Am Urteil ändern sie nie etwas.',
+    },
     inputSize: 'Eingabegröße',
     inputSizeHint: 'Höhe x Breite; ohne Angabe: was der Encoder verlangt.',
     inputSizeWrong: 'Höhe x Breite in Bildpunkten, z. B. 32x32.',

@@ -478,6 +478,7 @@ export const enExplore = {
     keyList: [
       ['Ctrl K, ⌘ K', 'Search or command'],
       ['?', 'The keys of this page'],
+      ['F6', 'From part to part of the window: views, view, sample sheet'],
       ['Esc', 'Clear the selection, close what is open'],
       ['Arrow keys', 'From sample to sample, cell to cell, channel to channel'],
       ['Enter', 'Select or open what has the focus'],

@@ -198,6 +198,13 @@ export const en = {
       paper: 'T-Core as published: trusted channels are kept',
       distilled: 'a model made anew learns from the encoder; no channel is kept',
     },
+    opinions: { '': 'As the preset', none: 'None', cheap: 'Quick ones', all: 'All' },
+    opinionHints: {
+      '': 'Quick: none; standard: quick ones; thorough: all. They never change the verdict.',
+      none: 'No other detector is asked.',
+      cheap: 'Detectors that take a few passes over the data. They never change the verdict.',
+      all: 'Also those that train models or search for a trigger; takes longest. They never change the verdict.',
+    },
     inputSize: 'Input size',
     inputSizeHint: 'Height x width; left out: what the encoder asks for.',
     inputSizeWrong: 'Height x width in pixels, e.g. 32x32.',

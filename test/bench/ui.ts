@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { chromium, type Browser, type Page } from 'playwright';
@@ -36,7 +37,9 @@ function enlarged(samples: number): SampleTable {
 
 declare global {
   interface Window {
-    /** When the map was painted, ms since the page began. */
+    /** When the page could be used first: its first button was on screen; ms since it was asked for. */
+    usable: number;
+    /** When a painted map was on screen, ms since the page was asked for. */
     painted: number[];
     longTasks: number[];
   }
@@ -48,12 +51,29 @@ const line = (what: string, value: number, unit: string, bound: string): void =>
 async function newPage(browser: Browser): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 1360, height: 860 } });
   await page.addInitScript(() => {
+    window.usable = 0;
     window.painted = [];
     window.longTasks = [];
+    /** Calls back in the first task after the next frame was made. */
+    const afterFrame = (then: () => void): void => {
+      requestAnimationFrame(() => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = then;
+        port2.postMessage(null);
+      });
+    };
+    const watch = new MutationObserver(() => {
+      if (document.querySelector('main .button.primary') === null) return;
+      watch.disconnect();
+      afterFrame(() => (window.usable = performance.now()));
+    });
+    watch.observe(document, { childList: true, subtree: true });
     const paint = CanvasRenderingContext2D.prototype.putImageData;
     CanvasRenderingContext2D.prototype.putImageData = function (this: CanvasRenderingContext2D, ...rest: unknown[]) {
       (paint as (...all: unknown[]) => void).apply(this, rest);
-      window.painted.push(performance.now());
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => void window.painted.push(performance.now());
+      port2.postMessage(null);
     } as typeof paint;
     new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((one) => one.duration))).observe({
       type: 'longtask',
@@ -76,13 +96,12 @@ async function withPage(browser: Browser, app: App, act: (page: Page, url: strin
   }
 }
 
-/** From the request of the page to a button that answers. */
+/** From the request of the page to a first button that is on screen and answers. */
 async function shell(browser: Browser): Promise<void> {
   await withPage(browser, recordedApp(), async (page, url) => {
-    const start = performance.now();
     await page.goto(url);
-    await page.getByRole('button', { name: 'Run the sample audit' }).waitFor();
-    line('shell interactive', performance.now() - start, 'ms', 'below 1,000');
+    await page.waitForFunction(() => window.usable > 0);
+    line('shell interactive', await page.evaluate(() => window.usable), 'ms', 'below 1,000');
   });
 }
 
@@ -123,19 +142,33 @@ async function map(browser: Browser, samples: number): Promise<void> {
     const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
     await page.mouse.move(x, y);
     await page.mouse.down();
-    await page.evaluate(() => void (window.painted.length = 0));
-    const until = performance.now() + 2000;
-    for (let at = 0; performance.now() < until; at++)
-      await page.mouse.move(x + 120 * Math.sin(at / 9), y + 60 * Math.cos(at / 9));
+    const fps = await framesDrawn(browser, page, async () => {
+      // As a mouse does: it reports every 8 ms and waits for nobody.
+      const from = performance.now();
+      const sent: Promise<void>[] = [];
+      for (let ms = 0; ms < 2000; ms = performance.now() - from) {
+        sent.push(page.mouse.move(x + 120 * Math.sin(ms / 300), y + 60 * Math.cos(ms / 300)));
+        await setTimeout(8);
+      }
+      await Promise.all(sent);
+    });
     await page.mouse.up();
-    const { frames, seconds } = await page.evaluate(() => ({
-      frames: window.painted.length,
-      seconds: ((window.painted.at(-1) ?? 0) - (window.painted[0] ?? 0)) / 1000,
-    }));
     const name = samples.toLocaleString('en-US');
     line(`map of ${name} samples, first drawn`, first, 'ms', samples === 50_000 ? 'below 150' : 'no bound');
-    line(`map of ${name} samples, panned`, frames / seconds, 'fps', samples === 50_000 ? '60' : 'usable');
+    line(`map of ${name} samples, panned`, fps, 'fps', samples === 50_000 ? '60' : 'usable');
   });
+}
+
+/** Frames a second that the compositor put on screen while something was done: what was drawn, not what was asked for. */
+async function framesDrawn(browser: Browser, page: Page, act: () => Promise<void>): Promise<number> {
+  await browser.startTracing(page, { categories: ['disabled-by-default-devtools.timeline.frame'] });
+  await act();
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as {
+    traceEvents: readonly { readonly name: string; readonly ts: number }[];
+  };
+  const times = traceEvents.flatMap(({ name, ts }) => (name === 'DrawFrame' ? [ts] : []));
+  const [first, last] = [Math.min(...times), Math.max(...times)];
+  return (1e6 * (times.length - 1)) / (last - first);
 }
 
 const assets = join(root, 'out', 'renderer', 'assets');

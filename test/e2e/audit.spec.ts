@@ -1,19 +1,13 @@
-/**
- * The real thing in a real browser: a stranger's whole way through the sample, with only what is visible; an engine that is
- * killed, a server that is gone, two windows, a project of another version.
- */
-import Database from 'better-sqlite3';
+/** The real thing in a real browser: a stranger's whole way through the sample, with only what is visible. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openWriter } from '../../src-main/store/writer.ts';
 import { sampleImages, writeIdx } from '../support/small-dataset.ts';
 import { writeTinyEncoder } from '../support/tiny-encoder.ts';
 import type { Page } from '@playwright/test';
-import { expect, expectAccessible, fillInputs, open, serveProject, step, test, watchPage } from './page.ts';
+import { expect, expectAccessible, fillInputs, open, serveProject, stagesOf, step, test } from './page.ts';
 
 const sheetOf = (page: Page) => page.getByRole('complementary', { name: 'Selected sample' });
-const stagesOf = (page: Page) => page.getByRole('list', { name: 'Stages of the audit' });
 
 test('a stranger audits the sample, finds the trigger, overrides a sample, compares two runs, exports a report', async ({
   page,
@@ -21,6 +15,8 @@ test('a stranger audits the sample, finds the trigger, overrides a sample, compa
 }) => {
   test.setTimeout(15 * 60_000);
   const server = await serveProject(folder);
+  // Other tests ask for stillness; here everything moves as it does for a stranger.
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
   await page.goto(server.url);
   expect(new URL(page.url()).hash, 'the key is taken out of the address').toBe('#/');
   await expect(page.getByText('No run yet')).toBeVisible();
@@ -109,6 +105,19 @@ test('a stranger audits the sample, finds the trigger, overrides a sample, compa
   await alone.setContent(html);
   await expectAccessible(alone);
   await alone.close();
+
+  // Written anew as a pack and a PDF, beside what the audit wrote by itself.
+  await page.getByText('Write reports, or a signed pack').click();
+  const order = page.getByRole('form', { name: 'Write reports' });
+  await order.getByRole('checkbox', { name: 'PDF' }).check();
+  await order.getByRole('button', { name: 'Write', exact: true }).click();
+  await expect(order.getByText('2 files were written to')).toBeVisible();
+  const exported = readdirSync(server.project, { recursive: true }).map(String);
+  for (const name of ['report.pdf', 'pack.zip'])
+    expect(
+      exported.some((file) => file.startsWith('reports') && file.endsWith(name)),
+      name,
+    ).toBe(true);
   expect(await server.stop()).toBe(0);
 });
 
@@ -126,69 +135,3 @@ async function expectFilesAsShown(page: Page): Promise<void> {
     expect(row, name).toContain(digest);
   }
 }
-
-/** Processes whose parent is `pid`: the engine of a server. */
-function childrenOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        return / \(.*\) \S (\d+)/.exec(` ${readFileSync(`/proc/${name}/stat`, 'utf8')}`)?.[1] === String(pid);
-      } catch {
-        // It ended while it was looked at.
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-test('an engine that is killed, a server that is gone: said by name, and the run goes on', async ({ page, folder }) => {
-  test.skip(!existsSync('/proc/self/stat'), 'finding the engine process needs /proc');
-  test.setTimeout(8 * 60_000);
-  let server = await serveProject(folder);
-  await page.goto(server.url);
-  await page.getByRole('button', { name: 'Run the sample audit' }).click();
-  await expect(stagesOf(page).getByRole('listitem').filter({ hasText: 'Preflight' })).toContainText('done');
-  for (const pid of childrenOf(server.pid)) process.kill(pid, 'SIGKILL');
-  await expect(page.getByRole('alert')).toContainText('ended without a word');
-  await page.getByRole('button', { name: 'Resume run' }).click();
-  await expect(page.getByRole('button', { name: 'Cancel run' })).toBeVisible();
-
-  // A second window of the same project sees the run, may not start another, and is told why.
-  const second = await page.context().newPage();
-  const problems = watchPage(second);
-  await second.goto(server.url);
-  await expect(second.getByRole('banner')).toContainText('running');
-  await second.getByRole('button', { name: 'Run the sample audit' }).click();
-  await expect(second.getByRole('alert')).toContainText('Another run of this project is still going.');
-  await second.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Planted attacks' }).click();
-  await second.getByRole('button', { name: 'Plant and measure' }).click();
-  await expect(second.getByRole('alert')).toContainText('Another run of this project is still going.');
-  expect(problems).toEqual([]);
-  await second.close();
-
-  // Chromium logs the connection that breaks; everything else still counts.
-  page.removeAllListeners('console');
-  await server.kill();
-  await expect(page.getByRole('alert')).toContainText('lost its connection');
-  server = await serveProject(folder);
-  await page.goto(server.url);
-  await page.getByRole('table').getByRole('link', { name: '#1' }).click();
-  await expect(page.getByText(/was interrupted/)).toBeVisible();
-  await page.getByRole('button', { name: 'Resume run' }).click();
-  await page.getByRole('button', { name: 'Cancel run' }).click();
-  await expect(page.getByText('This run was cancelled.')).toBeVisible();
-
-  // A project of a later version is refused by name, and the one that is open stays.
-  const later = join(folder, 'later');
-  openWriter(later, { appVersion: '0.1.0' }).close();
-  const file = new Database(join(later, 'project.sqlite'));
-  file.pragma('user_version = 99');
-  file.close();
-  await open(page, 'Start');
-  await page.getByLabel('Project folder').fill(later);
-  await page.getByRole('button', { name: 'Open', exact: true }).click();
-  await expect(page.getByRole('alert')).toContainText('newer');
-  await expect(page.getByRole('table').getByRole('link', { name: '#1' })).toBeVisible();
-  expect(await server.stop()).toBe(0);
-});

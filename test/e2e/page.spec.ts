@@ -1,6 +1,7 @@
 /** States of the page that a real audit cannot be brought into at will; the host plays a recorded one. */
 import { recordedEvents } from '../support/recorded-app.ts';
-import { expect, expectAccessible, fillInputs, step, test } from './page.ts';
+import type { Locator } from '@playwright/test';
+import { expect, expectAccessible, fillInputs, step, tabTo, test } from './page.ts';
 
 test('without the key of the address nobody is let in', async ({ page, recorded }) => {
   const { url } = await recorded();
@@ -70,6 +71,9 @@ test('both inputs are looked at before anything starts: pictures, balance, estim
   await expect(page.getByText('about 1:20, up to 450 MB')).toBeVisible();
   await page.getByRole('radio', { name: 'Thorough' }).press('Space');
   await expect(page.getByText('about 2:00, up to 500 MB')).toBeVisible();
+  const opinions = page.getByRole('group', { name: 'Second opinions' });
+  await opinions.getByRole('radio', { name: 'All' }).press('Space');
+  await expect(page.getByText('about 3:00, up to 500 MB')).toBeVisible();
   await expectAccessible(page);
   await step(page, 'Model').click();
   await page.getByLabel('Encoder', { exact: true }).fill('/data/missing.onnx');
@@ -80,35 +84,63 @@ test('both inputs are looked at before anything starts: pictures, balance, estim
   await expect(page.getByRole('region', { name: 'What the dataset is' })).toContainText('2,000 samples in 10 classes');
 });
 
-test('an audit is started, watched and read by keyboard alone', async ({ page, recorded }) => {
+test('an audit is started, watched, read, judged and reported by keyboard alone', async ({ page, recorded }) => {
   const { url } = await recorded();
   await page.goto(url);
-  await page.keyboard.press('Control+k');
-  await page.keyboard.type('new audit');
-  await page.keyboard.press('Enter');
-  await page.getByLabel('Encoder', { exact: true }).focus();
+  const command = async (text: string): Promise<void> => {
+    await page.keyboard.press('Control+k');
+    await expect(page.getByRole('combobox', { name: 'Search or command' })).toBeFocused();
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+  };
+  const press = async (target: Locator, key = 'Enter'): Promise<void> => {
+    await tabTo(page, target);
+    await page.keyboard.press(key);
+  };
+  await expect(page.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();
+  await command('new audit');
+  await expect(page.locator('main')).toBeFocused();
+  await tabTo(page, page.getByLabel('Encoder', { exact: true }));
   await page.keyboard.type('/data/encoder.onnx');
   await page.keyboard.press('Enter');
-  await page.getByLabel('Dataset', { exact: true }).focus();
+  await tabTo(page, page.getByLabel('Dataset', { exact: true }));
   await page.keyboard.type('/data/images');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('form', { name: 'Preview' })).toBeVisible();
-  for (const next of ['Plan', 'Run']) {
-    await page.getByRole('button', { name: 'Next' }).focus();
-    await page.keyboard.press('Enter');
-    await expect(page.getByRole('form', { name: next })).toBeVisible();
-  }
-  await page.getByRole('button', { name: 'Start audit' }).focus();
-  await page.keyboard.press('Enter');
+  await press(page.getByRole('button', { name: 'Next' }));
+  await expect(page.getByRole('form', { name: 'Plan' })).toBeVisible();
+  const opinions = page.getByRole('group', { name: 'Second opinions' });
+  await tabTo(page, opinions.getByRole('radio', { name: 'As the preset' }));
+  for (let step = 0; step < 3; step++) await page.keyboard.press('ArrowRight');
+  await expect(opinions.getByRole('radio', { name: 'All' })).toBeChecked();
+  await press(page.getByRole('button', { name: 'Next' }));
+  await expect(page.getByRole('form', { name: 'Run' })).toContainText('Second opinions');
+  await press(page.getByRole('button', { name: 'Start audit' }));
   await expect(page.getByRole('heading', { name: 'Run #1' })).toBeVisible();
   await expect(page.locator('main')).toBeFocused();
-  for (let presses = 0; presses < 4; presses++) {
-    if (await page.getByRole('link', { name: 'See the result' }).evaluate((link) => link === document.activeElement))
-      break;
-    await page.keyboard.press('Tab');
-  }
-  await page.keyboard.press('Enter');
+  await press(page.getByRole('link', { name: 'See the result' }));
   await expect(page.getByRole('heading', { level: 1 })).toContainText('both suspicious');
+
+  await press(page.getByRole('link', { name: 'See the suspects' }));
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('50 samples on the suspect list');
+  await press(page.getByRole('list', { name: 'Suspects, most suspicious first' }).getByRole('button').first());
+  const sheet = page.getByRole('complementary', { name: 'Selected sample' });
+  await expect(sheet.getByRole('heading', { name: 'Sample 1800' })).toBeVisible();
+  await page.keyboard.press('F6');
+  await expect(sheet).toBeFocused();
+  await tabTo(page, sheet.getByLabel('Reason'));
+  await page.keyboard.type('The supplier confirmed it.');
+  await press(sheet.getByRole('button', { name: 'Override the verdict' }));
+  await expect(sheet.getByRole('list', { name: 'Decisions that stand' })).toContainText('judged trusted');
+  await page.keyboard.press('Escape');
+
+  await command('report');
+  await expect(page.getByRole('heading', { level: 1, name: /Report of run/ })).toBeVisible();
+  await press(page.locator('summary', { hasText: 'Write reports, or a signed pack' }));
+  const order = page.getByRole('form', { name: 'Write reports' });
+  await press(order.getByRole('checkbox', { name: 'PDF' }), 'Space');
+  await press(order.getByRole('button', { name: 'Write', exact: true }));
+  await expect(order.getByText('2 files were written to')).toBeVisible();
 });
 
 test('a running audit shows its stage, its count and its time left', async ({ page, recorded }) => {

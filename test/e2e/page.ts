@@ -1,5 +1,5 @@
 /** What the page tests share: the real server as a process of its own, the recorded one, and the accessibility check. */
-import { test as base, expect, type Locator, type Page } from '@playwright/test';
+import { test as base, expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
 import type axe from 'axe-core';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -73,6 +73,8 @@ export function watchPage(page: Page): string[] {
   return problems;
 }
 
+const size = { width: 1360, height: 860 };
+
 /** Serves an app that plays a recorded audit. */
 async function serveRecorded(options?: RecordedOptions): Promise<{ readonly url: string; close(): Promise<void> }> {
   const app = recordedApp(options);
@@ -95,7 +97,35 @@ interface Fixtures {
   readonly clean: undefined;
 }
 
-export const test = base.extend<Fixtures>({
+interface WorkerFixtures {
+  /** A page and the context it lives in, for one test after the other: a new one takes longer than most tests. */
+  readonly kept: { readonly context: BrowserContext; readonly page: Page };
+}
+
+/**
+ * The page of a test is that of the test before, left behind as new: servers have ports of their own, so what a page
+ * stored for one is not there for the next. After a test that failed the worker, and the page with it, is another.
+ */
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  kept: [
+    async ({ browser }, use) => {
+      const context = await browser.newContext({ viewport: size, reducedMotion: 'reduce' });
+      await use({ context, page: await context.newPage() });
+      await context.close();
+    },
+    { scope: 'worker' },
+  ],
+  context: async ({ kept }, use) => use(kept.context),
+  page: async ({ kept }, use) => {
+    const { context, page } = kept;
+    await use(page);
+    for (const other of context.pages()) if (other !== page) await other.close();
+    for (const event of ['pageerror', 'console', 'request'] as const) page.removeAllListeners(event);
+    await page.unrouteAll();
+    await page.goto('about:blank');
+    await page.setViewportSize(size);
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce', forcedColors: null });
+  },
   // eslint-disable-next-line no-empty-pattern -- the pattern is how Playwright learns what a fixture needs
   folder: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 'coresift-e2e-'));
@@ -132,7 +162,7 @@ export const sharedTest = base.extend<object, { readonly shared: Shared }>({
   shared: [
     async ({ browser }, use) => {
       const { url, close } = await serveRecorded();
-      const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, reducedMotion: 'reduce' });
+      const context = await browser.newContext({ viewport: size, reducedMotion: 'reduce' });
       const page = await context.newPage();
       const seen = watchPage(page);
       await page.goto(url);
@@ -149,6 +179,9 @@ export const sharedTest = base.extend<object, { readonly shared: Shared }>({
     { scope: 'worker' },
   ],
 });
+
+/** The stages of the run that is shown. */
+export const stagesOf = (page: Page): Locator => page.getByRole('list', { name: 'Stages of the audit' });
 
 /** Goes to a view by its link. */
 export const open = (page: Page, view: string): Promise<void> =>
@@ -196,6 +229,15 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
 /** A step of the new-audit wizard. */
 export function step(page: Page, name: string): Locator {
   return page.getByRole('list', { name: 'Steps of a new audit' }).getByRole('button', { name });
+}
+
+/** Presses Tab until `target` has the focus, as a person without a mouse does. */
+export async function tabTo(page: Page, target: Locator, most = 40): Promise<void> {
+  for (let presses = 0; presses < most; presses++) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  await expect(target, `reached within ${most} presses of Tab`).toBeFocused({ timeout: 1 });
 }
 
 /** Opens the wizard and names both inputs; the data step is the one that is left on screen. */

@@ -300,10 +300,16 @@ describe('the use cases of a host with a page', () => {
     expect(seen.dataset.pictures).toHaveLength(24);
     expect(seen.dataset.pictures.every(({ picture }) => picture !== null)).toBe(true);
     expect(seen.dataset.measured.mean[0]).toBeGreaterThan(0);
-    expect(seen.plans?.map((plan) => `${plan.mode} ${plan.preset}`)).toEqual(
+    const plain = seen.plans?.filter((plan) => plan.opinions === null);
+    expect(plain?.map((plan) => `${plan.mode} ${plan.preset}`)).toEqual(
       ['paper', 'distilled'].flatMap((mode) => ['quick', 'standard', 'thorough'].map((preset) => `${mode} ${preset}`)),
     );
     expect(seen.plans?.every((plan) => plan.seconds > 0 && plan.peakBytes > 1e8)).toBe(true);
+    const [none, cheap, all] = (['none', 'cheap', 'all'] as const).map(
+      (extent) => seen.plans?.find((plan) => plan.preset === 'quick' && plan.opinions === extent)?.seconds ?? NaN,
+    );
+    expect(none).toBeLessThan(cheap ?? NaN);
+    expect(cheap).toBeLessThan(all ?? NaN);
     const half = await call('audit.preview', { ...choice, encoder: '/nowhere.onnx', dataset: audit.dataset });
     expect(half.encoder).toMatchObject({ state: 'failed', failure: { code: 'file-missing' } });
     expect(half.dataset?.state).toBe('read');

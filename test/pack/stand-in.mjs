@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { listPackage, extractFile } from '@electron/asar';
+import { createPackage, extractFile, listPackage } from '@electron/asar';
 import fuseTools from '@electron/fuses';
 import { manifest, root } from '../../resources/lock-packages.mjs';
 
@@ -45,6 +45,9 @@ try {
     'locales/en-US.pak',
   ])
     writeFileSync(join(dist, name), name);
+  mkdirSync(join(folder, 'demo'));
+  writeFileSync(join(folder, 'demo/main.js'), '');
+  await createPackage(join(folder, 'demo'), join(dist, 'resources/default_app.asar'));
 
   const packed = spawnSync(
     process.execPath,
@@ -66,7 +69,7 @@ try {
   const app = join(out, 'linux-unpacked');
   const archive = join(app, 'resources/app.asar');
   assert.ok(existsSync(join(app, 'coresift')), 'the executable has the name of the application');
-  assert.ok(!existsSync(join(app)), "Electron's demo application is gone");
+  assert.ok(!existsSync(join(app, 'resources/default_app.asar')), "Electron's demo application is gone");
   const inside = listPackage(archive).map((path) => path.replace(/^\//, ''));
   const beside = readdirSync(`${archive}.unpacked`, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -396,16 +396,19 @@ async function previewOf(encoder: string | null, dataset: string | null): Promis
               measured: { mean: [0.286], std: [0.353], of: 23 },
             },
     plans: both
-      ? (['quick', 'standard', 'thorough'] as const).map((preset, at) => ({
-          mode: 'paper' as const,
-          preset,
-          seconds: 40 * (at + 1),
-          peakBytes: 400e6 + 50e6 * at,
-          stages: [
-            { stage: 'probe', seconds: 4 * (at + 1) },
-            { stage: 'grow', seconds: 36 * (at + 1) },
-          ],
-        }))
+      ? (['quick', 'standard', 'thorough'] as const).flatMap((preset, at) =>
+          ([null, 'none', 'cheap', 'all'] as const).map((opinions) => ({
+            mode: 'paper' as const,
+            preset,
+            opinions,
+            seconds: 40 * (at + 1) + (opinions === 'all' ? 60 : 0),
+            peakBytes: 400e6 + 50e6 * at,
+            stages: [
+              { stage: 'probe', seconds: 4 * (at + 1) },
+              { stage: 'grow', seconds: 36 * (at + 1) },
+            ],
+          })),
+        )
       : null,
   };
 }

@@ -1,5 +1,6 @@
 /** The form of a new audit: texts as typed -> a request, or what is wrong with which field. */
 import { auditRequest } from '../../../src-shared/domain/request.ts';
+import type { OpinionExtent } from '../../../src-shared/domain/opinion.ts';
 import type { AuditRequest, Mode, Preset } from '../../../src-shared/domain/run.ts';
 import { t } from '../../state/language.svelte.ts';
 
@@ -8,6 +9,8 @@ export interface FormTexts {
   readonly dataset: string;
   readonly mode: Mode;
   readonly preset: Preset;
+  /** Empty: as the preset says. */
+  readonly opinions: OpinionExtent | '';
   readonly seed: string;
   readonly arch: string;
   readonly inputSize: string;
@@ -21,6 +24,7 @@ export const emptyForm: FormTexts = {
   dataset: '',
   mode: 'paper',
   preset: 'standard',
+  opinions: '',
   seed: '7',
   arch: '',
   inputSize: '',
@@ -72,6 +76,7 @@ export function readForm(texts: FormTexts): FormResult {
       inputSize,
       mean,
       std,
+      overrides: texts.opinions === '' ? {} : { 'opinions.extent': texts.opinions },
     }),
     out: out === '' ? null : out,
   };

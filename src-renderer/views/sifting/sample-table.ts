@@ -1,8 +1,8 @@
 /** Samples as rows of a table: the same columns wherever samples are listed. */
 import type { SampleTable } from '../../../src-shared/contract.ts';
-import { standingOf } from '../../charts/scatter.ts';
+import { standingOf } from '../../charts/standing.ts';
 import { t } from '../../state/language.svelte.ts';
-import { classNameOf } from '../../state/samples.ts';
+import { classNameOf, suspectRows } from '../../state/samples.ts';
 
 export function sampleColumns(): readonly { title: string; numeric?: boolean }[] {
   const c = t().sifting.columns;
@@ -44,6 +44,7 @@ export function sampleCell(table: SampleTable, row: number, column: number): str
 /** All rows: suspects by rank, then everything else as it lies in the dataset. */
 export function suspectsFirst(table: SampleTable): number[] {
   const { suspectRank } = table.columns;
-  const key = (row: number): number => (suspectRank[row] < 0 ? Number.MAX_SAFE_INTEGER : suspectRank[row]);
-  return Array.from(suspectRank, (_, row) => row).sort((a, b) => key(a) - key(b) || a - b);
+  const rows = suspectRows(table);
+  for (let row = 0; row < suspectRank.length; row++) if (suspectRank[row] < 0) rows.push(row);
+  return rows;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { layoutPool } from '../../../src-renderer/charts/pool.ts';
-import { colourClasses, layoutScatter, standingOf } from '../../../src-renderer/charts/scatter.ts';
+import { colourClasses, layoutScatter } from '../../../src-renderer/charts/scatter.ts';
+import { standingOf } from '../../../src-renderer/charts/standing.ts';
 import { recordedResult, recordedTable } from '../../support/recorded-app.ts';
 
 const margin = { top: 10, right: 10, bottom: 20, left: 30 };
