@@ -4,13 +4,14 @@
  *
  * Where distilled mode loses accuracy: the student's rates after every round, what of each class was admitted, and how
  * much of it is poison. `--oracle` starts from all samples that are not poison, with their own labels: what is lost then
- * is not lost to the pools. `--evidence` writes what every sample showed before the final round, for rules tried
+ * is not lost to the pools. `--evidence` writes what every sample showed after each round, for rules tried
  * offline. With `--cache` steps that differ in parameters of later rounds only are computed once.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stepJournal } from '../../src-main/audit/journal.ts';
+import type { Tensor } from '../../src-main/engine/graph/ir.ts';
 import type { StepJournal, StepSpec } from '../../src-main/engine/journal.ts';
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
@@ -80,7 +81,7 @@ async function study(name: string, seed: number): Promise<void> {
   const crossFit = await runCrossFit(context, encoder, sifted.pool, sifted.digest);
   const pure = purified(sifted.pool, crossFit.contradicted, images.labels, 10).pool;
   const all = Int32Array.from([...images.labels.keys()].filter((i) => !poisoned.has(i)));
-  const states: Record<string, unknown>[] = [];
+  const states: Readonly<Record<string, Tensor>>[] = [];
   const journal: StepJournal = {
     async step(spec, compute) {
       const step = await context.journal.step(spec, compute);
@@ -105,7 +106,7 @@ async function study(name: string, seed: number): Promise<void> {
     return Array.from(admitted, (n, c) => String(Math.round((100 * n) / clean[c]))).join(' ');
   };
   for (const [at, round] of result.rounds.entries()) {
-    const pool = (states[at].pool as { data: Int32Array }).data;
+    const pool = states[at].pool.data as Int32Array;
     const poison = pool.filter((i) => poisoned.has(i)).length;
     console.log(
       `  ${round.guidance} ${round.share}: guard ${round.guardAccuracy?.toFixed(2)}, loss ${round.loss.toFixed(3)}, labels of ${round.size} (poison ${poison} of ${poisoned.size}), answers of ${round.distilled}; admitted clean % ${share(pool)}`,
@@ -115,7 +116,7 @@ async function study(name: string, seed: number): Promise<void> {
   console.log(`  sanitized ${rates(await measure(provider, result.classifier, trigger))}; CPU ${seconds.toFixed(0)} s`);
   if (given.evidence !== undefined) await writeEvidence(given.evidence);
 
-  /** What every sample showed before the final round. */
+  /** What every sample showed after each round. */
   async function writeEvidence(path: string): Promise<void> {
     const { hidden } = { hidden: [parameters['distil.hidden'], parameters['distil.hidden']] };
     const student = await createStudent(provider, {
@@ -123,47 +124,36 @@ async function study(name: string, seed: number): Promise<void> {
       student: freshStudent(encoder, 10, hidden, seed, 'distil'),
       classes: 10,
       batch: parameters['distil.batch'],
-      average: parameters['distil.average'],
     });
-    const last = states[states.length - 2];
-    student.load(
-      Object.fromEntries(
-        Object.entries(last)
-          .filter(([key]) => key.startsWith('state:'))
-          .map(([key, tensor]) => [key.slice(6), tensor as never]),
-      ),
-    );
-    const options = { batch: 100, signal: context.signal };
-    const score = studentScorer(provider, encoder, context.samples, options);
-    const raw = await score(student.classifier());
-    const averaged = await score(student.averaged());
-    for (const [kind, graph] of [
-      ['raw', student.classifier()],
-      ['averaged', student.averaged()],
-    ] as const)
-      console.log(`  before the final round, ${kind}: ${rates(await measure(provider, graph, trigger))}`);
+    const score = studentScorer(provider, encoder, context.samples, { batch: 100, signal: context.signal });
+    for (const [at, last] of states.entries()) {
+      student.load(
+        Object.fromEntries(
+          Object.entries(last)
+            .filter(([key]) => key.startsWith('state:'))
+            .map(([key, tensor]) => [key.slice('state:'.length), tensor]),
+        ),
+      );
+      const { evaluation, discrepancy } = await score(student.classifier());
+      writeFileSync(
+        `${path}-${name}-${seed}-${at}.json`,
+        JSON.stringify({
+          labels: [...images.labels],
+          truth: [...truth],
+          poisoned: [...poisoned],
+          guard: [...sifted.guard],
+          first: [...pure],
+          labelPool: [...(last.pool.data as Int32Array)],
+          peers: sifted.peers.map((list) => [...list]),
+          loss: [...evaluation.loss],
+          predicted: [...evaluation.predicted],
+          confidence: [...evaluation.confidence],
+          discrepancy: [...discrepancy],
+          company: [...neighbourRefusal(sifted.peers, parameters['grow.company'], evaluation.loss)],
+        }),
+      );
+    }
     await student.dispose();
-    const view = (v: typeof raw): object => ({
-      loss: [...v.evaluation.loss],
-      predicted: [...v.evaluation.predicted],
-      confidence: [...v.evaluation.confidence],
-      discrepancy: [...v.discrepancy],
-      company: [...neighbourRefusal(sifted.peers, parameters['grow.company'], v.evaluation.loss)],
-    });
-    writeFileSync(
-      `${path}-${name}-${seed}.json`,
-      JSON.stringify({
-        labels: [...images.labels],
-        truth: [...truth],
-        poisoned: [...poisoned],
-        guard: [...sifted.guard],
-        first: [...pure],
-        labelPool: [...(last.pool as { data: Int32Array }).data],
-        probe: { loss: [...probe.evaluation.loss], predicted: [...probe.evaluation.predicted] },
-        raw: view(raw),
-        averaged: view(averaged),
-      }),
-    );
   }
 }
 
@@ -171,7 +161,7 @@ async function study(name: string, seed: number): Promise<void> {
 function cachedJournal(folder: string | undefined): StepJournal {
   const stored = new Map<string, string>();
   const keyOf = ({ name, params, inputs }: StepSpec): string => {
-    const later = name === 'final' ? /^$/ : /^distil\.(final|pseudo|labels$|answers$)/;
+    const later = name === 'final' ? /^$/ : /^distil\.(final|labels$|answers$)/;
     const kept =
       name === 'final' || /^(warm-up|grow)/.test(name)
         ? Object.fromEntries(Object.entries(params as Record<string, Json>).filter(([key]) => !later.test(key)))

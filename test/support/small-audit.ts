@@ -37,7 +37,7 @@ export function smallAudit(): SmallAudit {
     dataset,
     args: (out, ...more) => [
       'audit',
-      ...['--encoder', encoder, '--dataset', dataset, '--out', out, '--preset', 'quick', ...set],
+      ...['--encoder', encoder, '--dataset', dataset, '--out', out, '--preset', 'quick', '--mode', 'paper', ...set],
       ...more,
     ],
   };

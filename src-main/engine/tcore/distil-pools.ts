@@ -6,6 +6,7 @@
  * of them can be inverted. A sample is ranked within its class by the worst of what speaks against it, its neighbours'
  * refusal among them (`admission.ts`), under quotas that poison cannot inflate.
  */
+import { meanOfCompany } from './admission.ts';
 import { median, rankWithinGroups } from '../math/statistics.ts';
 
 export interface PoolEvidence {
@@ -15,8 +16,13 @@ export interface PoolEvidence {
   readonly discrepancy: Float32Array;
   /** The student's cross entropy against the given label. `[samples]` */
   readonly loss: Float32Array;
+  /** Probability of the given label over that of the likeliest one, 0..1. `[samples]` */
+  readonly plausibility: Float32Array;
   /** Mean refusal of the neighbours of the same given label, 0..1. `[samples]` */
   readonly refusal: Float32Array;
+  /** Neighbours of the same given label in the untrusted encoder, `[late taps][samples * perSample]`; -1 = none. */
+  readonly peers: readonly Int32Array[];
+  readonly perSample: number;
   /** Always members of both pools: the first pool. */
   readonly base: Int32Array;
   /** Never members: the guard. */
@@ -29,6 +35,10 @@ export interface PoolShares {
   readonly answers: number;
   /** Class quota is share x min(n_c, quotaCap x median class size). */
   readonly quotaCap: number;
+  /** Least plausibility of a sample outside the first pool, 0..1; 0 = whatever it is. */
+  readonly plausible: number;
+  /** Most of its company, as a share, that may fall short of that; 1 = all. */
+  readonly company: number;
 }
 
 export interface DistilPools {
@@ -48,9 +58,12 @@ export function choosePools(evidence: PoolEvidence, shares: PoolShares): DistilP
   function key(i: number): number {
     return Math.max(byDiscrepancy[i], byLoss[i], byCompany[i]);
   }
+  const excludes = evidence.plausibility.map((value) => (value < shares.plausible ? 1 : 0));
+  const company = meanOfCompany(evidence.peers, evidence.perSample, excludes);
+  const credible = order.filter((i) => excludes[i] === 0 && company[i] <= shares.company);
   return {
-    labels: fill(evidence, order, shares.labels, shares.quotaCap),
-    answers: fill(evidence, order, shares.answers, shares.quotaCap),
+    labels: fill(evidence, credible, shares.labels, shares.quotaCap),
+    answers: fill(evidence, credible, shares.answers, shares.quotaCap),
   };
 }
 
