@@ -139,8 +139,6 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
     'grow.epochs': 2,
     'final.epochs': 5,
     'crossfit.epochs': 10,
-    'distil.warmupEpochs': 15,
-    'distil.growEpochs': 1,
     'distil.finalEpochs': 4,
   },
   standard: {},

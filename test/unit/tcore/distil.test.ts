@@ -208,7 +208,7 @@ describe('the plan of distilled mode', () => {
 
   it.each([
     { 'distil.labels': '0.3' },
-    { 'distil.labels': '0.3,0.9' },
+    { 'distil.labels': '0.8,0.9' },
     { 'distil.finalShare': 1.1 },
     { 'distil.plausible': -0.1 },
     { 'distil.answers': '0.8,0.5' },
