@@ -5,6 +5,10 @@
  * Neither the discrepancy between student and teacher nor the loss is believed alone: with poison among the seeds each
  * of them can be inverted. A sample is ranked within its class by the worst of what speaks against it, its neighbours'
  * refusal among them (`admission.ts`), under quotas that poison cannot inflate.
+ *
+ * What no rank can tell is a hard sample from a poisoned one: both have a high loss. But a student that is unsure of a
+ * hard sample still holds its label possible, and the labels of its company too, while it excludes those of a cluster
+ * of poison. So a label must be plausible and in plausible company; quotas can then be large (docs/efficacy.md).
  */
 import { meanOfCompany } from './admission.ts';
 import { median, rankWithinGroups } from '../math/statistics.ts';

@@ -1,8 +1,9 @@
 /**
  * Distilled mode: a model of the encoder's architecture, every weight made anew, learns the untrusted encoder's clean
  * function from its answers to credible, uncorrupted images, and the labels of a narrower pool; its own input is
- * corrupted. Pools grow by what student and teacher agree on (`distil-pools.ts`). In the final fit the averaged
- * student's confident predictions stand in for the labels outside the pool.
+ * corrupted. Pools grow by what student and teacher agree on, and by labels that neither the student nor their company
+ * excludes (`distil-pools.ts`). Once the labels are as many as the answers the teacher is not asked any more: the last
+ * round of growth and the final fit learn from labels alone (docs/efficacy.md).
  *
  * No weight of the untrusted encoder reaches the student. What does reach it are answers to images of the pools: a
  * backdoor comes along only with images that show its trigger.

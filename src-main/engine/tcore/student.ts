@@ -1,7 +1,7 @@
 /**
- * The student of distilled mode: the encoder's architecture made anew with a head, one training step that fits labels
- * and the teacher's answers together, and a running average of its weights. The teacher is the untrusted encoder in
- * evaluation mode; it only ever sees uncorrupted views.
+ * The student of distilled mode: the encoder's architecture made anew with a head, and one training step that fits labels
+ * and the teacher's answers together. The teacher is the untrusted encoder in evaluation mode; it only ever sees
+ * uncorrupted views, and none where its answers have no weight.
  */
 import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
@@ -55,7 +55,7 @@ export interface DistilEpoch {
   readonly labelOf: (sample: number) => number;
   /** Whether the teacher's answer is taught. */
   readonly distils: (sample: number) => boolean;
-  /** Weight of the teacher's answers against the labels (lambda). */
+  /** Weight of the teacher's answers against the labels (lambda); 0 = the teacher is not asked. */
   readonly weight: number;
   readonly view: ViewOptions;
   readonly corruption: CorruptionOptions;
