@@ -109,7 +109,7 @@ async function study(name: string, seed: number): Promise<void> {
     const pool = states[at].pool.data as Int32Array;
     const poison = pool.filter((i) => poisoned.has(i)).length;
     console.log(
-      `  ${round.guidance} ${round.share}: guard ${round.guardAccuracy?.toFixed(2)}, loss ${round.loss.toFixed(3)}, labels of ${round.size} (poison ${poison} of ${poisoned.size}), answers of ${round.distilled}; admitted clean % ${share(pool)}`,
+      `  ${round.guidance} ${round.share}: guard ${round.guardAccuracy?.toFixed(2)}, loss ${round.loss.toFixed(3)}, labels of ${round.size} (poison ${poison} of ${poisoned.size}), answers of ${round.distilled} (poison ${(states[at].answers.data as Int32Array).filter((i) => poisoned.has(i)).length}); admitted clean % ${share(pool)}`,
     );
   }
   const seconds = (process.cpuUsage().user - began) / 1e6;

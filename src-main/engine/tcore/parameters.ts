@@ -93,12 +93,12 @@ const defaults = {
   'distil.warmupEpochs': 30,
   'distil.batch': 32,
   /** Shares of the dataset whose labels are taught at most, round by round, and of those whose representations are. */
-  'distil.labels': '0.4,0.95',
-  'distil.answers': '0.7,0.95',
+  'distil.labels': '0.4,0.85',
+  'distil.answers': '0.55,0.85',
   /** Of a dataset of 6,000 samples or more; a smaller one gets more, up to four times as many. */
   'distil.growEpochs': 2,
   'distil.finalEpochs': 6,
-  'distil.finalShare': 0.95,
+  'distil.finalShare': 0.9,
   /** lambda: weight of the teacher's answers against the labels while both pools differ, and once the labels are as many. */
   'distil.weight': 3,
   'distil.finalWeight': 0,
@@ -106,7 +106,7 @@ const defaults = {
   'distil.plausible': 0.1,
   'distil.company': 0.4,
   /** Class quota is share x min(n_c, this x median class size). */
-  'distil.quotaCap': 1.25,
+  'distil.quotaCap': 1,
   /** Least area of a crop, largest change of brightness and contrast. */
   'distil.crop': 0.5,
   'distil.jitter': 0.3,

@@ -191,9 +191,9 @@ describe('the plan of distilled mode', () => {
     const plans = planDistillation(parameterValues(resolveParameters('standard')), 6000);
     expect(plans.map(({ name, share, answers, weight }) => [name, share, answers, weight])).toEqual([
       ['warm-up', 0.1, 0.1, 3],
-      ['grow/discrepancy/0.4', 0.4, 0.7, 3],
-      ['grow/discrepancy/0.95', 0.95, 0.95, 0],
-      ['final', 0.95, 0.95, 0],
+      ['grow/discrepancy/0.4', 0.4, 0.55, 3],
+      ['grow/discrepancy/0.85', 0.85, 0.85, 0],
+      ['final', 0.9, 0.9, 0],
     ]);
   });
 
