@@ -8,7 +8,8 @@
  *
  * What no rank can tell is a hard sample from a poisoned one: both have a high loss. But a student that is unsure of a
  * hard sample still holds its label possible, and the labels of its company too, while it excludes those of a cluster
- * of poison. So a label must be plausible and in plausible company; quotas can then be large (docs/efficacy.md).
+ * of poison. So ranks fill most of a quota, and beyond that a label must be plausible and in plausible company
+ * (docs/efficacy.md).
  */
 import { meanOfCompany } from './admission.ts';
 import { median, rankWithinGroups } from '../math/statistics.ts';
@@ -39,9 +40,11 @@ export interface PoolShares {
   readonly answers: number;
   /** Class quota is share x min(n_c, quotaCap x median class size). */
   readonly quotaCap: number;
-  /** Least plausibility of a sample outside the first pool, 0..1; 0 = whatever it is. */
+  /** Share up to which the rank alone decides; who joins beyond it must be plausible and in plausible company. */
+  readonly ranked: number;
+  /** Least plausibility beyond that share, 0..1. */
   readonly plausible: number;
-  /** Most of its company, as a share, that may fall short of that; 1 = all. */
+  /** Most of the company, as a share, that may fall short of that; 1 = all. */
   readonly company: number;
 }
 
@@ -65,20 +68,27 @@ export function choosePools(evidence: PoolEvidence, shares: PoolShares): DistilP
   const excludes = evidence.plausibility.map((value) => (value < shares.plausible ? 1 : 0));
   const company = meanOfCompany(evidence.peers, evidence.perSample, excludes);
   const credible = order.filter((i) => excludes[i] === 0 && company[i] <= shares.company);
-  return {
-    labels: fill(evidence, credible, shares.labels, shares.quotaCap),
-    answers: fill(evidence, credible, shares.answers, shares.quotaCap),
+  const choose = (share: number): Int32Array => {
+    const ranked = fill(evidence, order, evidence.base, Math.min(share, shares.ranked), shares.quotaCap);
+    return fill(evidence, credible, ranked, share, shares.quotaCap);
   };
+  return { labels: choose(shares.labels), answers: choose(shares.answers) };
 }
 
-/** @param order all samples, the most credible first */
-function fill(evidence: PoolEvidence, order: Int32Array, share: number, quotaCap: number): Int32Array {
+/** @param order who may join, the most credible first @param base who is in already */
+function fill(
+  evidence: PoolEvidence,
+  order: Int32Array,
+  base: Int32Array,
+  share: number,
+  quotaCap: number,
+): Int32Array {
   const { labels, classes, excluded } = evidence;
   const sizes = new Float64Array(classes);
   for (const label of labels) sizes[label]++;
   const typical = median(sizes.filter((size) => size > 0));
   const room = Array.from(sizes, (size) => Math.floor(share * Math.min(size, quotaCap * typical)));
-  const members = new Set(evidence.base);
+  const members = new Set(base);
   for (const i of members) room[labels[i]]--;
   for (const i of order) {
     if (room[labels[i]] <= 0 || excluded.has(i) || members.has(i)) continue;

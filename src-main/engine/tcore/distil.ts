@@ -231,6 +231,7 @@ async function poolsOf(
       labels: plan.share,
       answers: plan.answers,
       quotaCap: parameters['distil.quotaCap'],
+      ranked: parameters['distil.ranked'],
       plausible: parameters['distil.plausible'],
       company: parameters['distil.company'],
     },

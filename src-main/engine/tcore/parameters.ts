@@ -93,8 +93,8 @@ const defaults = {
   'distil.warmupEpochs': 30,
   'distil.batch': 32,
   /** Shares of the dataset whose labels are taught at most, round by round, and of those whose representations are. */
-  'distil.labels': '0.4,0.85',
-  'distil.answers': '0.55,0.85',
+  'distil.labels': '0.4,0.7,0.9',
+  'distil.answers': '0.55,0.7,0.9',
   /** Of a dataset of 6,000 samples or more; a smaller one gets more, up to four times as many. */
   'distil.growEpochs': 2,
   'distil.finalEpochs': 6,
@@ -102,7 +102,9 @@ const defaults = {
   /** lambda: weight of the teacher's answers against the labels while both pools differ, and once the labels are as many. */
   'distil.weight': 3,
   'distil.finalWeight': 0,
-  /** Least probability of a label against the likeliest one; and most of a sample's company, as a share, that falls short. */
+  /** Share up to which the rank within the class decides who is taught. */
+  'distil.ranked': 0.7,
+  /** Beyond it: least probability of a label against the likeliest one; and most of a sample's company, as a share, that falls short. */
   'distil.plausible': 0.1,
   'distil.company': 0.4,
   /** Class quota is share x min(n_c, this x median class size). */
@@ -175,6 +177,7 @@ const shares = new Set<ParameterName>([
   'guard.drop',
   'unlearn.stopAccuracy',
   'distil.finalShare',
+  'distil.ranked',
   'distil.plausible',
   'distil.company',
   'distil.crop',
