@@ -1,22 +1,37 @@
 // `npm test`: builds, runs every test, names what was skipped, and ends with one plain line of counts.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import './check-node.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'coresift-tests-'));
+const folder = mkdtempSync(join(inMemory() ?? tmpdir(), 'coresift-tests-'));
 const bin = (name) => join(root, 'node_modules', name);
 const started = Date.now();
+
+/**
+ * Linux's file system in memory, where it has room: an audit waits for the disk at every commit, which costs its tests
+ * a third of their time and proves nothing here. null elsewhere.
+ */
+function inMemory() {
+  if (process.platform !== 'linux' || process.env.TMPDIR !== undefined) return null;
+  try {
+    accessSync('/dev/shm', constants.W_OK | constants.X_OK);
+    const { bavail, bsize } = statfsSync('/dev/shm');
+    return Math.min(bavail * bsize, freemem()) > 4e9 ? '/dev/shm' : null;
+  } catch {
+    return null;
+  }
+}
 
 /** Runs a Node script of the project with inherited output; true when it ended well. */
 function run(args, env = {}) {
   const { status } = spawnSync(process.execPath, args, {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, ...env },
+    env: { ...process.env, TMPDIR: folder, ...env },
   });
   return status === 0;
 }

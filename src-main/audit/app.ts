@@ -18,7 +18,7 @@ import type { EngineProtocol } from './engine-protocol.ts';
 import { digestBytes } from './files.ts';
 import { keyFolder, type Vault } from './keys.ts';
 import { purposeOf } from './outputs.ts';
-import { beginRun, carryOut, deviceOf, fixedClock, type RunStart } from './run.ts';
+import { beginRun, carryOut, placeOf, fixedClock, type RunStart } from './run.ts';
 import { eventFeed, recordedEvents, type EventFeed } from './run-events.ts';
 import { journalPage, neighboursOf, opinionTable, poolMembers, stepCache, tapScores } from './run-evidence.ts';
 import { mapOf } from './maps.ts';
@@ -84,7 +84,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       if (event.type === 'finished' || event.type === 'failed' || event.type === 'cancelled') end = event;
       else feed.add(event);
     };
-    const ended = carryOut(writer, run, options.spawn, { onEvent, signal: abort.signal }, deviceOf(begin))
+    const ended = carryOut(writer, run, options.spawn, { onEvent, signal: abort.signal }, placeOf(begin))
       // The failure was recorded with the run and told as its last event; nobody else waits for it here.
       .catch((error: unknown) => reportBug(error))
       .then(() => {

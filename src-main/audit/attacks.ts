@@ -133,6 +133,7 @@ export function attacksOf({ project, sample, spawn, report }: AttackOptions): At
           encoder: request.inputs?.encoder ?? null,
           dataset: request.inputs?.dataset ?? null,
           device: 'auto',
+          threads: null,
           resume: existsSync(join(out(id), 'plan.json')),
           sample,
           spawn,

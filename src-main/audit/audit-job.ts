@@ -28,7 +28,7 @@ import { withFileScan } from './scan-verdict.ts';
 export async function auditJob(
   job: AuditJob,
   context: JobContext<EngineProtocol>,
-  open: (device: string) => Promise<Provider> = openTestedProvider,
+  open: (device: string, threads: number | null) => Promise<Provider> = openTestedProvider,
 ): Promise<AuditOutcome> {
   const { request } = job;
   const { emit, signal } = context;
@@ -46,11 +46,11 @@ async function auditInputs(
   job: AuditJob,
   inputs: Inputs,
   context: JobContext<EngineProtocol>,
-  open: (device: string) => Promise<Provider>,
+  open: (device: string, threads: number | null) => Promise<Provider>,
 ): Promise<AuditOutcome> {
   const { request, parameters } = job;
   const { emit, signal, ask } = context;
-  const provider = await open(request.device);
+  const provider = await open(request.device, request.threads ?? null);
   try {
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
     const forwardRate = await measureForward(provider, encoder, pixels);

@@ -42,6 +42,7 @@ export interface BenchJob {
   readonly encoderFile: string | null;
   readonly encoderFolder: string;
   readonly device: string;
+  readonly threads: number | null;
 }
 
 /** The engine does not know its own peak memory; the host adds it. */
@@ -52,7 +53,7 @@ type Images = LabelledImages<Uint8Array>;
 /** @throws ExpectedError: what the plan asks for does not fit the data (plan-invalid), or as an audit */
 export async function benchJob(job: BenchJob, context: JobContext<EngineProtocol>): Promise<MeasuredCell> {
   requireDevice(job.device);
-  const provider = await openTestedProvider(job.device);
+  const provider = await openTestedProvider(job.device, job.threads);
   try {
     return await runCell(provider, job, context);
   } catch (error) {

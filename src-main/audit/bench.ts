@@ -26,6 +26,8 @@ export interface BenchOptions {
   readonly encoder: string | null;
   readonly dataset: string | null;
   readonly device: string;
+  /** Of the CPU's provider; null = as many as the machine has. */
+  readonly threads: number | null;
   readonly resume: boolean;
   /** Folder of the bundled sample project. */
   readonly sample: string;
@@ -167,6 +169,7 @@ async function runCell(
       encoderFile,
       encoderFolder: join(options.out, 'encoders'),
       device: options.device,
+      threads: options.threads,
     };
     const measured = await client.run('bench', job, { onEvent: options.onEvent, signal: options.signal });
     return { ...measured, peakBytes: client.peakBytes() };

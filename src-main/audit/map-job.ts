@@ -42,7 +42,7 @@ export async function mapJob(job: MapJob, { emit, signal }: JobContext<EnginePro
     }
     const tap = encoder.taps.find((one) => one.id === job.tap);
     if (tap === undefined) throw new ExpectedError('map-missing', `The encoder has no tap ${JSON.stringify(job.tap)}.`);
-    const provider = await openTestedProvider(job.request.device);
+    const provider = await openTestedProvider(job.request.device, job.request.threads ?? null);
     try {
       const tell = (unit: string) => (done: number, total: number) =>
         emit({ type: 'progress', stage: 'sift', done, total, unit, rate: null, etaSeconds: null });

@@ -63,5 +63,5 @@ function paramsOf(request: AuditRequest): Json {
 
 function providerName(provider: Json | undefined): string {
   const { id, threads } = (provider ?? {}) as { readonly id?: unknown; readonly threads?: unknown };
-  return `${String(id)} with ${String(threads)} threads`;
+  return `${String(id)} with ${String(threads)} ${threads === 1 ? 'thread' : 'threads'}`;
 }

@@ -8,7 +8,10 @@ import type { Provider } from '../engine/providers/provider.ts';
 import { loadTfjsGpu } from '../engine/providers/tfjs/load.ts';
 import { createTfjsProvider } from '../engine/providers/tfjs/provider.ts';
 
-const cpu: Candidate = { id: 'ort-cpu', open: () => createOrtProvider() };
+const cpu: Candidate = {
+  id: 'ort-cpu',
+  open: (threads) => createOrtProvider(threads === undefined ? {} : { threads }),
+};
 const gpus: readonly Candidate[] = [
   ...gpuKinds.map((kind): Candidate => ({ id: `ort-${kind}`, open: () => createOrtGpuProvider(kind) })),
   { id: 'tfjs-gpu', open: async () => createTfjsProvider(await loadTfjsGpu()) },
@@ -69,25 +72,28 @@ function complaint(examined: Examined): string {
   return `${examined.id}: wrong answers (${failed.join(', ')}).`;
 }
 
-/** @throws ExpectedError device-unavailable, provider-failed */
-export async function openProvider(device: string): Promise<Provider> {
+/**
+ * @param threads of the CPU's provider; null = as many as the machine has
+ * @throws ExpectedError device-unavailable, provider-failed
+ */
+export async function openProvider(device: string, threads: number | null = null): Promise<Provider> {
   requireDevice(device);
   const candidates = candidatesFor(device);
-  if (candidates.length === 1) return await candidates[0].open();
+  if (candidates.length === 1) return await candidates[0].open(threads ?? undefined);
   let choice = chosen.get(device);
   if (choice === undefined) {
     choice = choose(device);
     chosen.set(device, choice);
   }
-  return await (await choice).open();
+  return await (await choice).open(threads ?? undefined);
 }
 
 /**
  * A provider whose answers to known questions were right just now, on this machine: wrong numbers would look like a verdict.
  * @throws ExpectedError device-unavailable; provider-failed naming the self-test
  */
-export async function openTestedProvider(device: string): Promise<Provider> {
-  const provider = await openProvider(device);
+export async function openTestedProvider(device: string, threads: number | null = null): Promise<Provider> {
+  const provider = await openProvider(device, threads);
   const failed = (await provider.selfTest()).filter((test) => !test.passed);
   if (failed.length === 0) return provider;
   await provider.dispose();

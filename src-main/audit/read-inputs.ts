@@ -10,7 +10,7 @@ import type { Graph } from '../engine/graph/ir.ts';
 import type { EncoderOptions } from '../engine/tcore/context.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { openDataset } from '../formats/datasets/open.ts';
-import { columnsOf, type PixelFile } from '../formats/datasets/pixel-file.ts';
+import { columnsOf, headOf, removePixelFile, type PixelFile } from '../formats/datasets/pixel-file.ts';
 import { cachedPixelFile } from '../formats/datasets/pixel-cache.ts';
 import type { OpenedEncoder } from '../formats/encoders/encoder-file.ts';
 import { openEncoder, optionsWith } from '../formats/encoders/open.ts';
@@ -178,36 +178,47 @@ async function decode(
     throw new ExpectedError('unsupported-encoder', `It wants ${channels} channels; images have 1 or 3.`);
   }
   const start = performance.now();
-  const pixels = await cachedPixelFile(dataset, {
-    ...cache,
-    channels,
-    height,
-    width,
-    signal: context.signal,
-    onOneThread: (reason) => {
-      const message = `The images are decoded by one thread, others could not be started: ${reason}. It takes longer.`;
-      context.emit({ type: 'warning', code: 'one-decoding-thread', message, subject: null });
-    },
-    onProgress: ({ done, total }) => {
-      const seconds = (performance.now() - start) / 1000;
-      const rate = done > 0 && seconds > 0.2 ? done / seconds : null;
-      const etaSeconds = rate === null ? null : (total - done) / rate;
-      context.emit({ type: 'progress', stage: 'preflight', done, total, unit: 'images', rate, etaSeconds });
-    },
-  });
-  // A cache from an earlier start is only as good as its bytes.
-  for (const [file, digest] of [
-    [pixels.file, pixels.pixelsDigest],
-    [columnsOf(pixels.file), pixels.columnsDigest],
+  const decoded = (): Promise<PixelFile> =>
+    cachedPixelFile(dataset, {
+      ...cache,
+      channels,
+      height,
+      width,
+      signal: context.signal,
+      onOneThread: (reason) => {
+        const message = `The images are decoded by one thread, others could not be started: ${reason}. It takes longer.`;
+        context.emit({ type: 'warning', code: 'one-decoding-thread', message, subject: null });
+      },
+      onProgress: ({ done, total }) => {
+        const seconds = (performance.now() - start) / 1000;
+        const rate = done > 0 && seconds > 0.2 ? done / seconds : null;
+        const etaSeconds = rate === null ? null : (total - done) / rate;
+        context.emit({ type: 'progress', stage: 'preflight', done, total, unit: 'images', rate, etaSeconds });
+      },
+    });
+  const pixels = await decoded();
+  if (!pixels.reused) return pixels;
+  const changed = await changedPart(pixels, dataset, context.signal);
+  if (changed === null) return pixels;
+  pixels.close();
+  removePixelFile(pixels.file);
+  const message = `The decoded images kept from an earlier run were changed since (${basename(changed)}); they were thrown away and made anew.`;
+  context.emit({ type: 'warning', code: 'cache-changed', message, subject: changed });
+  return await decoded();
+}
+
+/** A cache from an earlier start is only as good as its bytes. @returns the file that is not as it was written, or null */
+async function changedPart(pixels: PixelFile, dataset: Dataset, signal: AbortSignal): Promise<string | null> {
+  const { file, pixelsDigest, columnsDigest, classes } = pixels;
+  if (classes.length !== dataset.classes.length || classes.some((name, i) => name !== dataset.classes[i]))
+    return headOf(file);
+  for (const [part, digest] of [
+    [file, pixelsDigest],
+    [columnsOf(file), columnsDigest],
   ]) {
-    if (!pixels.reused || (await digestFile(file, context.signal)).sha256 === digest) continue;
-    pixels.close();
-    throw new ExpectedError(
-      'input-changed',
-      `The decoded images in ${pixels.file} were changed (${basename(file)}); delete that file and resume.`,
-    );
+    if ((await digestFile(part, signal)).sha256 !== digest) return part;
   }
-  return pixels;
+  return null;
 }
 
 function repeated(first: Int32Array): Int32Array {

@@ -33,7 +33,10 @@ export async function replayAudit(options: ReplayOptions): Promise<Check[]> {
       `The audit was run ${said}; replay it ${before === null ? 'without' : 'with'} --classes.`,
     );
   }
-  const request: AuditRequest = { ...recorded.method.request, encoder, dataset, classes };
+  // The number of threads decides last digits, and this machine may have others.
+  const { provider, threads } = recorded.environment;
+  const asBefore = provider === 'ort-cpu' && typeof threads === 'number' ? { threads } : {};
+  const request: AuditRequest = { ...recorded.method.request, ...asBefore, encoder, dataset, classes };
   await runAudit({
     start: { kind: 'new', request },
     out,

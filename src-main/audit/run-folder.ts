@@ -119,9 +119,9 @@ export function requireProject(project: string): void {
 /** @throws ExpectedError resume-differs naming every option that is not as the run was started with */
 export function requireSameRequest(recorded: AuditRequest, chosen: Partial<AuditRequest>, environment: Json): void {
   const text = (value: unknown): string => canonicalJson(toJson(value ?? null));
-  // The device may change: a run whose GPU failed goes on elsewhere.
+  // Where it computes may change: a run whose GPU failed goes on elsewhere.
   const differing = (Object.keys(chosen) as (keyof AuditRequest)[])
-    .filter((name) => name !== 'device')
+    .filter((name) => name !== 'device' && name !== 'threads')
     .filter((name) => text(chosen[name]) !== text(recorded[name]))
     .map((name) => `${name} was ${text(recorded[name])}, is ${text(chosen[name])}`);
   const before = (environment as { readonly version?: unknown } | null)?.version;

@@ -74,7 +74,7 @@ export async function runAudit(options: AuditOptions): Promise<FinishedAudit> {
   const writer = openWriter(options.project, { appVersion: version, ...fixedClock() });
   try {
     const run = beginRun(writer, options.start, options.out);
-    return await carryOut(writer, run, options.spawn, options, deviceOf(options.start));
+    return await carryOut(writer, run, options.spawn, options, placeOf(options.start));
   } finally {
     writer.close();
   }
@@ -105,9 +105,14 @@ export function beginRun(writer: ProjectWriter, start: RunStart, out: string): s
   }
 }
 
-/** Where a resumed run is to go on; null for where it was begun. */
-export function deviceOf(start: RunStart): string | null {
-  return start.kind === 'resume' ? (start.chosen.device ?? null) : null;
+/** What of a request says where to compute, and may change when a run is resumed. */
+export type Place = Pick<Partial<AuditRequest>, 'device' | 'threads'>;
+
+/** Where a resumed run is to go on, as far as that was chosen again. */
+export function placeOf(start: RunStart): Place {
+  if (start.kind !== 'resume') return {};
+  const { device, threads } = start.chosen;
+  return { ...(device === undefined ? {} : { device }), ...(threads === undefined ? {} : { threads }) };
 }
 
 /** @throws ExpectedError usage naming the parameter */
@@ -130,14 +135,14 @@ function parametersOf(request: AuditRequest): ResolvedParameters {
 
 /**
  * Carries out a run that `beginRun` gave, to its end. The engine process lives exactly as long.
- * @param device where it computes, instead of where the request says
+ * @param place where it computes, instead of where the request says
  */
 export async function carryOut(
   writer: ProjectWriter,
   run: string,
   spawn: EngineSpawner,
   watch: RunWatch,
-  device: string | null = null,
+  place: Place = {},
 ): Promise<FinishedAudit> {
   const started = performance.now();
   const abort = new AbortController();
@@ -156,7 +161,7 @@ export async function carryOut(
     },
   });
   try {
-    const finished = await compute(writer, run, engine, sink, { ...watch, signal: abort.signal }, device);
+    const finished = await compute(writer, run, engine, sink, { ...watch, signal: abort.signal }, place);
     const { verdict } = finished.result;
     const end = { type: 'finished', verdict, exitCode: finished.exitCode } as const;
     sink.flush();
@@ -205,11 +210,11 @@ async function compute(
   engine: EngineClient<EngineProtocol>,
   sink: EventSink,
   watch: RunWatch,
-  device: string | null,
+  place: Place,
 ): Promise<Computed> {
   const { reader } = writer;
   const { request: recorded, environment, parameters } = reader.run(run);
-  const request = device === null ? recorded : { ...recorded, device };
+  const request = { ...recorded, ...place };
   const out = folderOf(writer.dir, environment);
   const resolved = parameters as unknown as ResolvedParameters;
   let preflight: Preflight | null = null;

@@ -102,6 +102,8 @@ export interface Hdf5Limits {
   readonly timeoutSeconds: number;
   /** Values handed out give back the time they take at this rate. */
   readonly minBytesPerSecond: number;
+  /** Memory of the library, bytes: what it fills at once cannot be interrupted. */
+  readonly maxMemoryBytes: number;
   /** Groups within groups of a Keras file. */
   readonly maxDepth: number;
   /** Unpacked bytes per stored byte of a Keras file above `ratioFloorBytes`. */
@@ -165,7 +167,14 @@ export const defaultLimits: Limits = {
     maxLongBytes: 1024,
   },
   zip: { maxEntries: 100_000, maxInflatedBytes: 16 * GiB, maxRatio: 200, ratioFloorBytes: 16 * MiB },
-  hdf5: { timeoutSeconds: 10, minBytesPerSecond: MiB, maxDepth: 32, maxRatio: 200, ratioFloorBytes: 64 * MiB },
+  hdf5: {
+    timeoutSeconds: 10,
+    minBytesPerSecond: MiB,
+    maxMemoryBytes: GiB,
+    maxDepth: 32,
+    maxRatio: 200,
+    ratioFloorBytes: 64 * MiB,
+  },
 };
 
 export interface LimitOverrides {

@@ -32,6 +32,7 @@ const auditRequest = v.strictObject({
   preset: v.picklist(['quick', 'standard', 'thorough']),
   seed: count(0, 2 ** 32 - 1),
   device: text(40),
+  threads: v.exactOptional(v.nullable(count(1, 1024))),
   arch: v.nullable(text(100)),
   inputSize: v.nullable(v.tuple([count(1, 4096), count(1, 4096)])),
   mean: perChannel,

@@ -13,6 +13,7 @@ export function auditRequest(
     preset: 'standard',
     seed: 7,
     device: 'auto',
+    threads: null,
     arch: null,
     inputSize: null,
     mean: null,

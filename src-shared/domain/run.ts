@@ -33,6 +33,8 @@ export interface AuditRequest {
   readonly preset: Preset;
   readonly seed: number;
   readonly device: 'auto' | 'cpu' | 'gpu' | string;
+  /** Threads of the CPU's provider; null = as many as the machine has. Absent in runs of older versions. */
+  readonly threads?: number | null;
   /** Architecture of a file that holds weights only; null = found from their names and shapes. */
   readonly arch: string | null;
   /** Resize of the images, height x width; null = what the encoder asks for. */

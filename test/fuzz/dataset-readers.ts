@@ -5,7 +5,6 @@ import { openDataset } from '../../src-main/formats/datasets/open.ts';
 import { decodeImage } from '../../src-main/formats/images/decode.ts';
 import { defaultLimits } from '../../src-main/formats/limits.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
-import { askHdf5Library } from './hdf5-library.ts';
 import { requireSoundDataset, requireSoundImage } from './acceptance.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
 import { mutateJson } from './mutate-json.ts';
@@ -38,9 +37,6 @@ async function readAll(path: string, folder: string): Promise<void> {
   }
 }
 
-/** Of so many inputs one goes through the whole reader. */
-const WHOLE = 16;
-
 interface Kind {
   readonly name: string;
   readonly seeds: readonly string[];
@@ -53,8 +49,6 @@ interface Kind {
   readonly repair?: (bytes: Uint8Array) => Uint8Array;
   /** Knows the format; `mutateBytes` where it is left out. */
   readonly change?: typeof mutateBytes;
-  /** Reads most inputs in the reader's place, where the reader starts a thread for each. */
-  readonly instead?: (bytes: Uint8Array) => Promise<void>;
 }
 
 function datasetReader({
@@ -66,9 +60,7 @@ function datasetReader({
   beside = {},
   repair,
   change = mutateBytes,
-  instead,
 }: Kind): FuzzReader {
-  let turn = 0;
   return {
     name,
     addons: true,
@@ -78,11 +70,6 @@ function datasetReader({
       return repair !== undefined && random.int(4) > 0 ? repair(changed) : changed;
     },
     async read(bytes, folder) {
-      turn += 1;
-      if (instead !== undefined && turn % WHOLE !== 0) {
-        await instead(bytes);
-        return;
-      }
       for (const [to, from] of Object.entries(beside)) writeFileSync(join(folder, to), file(from));
       const path = join(folder, as);
       writeFileSync(path, bytes);
@@ -187,7 +174,6 @@ export const datasetReaders: readonly FuzzReader[] = [
     seeds: ['svhn-v73.mat', 'plain.h5'],
     words: words('\x89HDF\r\n\x1a\n', 'TREE', 'HEAP', 'SNOD', 'OHDR', 'GCOL', 'FRHP', 'BTHD'),
     as: 'x.h5',
-    instead: askHdf5Library,
   }),
   datasetReader({
     name: 'zip',

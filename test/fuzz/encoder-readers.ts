@@ -4,7 +4,8 @@ import { bytesOf, numpyArrayOf } from '../../src-main/formats/encoders/numpy-pic
 import { scanPickle } from '../../src-main/formats/encoders/pickle-scan.ts';
 import { dictOf } from '../../src-main/formats/encoders/pickle-values.ts';
 import { readPickle } from '../../src-main/formats/encoders/pickle.ts';
-import { looksLikeZip, openZip } from '../../src-main/formats/encoders/zip.ts';
+import { looksLikeZip } from '../../src-main/formats/encoders/zip.ts';
+import { zipOf } from './zip-of.ts';
 import { writeZip } from '../support/zip-writer.ts';
 import { mutateBytes, type Chance } from './mutate.ts';
 import { mutateJson } from './mutate-json.ts';
@@ -112,8 +113,9 @@ const pickle: FuzzReader = {
 /** Most changes go into the pickle, in an archive that is right again: a wrong checksum would end every case early. */
 function mutateArchive(seed: Uint8Array, random: Chance, other: Uint8Array): Uint8Array {
   if (!looksLikeZip(seed) || random.int(4) === 0) return mutateBytes(seed, random, words, other);
-  const zip = openZip(seed);
-  const parts = [...zip.entries.keys()].map((name) => ({ name, data: zip.read(name) }));
+  const zip = zipOf(seed);
+  if (zip === null) return mutateBytes(seed, random, words, other);
+  const parts = zip.names.map((name) => ({ name, data: zip.read(name) }));
   return writeZip(
     parts.map((part) => {
       const changed = part.name.endsWith('data.pkl') || random.int(40) === 0;
@@ -133,7 +135,7 @@ const torch: FuzzReader = {
 
 /** Changes to the header, with a length that fits it again three times out of four. */
 function mutateHeader(seed: Uint8Array, random: Chance, other: Uint8Array): Uint8Array {
-  if (random.int(4) === 0) return mutateBytes(seed, random, [], other);
+  if (seed.length < 8 || random.int(4) === 0) return mutateBytes(seed, random, [], other);
   const length = Number(Buffer.from(seed).readBigUInt64LE(0));
   const pieces = [
     '[]',

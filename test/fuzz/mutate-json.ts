@@ -56,8 +56,8 @@ export function mutateJson(
         break;
       case 2:
         if (Array.isArray(holder)) {
-          const piece: unknown = structuredClone(holder[Number(key)]);
-          for (let more = 1 + random.int(3); more > 0; more -= 1) holder.splice(Number(key), 0, piece);
+          const piece: unknown = holder[Number(key)];
+          for (let more = 1 + random.int(3); more > 0; more -= 1) holder.splice(Number(key), 0, structuredClone(piece));
         } else holder[`${key}${random.int(10)}`] = structuredClone(holder[key]);
         break;
       case 3: {
@@ -75,7 +75,8 @@ export function mutateJson(
         break;
       }
       default:
-        holder[key] = random.pick(VALUES);
+        // A copy here too: a list that stood in two places would come to hold itself.
+        holder[key] = structuredClone(random.pick(VALUES));
     }
   }
   return Buffer.from(JSON.stringify(root) ?? '');

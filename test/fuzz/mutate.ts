@@ -21,7 +21,10 @@ export function chance(seed: number): Chance {
 /** Numbers at which readers go wrong, in all widths and both orders. */
 const EDGES = [0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
 
-/** One to eight small changes: bits, edges, runs cut out, doubled or moved, pieces of `words` and of another input. */
+/**
+ * One to eight small changes: bits, edges, runs cut out, doubled or moved, pieces of `words` and of another input. Half the
+ * inputs keep their length: in most formats what follows lies where the file says, and is lost when it moves.
+ */
 export function mutateBytes(
   input: Uint8Array,
   random: Chance,
@@ -29,11 +32,18 @@ export function mutateBytes(
   other: Uint8Array = input,
 ): Uint8Array {
   let bytes: Uint8Array = Uint8Array.from(input);
-  for (let count = 1 + random.int(8); count > 0; count -= 1) {
+  const inPlace = random.int(2) === 0;
+  for (let count = random.pick([1, 1, 2, 3, 5, 8]); count > 0; count -= 1) {
     const at = random.int(bytes.length + 1);
     const length = 1 + random.int(random.int(4) === 0 ? 256 : 8);
-    const splice = (cut: number, piece: Uint8Array): Uint8Array =>
-      Buffer.concat([bytes.subarray(0, at), piece, bytes.subarray(Math.min(bytes.length, at + cut))]);
+    const splice = (cut: number, piece: Uint8Array): Uint8Array => {
+      const fits = inPlace ? piece.subarray(0, bytes.length - at) : piece;
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        fits,
+        bytes.subarray(Math.min(bytes.length, at + (inPlace ? fits.length : cut))),
+      ]);
+    };
     switch (random.int(9)) {
       case 0:
         if (at < bytes.length) bytes[at] ^= 1 << random.int(8);
@@ -56,7 +66,8 @@ export function mutateBytes(
         break;
       }
       case 5:
-        bytes = bytes.subarray(0, at);
+        if (!inPlace) bytes = bytes.subarray(0, at);
+        else if (at < bytes.length) bytes[at] += random.pick([1, 255]);
         break;
       case 6: {
         const from = random.int(other.length);

@@ -16,6 +16,30 @@ export interface FuzzReader {
   read(bytes: Uint8Array, folder: string): Promise<void> | void;
 }
 
+/** What a worker tells of its inputs. */
+export type WorkerMessage =
+  /** Of all since the last message, but for `slowest`, `memory`, `seconds` and `blocks`, which are of the process so far. */
+  | {
+      readonly type: 'told';
+      readonly outcomes: Readonly<Record<string, number>>;
+      readonly ends: readonly string[];
+      readonly slowest: number;
+      readonly memory: number;
+      /** Of processor time. */
+      readonly seconds: number;
+      readonly blocks: number;
+    }
+  | { readonly type: 'kept'; readonly input: string }
+  | { readonly type: 'slow'; readonly seconds: number; readonly input: string }
+  | { readonly type: 'finding'; readonly seed: number; readonly what: string; readonly input: string };
+
+/** Thrown where a library that lives as long as its process is of no more use; no word about the input. */
+export class NeedsFreshProcess extends Error {}
+/** Exit code of a worker that wants to be started again. */
+export const FRESH = 75;
+/** In the worker's folder: the input under way. */
+export const CURRENT = 'current';
+
 const encoders = async (): Promise<readonly FuzzReader[]> => (await import('./encoder-readers.ts')).encoderReaders;
 const networks = async (): Promise<readonly FuzzReader[]> =>
   (await import('./tensorflow-readers.ts')).tensorflowReaders;

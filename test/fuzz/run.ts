@@ -1,28 +1,24 @@
 /**
  * `npm run fuzz -- --minutes N [--reader NAME]… [--seed N] [--json FILE]`: feeds mutated files to readers and watches.
- * Each reader runs in a process of its own that may read files and start nothing (Node's permission model), with bounded
- * memory. A failure that is no named error, a file that is wrongly accepted (`acceptance.ts`), a read beyond 20 s of
- * processor time, a death
- * of the process and a file outside its folder are findings; each is written to a file and ends the run with 1.
+ * Minutes are of processor time: on a busy machine a clock says nothing. Each reader runs in a process of its own that may
+ * read files and start nothing (Node's permission model), with bounded memory. A failure that is no named error, a file that
+ * is wrongly accepted (`acceptance.ts`), a read beyond 20 s of processor time, a death of the process and a file outside
+ * its folder are findings; each is written to a file and ends the run with 1.
  */
-import { fork } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fork, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { chance } from './mutate.ts';
-import { loadReader, readerNames, type FuzzReader } from './readers.ts';
-
-type WorkerMessage =
-  | { readonly type: 'start'; readonly seed: number }
-  | { readonly type: 'done'; readonly outcome: string; readonly seconds: number; readonly rss: number }
-  | { readonly type: 'finding'; readonly seed: number; readonly what: string; readonly input: string };
+import { CURRENT, FRESH, loadReader, readerNames, type FuzzReader, type WorkerMessage } from './readers.ts';
 
 /** What became of a reader's inputs. */
 interface Tally {
   readonly reader: string;
+  /** Of processor time, and by the clock. */
   readonly minutes: number;
+  readonly wallMinutes: number;
   readonly inputs: number;
   readonly accepted: number;
   readonly refused: number;
@@ -31,9 +27,15 @@ interface Tally {
   readonly hung: number;
   readonly crashed: number;
   readonly executed: number;
+  /** Blocks of the product that ran. */
+  readonly blocks: number;
+  /** Inputs kept because they reached a new one. */
+  readonly kept: number;
+  /** Different ways to be refused. */
+  readonly ends: number;
+  readonly freshProcesses: number;
   readonly slowestSeconds: number;
   readonly memoryMB: number;
-  readonly seeds: readonly [number, number];
   readonly codes: Readonly<Record<string, number>>;
 }
 
@@ -53,6 +55,7 @@ const { values } = parseArgs({
 });
 const minutes = Number(values.minutes);
 if (!(minutes > 0)) throw new Error('--minutes must be above 0.');
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const tallies: Tally[] = [];
 let findings = 0;
 for (const name of values.reader ?? readerNames) {
@@ -69,89 +72,66 @@ async function fuzz(
   firstSeed: number,
 ): Promise<{ readonly tally: Tally; readonly findings: number }> {
   const start = Date.now();
-  const end = start + wanted * 60_000;
-  const root = fileURLToPath(new URL('../..', import.meta.url));
   const out = mkdtempSync(join(tmpdir(), `coresift-fuzz-${reader.name}-`));
+  const kept = join(out, 'kept');
+  mkdirSync(kept);
   const codes = new Map<string, number>();
-  const count = (outcome: string): void => void codes.set(outcome, (codes.get(outcome) ?? 0) + 1);
-  let seed = firstSeed;
-  let inputs = 0;
+  const count = (outcome: string, more = 1): void => void codes.set(outcome, (codes.get(outcome) ?? 0) + more);
+  const ends = new Set<string>();
   let found = 0;
+  let keptCount = 0;
+  let blocks = 0;
   let slowest = 0;
   let memory = 0;
-  const report = (at: number, what: string, input: Uint8Array): void => {
+  let processes = 0;
+  let earlierSeconds = 0;
+  const report = (at: number | string, what: string, input: Uint8Array): void => {
     found += 1;
     const file = join(out, `finding-${at}.bin`);
     writeFileSync(file, input);
-    console.log(`FINDING ${reader.name} seed ${at}: ${what.slice(0, 2000)}\n  input: ${file}`);
+    console.log(`FINDING ${reader.name} ${at}: ${what.slice(0, 2000)}\n  input: ${file}`);
   };
-  while (Date.now() < end && found < ENOUGH) {
-    const scratch = mkdtempSync(join(tmpdir(), 'coresift-fuzz-scratch-'));
-    const child = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), [reader.name, String(seed), scratch], {
-      cwd: scratch,
-      execArgv: [
-        '--max-old-space-size=1024',
-        '--permission',
-        `--allow-fs-read=${root}`,
-        `--allow-fs-read=${scratch}`,
-        `--allow-fs-write=${scratch}`,
-        '--allow-worker',
-        ...(reader.addons ? ['--allow-addons'] : []),
-      ],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
-    let stderr = '';
-    child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4000)));
-    let startedAt = Date.now();
-    let usedBefore = 0;
-    let running = false;
-    let stopped: 'time' | 'hang' | null = null;
-    child.on('message', (raw) => {
-      const message = raw as WorkerMessage;
-      if (message.type === 'start') {
-        seed = message.seed;
-        startedAt = Date.now();
-        usedBefore = processorSeconds(child.pid ?? 0) ?? 0;
-        running = true;
-        inputs += 1;
-      } else if (message.type === 'done') {
-        running = false;
-        count(message.outcome);
-        slowest = Math.max(slowest, message.seconds);
-        memory = Math.max(memory, message.rss);
-      } else report(message.seed, message.what, Buffer.from(message.input, 'base64'));
-    });
-    const watch = setInterval(() => {
-      if (Date.now() > end || found >= ENOUGH) stopped = 'time';
-      else if (running) {
-        const used = processorSeconds(child.pid ?? 0);
-        const waited = (Date.now() - startedAt) / 1000;
-        if ((used ?? waited) - (used === null ? 0 : usedBefore) > LONGEST || waited > LONGEST_WAIT) stopped = 'hang';
-      }
-      if (stopped !== null) child.kill('SIGKILL');
-    }, 200);
-    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
-      child.on('exit', (...ended) => resolve(ended)),
-    );
-    clearInterval(watch);
-    rmSync(scratch, { recursive: true, force: true });
-    if (stopped === 'time') {
-      // The one under way was not seen to its end.
-      if (running) inputs -= 1;
+  const hear = (message: WorkerMessage): void => {
+    if (message.type === 'finding') report(message.seed, message.what, Buffer.from(message.input, 'base64'));
+    else if (message.type === 'slow') {
+      const file = join(tmpdir(), `coresift-fuzz-slow-${reader.name}-${start}-${codes.size}.bin`);
+      writeFileSync(file, Buffer.from(message.input, 'base64'));
+      console.log(`slow: ${reader.name} took ${message.seconds.toFixed(1)} s for ${file}`);
+    } else if (message.type === 'kept') {
+      writeFileSync(join(kept, String(keptCount).padStart(6, '0')), Buffer.from(message.input, 'base64'));
+      keptCount += 1;
     } else {
-      const why =
-        stopped === 'hang' ? `took more than ${LONGEST} s` : `the process ended with ${code ?? signal}: ${stderr}`;
-      report(seed, why, running ? inputOf(reader, seed) : new Uint8Array(0));
-      count(stopped === 'hang' ? 'hung' : 'crashed');
-      if (inputs === 0) break;
+      for (const [outcome, more] of Object.entries(message.outcomes)) count(outcome, more);
+      for (const end of message.ends) ends.add(end);
+      slowest = Math.max(slowest, message.slowest);
+      memory = Math.max(memory, message.memory);
+      blocks = Math.max(blocks, message.blocks);
     }
-    seed += 1;
+  };
+  let done = false;
+  while (!done && found < ENOUGH) {
+    processes += 1;
+    const ended = await watch(reader, [String(firstSeed + processes * 1_000_000), kept], hear, (seconds) => {
+      done = earlierSeconds + seconds > wanted * 60 || found >= ENOUGH;
+      return done;
+    });
+    earlierSeconds += ended.seconds;
+    if (ended.how === 'enough' || ended.how === 'fresh') continue;
+    // Alone and by the product's own way: the HDF5 library has a thread there that is ended.
+    const input = join(out, `again-${processes}.bin`);
+    writeFileSync(input, ended.input);
+    const again = ended.how === 'hung' ? await watch(reader, ['0', kept, input], hear, () => false) : ended;
+    if (again.how === 'finished') continue;
+    count(again.how);
+    report(`${again.how}-${processes}`, again.why, ended.input);
   }
   const of = (...outcomes: string[]): number => outcomes.reduce((sum, each) => sum + (codes.get(each) ?? 0), 0);
   const bad = ['wrongly accepted', 'bug', 'wrote outside', 'hung', 'crashed'];
+  const inputs = of(...codes.keys());
   const tally: Tally = {
     reader: reader.name,
-    minutes: Math.round((Date.now() - start) / 6000) / 10,
+    minutes: Math.round(earlierSeconds / 6) / 10,
+    wallMinutes: Math.round((Date.now() - start) / 6000) / 10,
     inputs,
     accepted: of('accepted'),
     refused: inputs - of('accepted', ...bad),
@@ -160,14 +140,86 @@ async function fuzz(
     hung: of('hung'),
     crashed: of('crashed'),
     executed: of('wrote outside'),
+    blocks,
+    kept: keptCount,
+    ends: ends.size,
+    freshProcesses: processes,
     slowestSeconds: Math.round(slowest * 100) / 100,
     memoryMB: Math.round(memory / 1e6),
-    seeds: [firstSeed, seed - 1],
     codes: Object.fromEntries([...codes].sort((a, b) => b[1] - a[1])),
   };
   console.log(JSON.stringify(tally));
   if (found === 0) rmSync(out, { recursive: true, force: true });
   return { tally, findings: found };
+}
+
+interface Ended {
+  readonly how: 'enough' | 'fresh' | 'finished' | 'hung' | 'crashed';
+  readonly why: string;
+  /** Of processor time, of the whole process. */
+  readonly seconds: number;
+  /** The one under way. */
+  readonly input: Uint8Array;
+}
+
+/** Runs a worker until it ends, or an input takes too long, or `enough` says so of its processor time so far. */
+async function watch(
+  reader: FuzzReader,
+  [seed, kept, only]: readonly [seed: string, kept: string, only?: string],
+  hear: (message: WorkerMessage) => void,
+  enough: (seconds: number) => boolean,
+): Promise<Ended> {
+  // In memory where the system has such a place: small files on a disk take most of the time of a small reader.
+  const scratch = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'coresift-fuzz-scratch-'));
+  const again = only === undefined ? [] : [only];
+  const child: ChildProcess = fork(
+    fileURLToPath(new URL('worker.ts', import.meta.url)),
+    [reader.name, seed, scratch, kept, ...again],
+    {
+      cwd: scratch,
+      execArgv: [
+        '--max-old-space-size=1024',
+        '--permission',
+        ...[root, scratch, kept, ...again].map((place) => `--allow-fs-read=${place}`),
+        `--allow-fs-write=${scratch}`,
+        '--allow-worker',
+        '--allow-inspector',
+        ...(reader.addons ? ['--allow-addons'] : []),
+      ],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    },
+  );
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4000)));
+  let seconds = 0;
+  let heardAt = Date.now();
+  let usedThen = 0;
+  let how: Ended['how'] | null = null;
+  child.on('message', (raw) => {
+    const message = raw as WorkerMessage;
+    hear(message);
+    heardAt = Date.now();
+    if (message.type === 'told') seconds = usedThen = message.seconds;
+  });
+  const timer = setInterval(() => {
+    const used = processorSeconds(child.pid ?? 0);
+    const waited = (Date.now() - heardAt) / 1000;
+    seconds = Math.max(seconds, used ?? 0);
+    if ((used === null ? waited : used - usedThen) > LONGEST || waited > LONGEST_WAIT) how = 'hung';
+    else if (enough(seconds)) how = 'enough';
+    if (how !== null) child.kill('SIGKILL');
+  }, 200);
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+    child.on('close', (...ended) => resolve(ended)),
+  );
+  clearInterval(timer);
+  const why = how === 'hung' ? `took more than ${LONGEST} s` : `the process ended with ${code ?? signal}: ${stderr}`;
+  how ??= code === FRESH ? 'fresh' : code === 0 ? 'finished' : 'crashed';
+  // Not there when it died before its first input.
+  const current = join(scratch, CURRENT);
+  const input = existsSync(current) ? new Uint8Array(readFileSync(current)) : new Uint8Array(0);
+  rmSync(scratch, { recursive: true, force: true });
+  return { how, why, seconds, input };
 }
 
 /** Of a whole process, from /proc where there is one: on a busy machine a clock says nothing of a reader. */
@@ -181,11 +233,4 @@ function processorSeconds(pid: number): number | null {
   } catch {
     return null;
   }
-}
-
-/** The input of a seed, as the worker made it. */
-function inputOf(reader: FuzzReader, seed: number): Uint8Array {
-  const seeds = reader.seeds();
-  const random = chance(seed * 2654435761);
-  return reader.mutate(random.pick(seeds), random, random.pick(seeds));
 }

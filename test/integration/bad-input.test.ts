@@ -3,12 +3,16 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, wr
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readInputs } from '../../src-main/audit/read-inputs.ts';
 import { lockProject } from '../../src-main/store/lock.ts';
+import { auditRequest } from '../../src-shared/domain/request.ts';
+import type { AuditRequest } from '../../src-shared/domain/run.ts';
 import { errorCatalogue, type ErrorCode } from '../../src-shared/errors.ts';
 import { runCommand, type Outcome } from '../support/command-line.ts';
 import { smallAudit } from '../support/small-audit.ts';
 import { sampleImages, writeIdx, type Images } from '../support/small-dataset.ts';
 import { writeTinyEncoder } from '../support/tiny-encoder.ts';
+import { failureOf } from '../unit/formats/make.ts';
 
 const audit = smallAudit();
 let outputs = 0;
@@ -26,6 +30,15 @@ function refused(outcome: Outcome, code: ErrorCode, ...words: readonly string[])
   expect(outcome.stdout).toBe('');
   expect(outcome.code).toBe(code === 'usage' ? 4 : 2);
   expect(outcome.stderr).not.toMatch(/\n {4}at /);
+}
+
+/** The first stage of an audit, in this process: what it throws is what the command prints, as the cases around it show. */
+async function notRead(inputs: Partial<AuditRequest>, code: ErrorCode, ...words: readonly string[]): Promise<void> {
+  const request = { ...auditRequest(audit.encoder, audit.dataset), ...inputs };
+  const context = { emit: () => {}, signal: new AbortController().signal };
+  const failure = await failureOf(() => readInputs(request, inFolder('cache'), context));
+  expect(failure.code).toBe(code);
+  for (const word of words) expect(failure.message).toContain(word);
 }
 
 function writePng(file: string, images: Images, index: number): void {
@@ -47,14 +60,13 @@ describe('an encoder that cannot be audited', () => {
   it('because it is not there', async () =>
     refused(await run('--encoder', inFolder('no.onnx')), 'file-missing', 'no.onnx'));
 
-  it('because it is a folder', async () =>
-    refused(await run('--encoder', audit.folder), 'encoder-unrecognised', audit.folder));
+  it('because it is a folder', () => notRead({ encoder: audit.folder }, 'encoder-unrecognised', audit.folder));
 
   it('because it is something else', async () => {
     writeFileSync(inFolder('text.onnx'), 'I am a poem, not a model.\n'.repeat(50));
     refused(await run('--encoder', inFolder('text.onnx')), 'encoder-unrecognised');
     writeFileSync(inFolder('empty.onnx'), '');
-    refused(await run('--encoder', inFolder('empty.onnx')), 'encoder-unrecognised', 'empty');
+    await notRead({ encoder: inFolder('empty.onnx') }, 'encoder-unrecognised', 'empty');
   });
 
   it('because it was cut off', async () => {
@@ -71,7 +83,7 @@ describe('an encoder that cannot be audited', () => {
   });
 
   it('because the image size does not fit', async () => {
-    refused(await run('--input-size', '32x32'), 'wrong-input-size', '28');
+    await notRead({ inputSize: [32, 32] }, 'wrong-input-size', '28');
   });
 
   it('because mean and deviation have more values than it has channels', async () => {
@@ -81,7 +93,7 @@ describe('an encoder that cannot be audited', () => {
   });
 
   it('because the tensor named as representation is none of it', async () => {
-    refused(await run('--representation', 'no-such-tensor'), 'unsupported-encoder', 'no-such-tensor');
+    await notRead({ representation: 'no-such-tensor' }, 'unsupported-encoder', 'no-such-tensor');
   });
 });
 
@@ -92,21 +104,21 @@ describe('a dataset that cannot be audited', () => {
   it('because it is of no known kind', async () => {
     mkdirSync(inFolder('papers'));
     writeFileSync(join(inFolder('papers'), 'notes.docx'), 'x');
-    refused(await run('--dataset', inFolder('papers')), 'dataset-unrecognised', 'papers');
+    await notRead({ dataset: inFolder('papers') }, 'dataset-unrecognised', 'papers');
   });
 
   it('because the labels are missing', async () => {
     const dataset = writeIdx(inFolder('unlabelled'), sampleImages(24, 4));
     rmSync(join(dataset, 'train-labels-idx1-ubyte.gz'));
-    refused(await run('--dataset', dataset), 'labels-missing');
+    await notRead({ dataset }, 'labels-missing');
   });
 
   it('because it has one class only', async () => {
-    refused(await run('--dataset', writeIdx(inFolder('one-class'), sampleImages(24, 1))), 'one-class-dataset');
+    await notRead({ dataset: writeIdx(inFolder('one-class'), sampleImages(24, 1)) }, 'one-class-dataset');
   });
 
   it('because there are too few samples', async () => {
-    refused(await run('--dataset', writeIdx(inFolder('few'), sampleImages(4, 4))), 'too-few-samples');
+    await notRead({ dataset: writeIdx(inFolder('few'), sampleImages(4, 4)) }, 'too-few-samples');
   });
 
   it('because not one image can be read', async () => {

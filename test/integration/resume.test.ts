@@ -94,6 +94,15 @@ describe('resuming', () => {
     expect(refused.stderr).toContain('seed was 7, is 99');
   });
 
+  it('with another number of threads goes on and warns that last digits may differ', async () => {
+    const folder = out('other-threads');
+    await interrupt(folder);
+    const resumed = await runCommand(['audit', '--out', folder, '--resume', '--threads', '2', '--json']);
+    finished(resumed);
+    expect(resumed.stderr).toContain('provider-changed');
+    expect(resumed.stderr).toContain('ort-cpu with 1 thread and goes on with ort-cpu with 2 threads');
+  });
+
   it('when an input changed meanwhile is refused and names it', async () => {
     const folder = out('changed-input');
     const encoder = join(audit.folder, 'changing.onnx');

@@ -1,5 +1,11 @@
 /** Order statistics. Inputs are not changed. */
 
+/**
+ * The least divisor that is not zero everywhere: a thread in which ONNX Runtime has computed takes smaller numbers,
+ * `Number.MIN_VALUE` among them, for zero.
+ */
+export const smallestNormal = 2 ** -1022;
+
 /** Linear-interpolation quantile (type 7). `q` in 0..1; NaN for an empty input. */
 export function quantile(values: ArrayLike<number>, q: number): number {
   if (values.length === 0) return NaN;

@@ -1,4 +1,5 @@
 /** Small symmetric matrices in float64: covariance, eigen-decomposition (cyclic Jacobi), quadratic forms. */
+import { smallestNormal } from './statistics.ts';
 
 export interface Eigen {
   /** Descending. */
@@ -86,7 +87,7 @@ function rotate(a: Float64Array, v: Float64Array, d: number, p: number, q: numbe
  * direction whose variance is below `floor` times the largest is measured as if it had that much.
  */
 export function whitening({ values, vectors }: Eigen, d: number, floor = 1e-6): Float64Array {
-  const least = Math.max(values[0] * floor, Number.MIN_VALUE);
+  const least = Math.max(values[0] * floor, smallestNormal);
   const matrix = new Float64Array(d * d);
   for (let c = 0; c < d; c++) {
     const scale = 1 / Math.sqrt(Math.max(values[c], least));

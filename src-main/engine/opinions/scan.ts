@@ -8,7 +8,7 @@
  * expectation-maximisation starts), and the single group's mean is the class's mean, so that the ratio is
  * 2 ln(L2/L1) / n = n1 n2 / n^2 times the squared Mahalanobis distance of the two groups.
  */
-import { mean, median, robustDeviation } from '../math/statistics.ts';
+import { mean, median, robustDeviation, smallestNormal } from '../math/statistics.ts';
 import { covariance, eigenOf, meanOfRows, transformRows, whitening } from '../math/symmetric.ts';
 import { twoMeans } from '../math/two-means.ts';
 import { reduceRows } from './reduce.ts';
@@ -142,7 +142,7 @@ function byFallingVariance(rows: Float64Array, n: number, d: number): Float64Arr
 /** (value - median) / robust deviation; among equal values none stands out. */
 export function anomalies(values: readonly number[]): number[] {
   const middle = median(values);
-  const spread = Math.max(robustDeviation(values), 1e-6 * Math.abs(mean(values)), Number.MIN_VALUE);
+  const spread = Math.max(robustDeviation(values), 1e-6 * Math.abs(mean(values)), smallestNormal);
   return values.map((value) => (value === middle ? 0 : (value - middle) / spread));
 }
 

@@ -8,8 +8,11 @@ import type { Provider, ProviderInfo, SelfTestRow } from './provider.ts';
 
 export interface Candidate {
   readonly id: string;
-  /** @throws ExpectedError device-unavailable where it cannot be had here */
-  open(): Promise<Provider>;
+  /**
+   * @param threads at most, where the CPU computes; left out = as many as the machine has
+   * @throws ExpectedError device-unavailable where it cannot be had here
+   */
+  open(threads?: number): Promise<Provider>;
 }
 
 /** Images a second and GFLOP/s of a known convolution net. */

@@ -6,7 +6,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { ExpectedError } from '../../../src-shared/failure.ts';
-import { Hdf5Error, openHdf5, type Hdf5Dataset, type Hdf5File } from '../hdf5/library.ts';
+import { Hdf5Error, type Hdf5File } from '../hdf5/file.ts';
+import { openHdf5 } from '../hdf5/library.ts';
+import type { Hdf5Dataset } from '../hdf5/messages.ts';
 import type { Dataset } from './dataset.ts';
 import { type ElementKind } from './elements.ts';
 import { openScratch, type Scratch } from './inflate.ts';

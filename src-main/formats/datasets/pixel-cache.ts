@@ -1,11 +1,11 @@
 /** Decoded datasets kept for the next run: found again by what was decoded and how, not by where it lay. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { withLimits } from '../limits.ts';
 import type { Dataset } from './dataset.ts';
 import { removeLeftovers } from './leftovers.ts';
-import { columnsOf, headOf, openPixelFile, readHead, type PixelFile } from './pixel-file.ts';
+import { columnsOf, headOf, openPixelFile, readHead, removePixelFile, type PixelFile } from './pixel-file.ts';
 import { buildPixelFile, contentDigest, settingsDigest, type PixelOptions } from './pixels.ts';
 
 export interface CacheOptions extends Omit<PixelOptions, 'file'> {
@@ -63,8 +63,7 @@ function prune(folder: string, inUse: string, { limits }: CacheOptions): void {
   let total = entries.reduce((sum, { bytes }) => sum + bytes, entryOf(inUse).bytes);
   for (const { file, bytes, used } of entries) {
     if (total <= maxCacheBytes && used > 0) return;
-    // Without its head the rest is no entry, should this be interrupted.
-    for (const part of [headOf(file), columnsOf(file), file]) rmSync(part, { force: true });
+    removePixelFile(file);
     total -= bytes;
   }
 }

@@ -5,7 +5,7 @@
  * FILE.columns, little-endian, one after the other: source index, label, first sample with the same bytes, first with
  * the same pixels (each int32 `[M]`), end of each name (uint32 `[M]`), SHA-256 of the source bytes (`[M, 32]`), names.
  */
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import type { SampleSource } from '../../engine/samples.ts';
 import { systemFailure } from '../system.ts';
@@ -88,6 +88,11 @@ export interface PixelFile extends SampleSource, PixelFileHead {
 
 export const columnsOf = (file: string): string => `${file}.columns`;
 export const headOf = (file: string): string => `${file}.json`;
+
+/** Without its head the rest is no pixel file, should this be interrupted. */
+export function removePixelFile(file: string): void {
+  for (const part of [headOf(file), columnsOf(file), file]) rmSync(part, { force: true });
+}
 
 /** Bytes of `FILE.columns` in front of the names. */
 export const fixedColumnBytes = (count: number): number => count * (5 * 4 + 32);

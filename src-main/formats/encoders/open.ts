@@ -9,7 +9,7 @@ import { onnxReader } from './onnx.ts';
 import { pytorchReader } from './pytorch.ts';
 import { safetensorsReader } from './safetensors.ts';
 import { openEncoderSource, type EncoderSource, type FileDigest } from './source.ts';
-import { savedModelReader } from './saved-model.ts';
+import { savedModelReader } from './saved-model/reader.ts';
 import { tfjsReader } from './tfjs/reader.ts';
 import { scanWeights } from './weight-scan.ts';
 

@@ -9,6 +9,10 @@ import type { Hdf5Caps, Hdf5Dataset, Hdf5Listing, Hdf5Reply, Hdf5Request, Hdf5St
 
 class TooLarge extends Error {}
 
+/** Memory of WebAssembly comes in pages, bytes. */
+const PAGE = 65_536;
+
+const memory = capMemory();
 const library = await h5wasm.ready;
 const { FS } = library;
 
@@ -19,7 +23,8 @@ export interface Hdf5Answers {
 }
 
 /** The file is opened by the first request, and one file at a time. */
-export function hdf5Answers({ source, caps }: Hdf5Start): Hdf5Answers {
+export function hdf5Answers({ source, caps, maxMemoryBytes }: Hdf5Start): Hdf5Answers {
+  memory.most = maxMemoryBytes;
   let file: H5File | null = null;
   const reply = (request: Hdf5Request): Hdf5Reply => {
     file ??= openFile(source);
@@ -36,9 +41,14 @@ export function hdf5Answers({ source, caps }: Hdf5Start): Hdf5Answers {
     answer(request) {
       // Left to itself the library only prints that a read failed and hands out whatever its memory held.
       library.activate_throwing_error_handler();
+      memory.refused = false;
       try {
         return reply(request);
       } catch (error) {
+        if (memory.refused) {
+          const text = `it makes the HDF5 library want more than ${maxMemoryBytes} bytes (limit hdf5.maxMemoryBytes)`;
+          return { ok: false, why: 'too-large', text };
+        }
         return { ok: false, why: error instanceof TooLarge ? 'too-large' : 'malformed', text: reasonOf(error) };
       } finally {
         library.deactivate_throwing_error_handler();
@@ -54,6 +64,28 @@ export function hdf5Answers({ source, caps }: Hdf5Start): Hdf5Answers {
       }
     },
   };
+}
+
+/**
+ * The library asks JavaScript whenever it wants more memory, and takes a refusal for an ordinary lack of it. It is asked
+ * for all WebAssembly of the thread, which holds nothing else.
+ */
+function capMemory(): { most: number; refused: boolean } {
+  const state = { most: Infinity, refused: false };
+  const { prototype } = WebAssembly.Memory;
+  const grow = Object.getOwnPropertyDescriptor(prototype, 'grow')?.value as (
+    this: WebAssembly.Memory,
+    by: number,
+  ) => number;
+  prototype.grow = function (by) {
+    if (this.buffer.byteLength + by * PAGE > state.most) {
+      state.refused = true;
+      throw new RangeError('more memory than the limit');
+    }
+    state.refused = false;
+    return grow.call(this, by);
+  };
+  return state;
 }
 
 /** The library throws plain errors, and numbers when its own code gives up. */

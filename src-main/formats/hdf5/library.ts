@@ -5,44 +5,8 @@
 import { Worker } from 'node:worker_threads';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import type { Hdf5Limits } from '../limits.ts';
-import type {
-  Hdf5Caps,
-  Hdf5Dataset,
-  Hdf5Listing,
-  Hdf5Reply,
-  Hdf5Request,
-  Hdf5Start,
-  Hdf5Texts,
-  Hdf5Values,
-} from './messages.ts';
-
-export type { Hdf5Caps, Hdf5Dataset, Hdf5Listing, Hdf5Texts, Hdf5Values } from './messages.ts';
-
-/** The file is damaged or above a cap; whoever reads it says so in the words of its own kind of file. */
-export class Hdf5Error extends Error {
-  readonly why: 'malformed' | 'too-large';
-  constructor(why: 'malformed' | 'too-large', text: string) {
-    super(text);
-    this.why = why;
-  }
-}
-
-export interface Hdf5File {
-  /** @throws Hdf5Error; ExpectedError reader-stopped; CancelledError; so do the others */
-  list(): Promise<Hdf5Listing>;
-  /** Attributes of groups whose whole name fits a pattern. */
-  texts(groups: readonly string[], pattern: string): Promise<readonly Hdf5Texts[]>;
-  /**
-   * All values of a dataset, little-endian, a piece at a time.
-   * @param each given pieces in order; `from` and `to` count along the first dimension
-   */
-  values(
-    dataset: Hdf5Dataset,
-    each: (piece: Hdf5Values, from: number, to: number) => Promise<void> | void,
-  ): Promise<void>;
-  /** Ends the thread, whatever it is at. */
-  close(): Promise<void>;
-}
+import { Hdf5Error, hdf5File, type Hdf5File } from './file.ts';
+import type { Hdf5Caps, Hdf5Reply, Hdf5Request, Hdf5Start } from './messages.ts';
 
 export interface Hdf5Options {
   readonly limits: Hdf5Limits;
@@ -52,8 +16,6 @@ export interface Hdf5Options {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Bytes asked for at a time, at least one row or one chunk. */
-const PIECE_BYTES = 8 << 20;
 /** What the thread may take of JavaScript's memory; the file and the library's own memory are not part of it. */
 const THREAD_MB = 1024;
 
@@ -63,7 +25,7 @@ const THREAD_MB = 1024;
  */
 export async function openHdf5(source: number | Uint8Array, options: Hdf5Options): Promise<Hdf5File> {
   const { caps, what, limits, signal } = options;
-  const start: Hdf5Start = { source, caps };
+  const start: Hdf5Start = { source, caps, maxMemoryBytes: limits.maxMemoryBytes };
   // Its output is the library's own chatter about a stranger's file: it is taken and dropped.
   const thread = new Worker(threadFile(import.meta.url), {
     workerData: start,
@@ -126,37 +88,10 @@ export async function openHdf5(source: number | Uint8Array, options: Hdf5Options
   }
 
   await next(null);
-  return {
-    list: async () => await ask<Hdf5Listing>({ ask: 'list' }),
-    texts: async (groups, pattern) => await ask<readonly Hdf5Texts[]>({ ask: 'texts', groups, pattern }),
-    async values({ path, dims, size, chunks }, each) {
-      const piece = async (rows: readonly [number, number] | null, bytes: number): Promise<void> => {
-        const values = await ask<Hdf5Values>({ ask: 'values', path, rows });
-        if (values.byteLength !== bytes) {
-          throw new Hdf5Error('malformed', `/${path} gives ${values.byteLength} bytes where ${bytes} were announced`);
-        }
-        clock.earn(bytes);
-        await each(values, rows?.[0] ?? 0, rows?.[1] ?? 1);
-      };
-      if (dims === null) throw new Hdf5Error('malformed', `/${path} has no shape`);
-      if (dims.length === 0) {
-        await piece(null, size);
-        return;
-      }
-      const rowBytes = dims.slice(1).reduce((product, dim) => product * dim, size);
-      // Whole chunks at a time: a chunk is unpacked once.
-      const perChunk = chunks?.[0] ?? 1;
-      const step = Math.max(perChunk, Math.floor(PIECE_BYTES / Math.max(1, rowBytes) / perChunk) * perChunk);
-      for (let from = 0; from < dims[0] && rowBytes > 0; from += step) {
-        const to = Math.min(dims[0], from + step);
-        await piece([from, to], (to - from) * rowBytes);
-      }
-    },
-    async close() {
-      ended ??= new Error('The HDF5 file was closed.');
-      await thread.terminate();
-    },
-  };
+  return hdf5File(ask, clock.earn, async () => {
+    ended ??= new Error('The HDF5 file was closed.');
+    await thread.terminate();
+  });
 }
 
 interface Clock {

@@ -4,6 +4,8 @@ export interface Hdf5Start {
   /** An open file, or the bytes of one. */
   readonly source: number | Uint8Array;
   readonly caps: Hdf5Caps;
+  /** Memory that the library may have, bytes. */
+  readonly maxMemoryBytes: number;
 }
 
 export interface Hdf5Caps {

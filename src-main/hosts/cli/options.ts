@@ -33,6 +33,12 @@ export function parseSeed(text: string): number {
   return seed;
 }
 
+export function parseThreads(text: string): number {
+  const threads = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
+  if (!(threads >= 1 && threads <= 1024)) throw wrong('--threads', 'a whole number from 1 to 1024', text);
+  return threads;
+}
+
 export function parsePort(text: string): number {
   const port = /^\d+$/.test(text) ? Number(text) : NaN;
   if (!(port >= 0 && port <= 65535)) throw wrong('--port', 'a port from 0 to 65535', text);

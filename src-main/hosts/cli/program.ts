@@ -15,7 +15,7 @@ import type { KeyFlags } from './commands/keys.ts';
 import type { ReplayFlags } from './commands/replay.ts';
 import type { ReportFlags } from './commands/report.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
-import { parseChannelValues, parseLimit, parseOverride, parsePort, parseSeed, parseSize } from './options.ts';
+import { parseChannelValues, parseLimit, parseOverride, parsePort, parseSeed, parseSize, parseThreads } from './options.ts';
 import type { ProgressOutput } from './progress.ts';
 
 export interface CliEnvironment {
@@ -79,6 +79,8 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
   const json = (): Option => new Option('--json', 'print JSON lines: progress on stderr, results on stdout');
   const device = (): Option =>
     new Option('--device <name>', 'where to compute: auto, cpu, gpu or a provider').default('auto');
+  const threads = (): Option =>
+    new Option('--threads <n>', 'threads of the CPU to compute with (default: all)').argParser(parseThreads);
 
   command('audit', 'Audit an encoder and a dataset, write verdict, evidence and a sanitized model to a folder.')
     .option('--encoder <file>', 'the encoder: ONNX, PyTorch or safetensors, recognised by its content')
@@ -118,6 +120,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
         .default('standard'),
     )
     .addOption(device())
+    .addOption(threads())
     .option('--seed <n>', 'seed of all random numbers', parseSeed, 7)
     .addOption(
       new Option(
@@ -168,6 +171,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     .option('--encoder <file>', 'your own clean encoder, for a plan with the domain "given"')
     .option('--dataset <path>', 'your own dataset, for a plan with the domain "given"')
     .addOption(device())
+    .addOption(threads())
     .option('--resume', 'keep the finished cells of --out and run the others')
     .addOption(json())
     .action(async (flags: BenchFlags) => {

@@ -5,6 +5,7 @@ import {
   parsePort,
   parseSeed,
   parseSize,
+  parseThreads,
 } from '../../../src-main/hosts/cli/options.ts';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 
@@ -36,15 +37,19 @@ describe('--mean and --std', () => {
     expect(usageError(() => parseChannelValues('--std', '0.2,0'))).toContain('above 0'));
 });
 
-describe('--seed and --port', () => {
+describe('--seed, --port and --threads', () => {
   it('take whole numbers in range', () => {
     expect(parseSeed('9007199254740991')).toBe(9007199254740991);
     expect(parsePort('0')).toBe(0);
+    expect(parseThreads('1')).toBe(1);
   });
   for (const text of ['-1', '1.5', '9007199254740992', 'x', '', '1e3'])
     it(`--seed refuses ${JSON.stringify(text)}`, () => expect(usageError(() => parseSeed(text))).toContain('--seed'));
   for (const text of ['65536', '-1', 'http', ''])
     it(`--port refuses ${JSON.stringify(text)}`, () => expect(usageError(() => parsePort(text))).toContain('--port'));
+  for (const text of ['0', '-1', '1025', 'all', ''])
+    it(`--threads refuses ${JSON.stringify(text)}`, () =>
+      expect(usageError(() => parseThreads(text))).toContain('--threads'));
 });
 
 describe('--set', () => {

@@ -1,7 +1,8 @@
 /** The HDF5 library works in a thread that can be ended whatever it is at. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { openHdf5, threadFile, type Hdf5File } from '../../../src-main/formats/hdf5/library.ts';
+import type { Hdf5File } from '../../../src-main/formats/hdf5/file.ts';
+import { openHdf5, threadFile } from '../../../src-main/formats/hdf5/library.ts';
 import { defaultLimits, type Hdf5Limits } from '../../../src-main/formats/limits.ts';
 import { CancelledError } from '../../../src-shared/failure.ts';
 import { codeOf } from './make.ts';

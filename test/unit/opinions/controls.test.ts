@@ -1,5 +1,5 @@
 /** What the detectors must not do: cry where nothing is planted, or speak where they cannot look. */
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
 import { activationClustering } from '../../../src-main/engine/opinions/activation-clustering.ts';
 import { agreement, areaUnderCurve } from '../../../src-main/engine/opinions/agreement.ts';
@@ -11,6 +11,14 @@ import { spectre } from '../../../src-main/engine/opinions/spectre.ts';
 import { opinionIds } from '../../../src-shared/domain/opinion.ts';
 import { opinionSources, opinionWordsDe, opinionWordsEn } from '../../../src-shared/opinion-words.ts';
 import { detectors } from '../../../src-main/engine/opinions/ask.ts';
+import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
+
+// As in the engine, where ONNX Runtime has computed before and taken the subnormal numbers away from this thread.
+beforeAll(async () => {
+  const provider = await createOrtProvider({ threads: 1 });
+  await provider.selfTest();
+  await provider.dispose();
+});
 
 /** Normal clouds around a centre per class; of class 0 the first `planted` are moved `far` away along one axis. */
 function clouds(

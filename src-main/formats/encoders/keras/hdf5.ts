@@ -1,6 +1,8 @@
 /** The HDF5 file of a Keras network: all of it listed, its texts and weights read before a network is built from them. */
 import type { Tensor } from '../../../engine/graph/ir.ts';
-import { openHdf5, Hdf5Error, type Hdf5Dataset, type Hdf5File } from '../../hdf5/library.ts';
+import { Hdf5Error, type Hdf5File } from '../../hdf5/file.ts';
+import { openHdf5 } from '../../hdf5/library.ts';
+import type { Hdf5Dataset } from '../../hdf5/messages.ts';
 import type { Hdf5Limits, ModelLimits } from '../../limits.ts';
 import { malformedModel, tooLargeModel, unsupportedModel } from '../fields.ts';
 

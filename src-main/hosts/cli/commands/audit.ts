@@ -26,6 +26,7 @@ export interface AuditFlags {
   readonly mode: Mode;
   readonly preset: Preset;
   readonly device: string;
+  readonly threads?: number;
   readonly seed: number;
   readonly opinions?: OpinionExtent;
   readonly set: readonly (readonly [string, number | string | boolean])[];
@@ -107,6 +108,7 @@ function chosenOf(flags: AuditFlags, given: ReadonlySet<string>, cwd: string): P
     mode: given.has('mode') ? flags.mode : undefined,
     preset: given.has('preset') ? flags.preset : undefined,
     device: given.has('device') ? flags.device : undefined,
+    threads: flags.threads,
     seed: given.has('seed') ? flags.seed : undefined,
     limits: flags.limit.length > 0 ? Object.fromEntries(flags.limit) : undefined,
     overrides: overridesOf(flags),

@@ -14,6 +14,7 @@ export interface BenchFlags {
   readonly encoder?: string;
   readonly dataset?: string;
   readonly device: string;
+  readonly threads?: number;
   readonly resume?: boolean;
   readonly json?: boolean;
 }
@@ -36,6 +37,7 @@ export async function runBenchCommand(flags: BenchFlags, environment: CliEnviron
       encoder: path(flags.encoder),
       dataset: path(flags.dataset),
       device: flags.device,
+      threads: flags.threads ?? null,
       resume: flags.resume === true,
       sample: join(environment.root, 'resources', 'samples', 'fashion'),
       spawn: () => forkEngine(environment.engineEntry),
