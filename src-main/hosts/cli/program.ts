@@ -15,7 +15,15 @@ import type { KeyFlags } from './commands/keys.ts';
 import type { ReplayFlags } from './commands/replay.ts';
 import type { ReportFlags } from './commands/report.ts';
 import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
-import { parseChannelValues, parseLimit, parseOverride, parsePort, parseSeed, parseSize, parseThreads } from './options.ts';
+import {
+  parseChannelValues,
+  parseLimit,
+  parseOverride,
+  parsePort,
+  parseSeed,
+  parseSize,
+  parseThreads,
+} from './options.ts';
 import type { ProgressOutput } from './progress.ts';
 
 export interface CliEnvironment {
