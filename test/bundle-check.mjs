@@ -101,7 +101,7 @@ try {
   const short = stages.flatMap((each) => ['--set', `${each}.epochs=1`]);
   const audit = coresift(
     ...['audit', '--encoder', `${sample}/encoder.onnx`, '--dataset', `${sample}/dataset`, '--out', '/home/audit'],
-    ...['--preset', 'quick', '--device', 'cpu', ...short],
+    ...['--preset', 'quick', '--mode', 'paper', '--device', 'cpu', ...short],
   );
   expectCode('audit', audit, [0, 1, 3]);
   expectCode('verify', coresift('verify', '/home/audit'), [0]);

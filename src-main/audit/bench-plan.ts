@@ -214,7 +214,7 @@ const full = {
   cells: fullCells,
   seeds: [1, 2, 3],
   presets: ['standard'],
-  modes: ['paper'],
+  modes: ['distilled', 'paper'],
   controls: [...controlNames],
 };
 
@@ -226,16 +226,23 @@ export const planPresets: Readonly<Record<string, unknown>> = {
     target: 9,
     encoders: { clean: { attack: 'none' }, badencoder: { attack: 'badencoder', epochs: 6 } },
     datasets: { clean: dirty('none'), ...sevenAttacks, 'same trigger': dirty('encoder-trigger', { rate: 0.05 }) },
+    // What says most comes first: who stops it half-way has the cells that count.
     cells: [
       ['clean', 'clean'],
-      ...Object.keys(sevenAttacks).map((dataset) => ['clean', dataset]),
-      ['badencoder', 'clean'],
+      ['clean', 'blended'],
       ['badencoder', 'same trigger'],
+      ['clean', 'adap-blend'],
+      ['badencoder', 'clean'],
+      ['clean', 'badnets'],
+      ['clean', 'tact'],
       ['badencoder', 'blended'],
+      ['clean', 'sig'],
+      ['clean', 'wanet'],
+      ['clean', 'adap-patch'],
     ],
     seeds: [1],
     presets: ['quick'],
-    modes: ['paper'],
+    modes: ['distilled'],
     controls: ['head-on-seeds'],
   },
   full: {

@@ -1,7 +1,9 @@
 /** What a run will do, about how long it takes and how much memory: shown before it starts, never used to decide. */
 import type { Mode } from '../../src-shared/domain/run.ts';
 import { parseShares, type MethodParameters } from '../engine/tcore/parameters.ts';
-import { probeEpochs } from '../engine/tcore/probe.ts';
+import { planDistillation } from '../engine/tcore/distil.ts';
+import { epochsFor } from '../engine/tcore/epochs.ts';
+import { stageOf } from '../engine/tcore/rounds.ts';
 
 export interface PlanInput {
   readonly mode: Mode;
@@ -37,7 +39,7 @@ export function planAudit(input: PlanInput): Plan {
   const forward = (images: number): number => images / forwardRate;
   const training = (images: number): number => (trainingCost * images) / forwardRate;
   const stages = [
-    { stage: 'probe', seconds: forward(samples) + (probeEpochs(p['probe.epochs'], samples) * samples) / 20_000 },
+    { stage: 'probe', seconds: forward(samples) + (epochsFor(p['probe.epochs'], samples) * samples) / 20_000 },
     { stage: 'sift', seconds: forward(samples) + (samples * samples) / 4e8 },
     { stage: 'expand', seconds: training(p['crossfit.epochs'] * p['expand.share'] * samples) },
     ...(input.mode === 'paper' ? bootstrapStages(input, forward, training) : distilStages(input, forward, training)),
@@ -89,19 +91,17 @@ function bootstrapStages({ parameters: p, samples }: PlanInput, forward: Rate, t
   ];
 }
 
-/** Distilled mode: every trained image also passes through the teacher; the final fit looks at the rest each epoch. */
+/** Distilled mode: images of the rounds with a weight of the teacher's answers pass through the teacher, too. */
 function distilStages({ parameters: p, samples }: PlanInput, forward: Rate, training: Rate): Plan['stages'] {
-  const taught = (images: number): number => training(images) + forward(images);
-  const rounds = parseShares(p['distil.answers']);
-  const grown = rounds.reduce((sum, share) => sum + share, 0) * samples;
-  return [
-    { stage: 'warm-up', seconds: taught(p['distil.warmupEpochs'] * p['expand.share'] * samples) },
-    { stage: 'grow', seconds: taught(p['distil.growEpochs'] * grown) + forward(samples * rounds.length) },
-    {
-      stage: 'final',
-      seconds: taught(p['distil.finalEpochs'] * samples) + forward(p['distil.finalEpochs'] * 0.3 * samples),
-    },
-  ];
+  const rounds = planDistillation(p, samples).map((plan) => {
+    const images = plan.epochs * samples * plan.answers;
+    const asked = plan.guidance === 'seeds' ? 0 : samples;
+    return { stage: stageOf(plan), seconds: training(images) + forward(asked + (plan.weight > 0 ? images : 0)) };
+  });
+  return (['warm-up', 'grow', 'final'] as const).map((stage) => ({
+    stage,
+    seconds: rounds.reduce((sum, round) => sum + (round.stage === stage ? round.seconds : 0), 0),
+  }));
 }
 
 /** Two lines for a person before the run begins. */

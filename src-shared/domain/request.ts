@@ -1,4 +1,4 @@
-import type { AuditRequest } from './run.ts';
+import { defaultMode, type AuditRequest } from './run.ts';
 
 /** An audit request with everything a person did not choose at its default; `encoder` and `dataset` are paths. */
 export function auditRequest(
@@ -9,7 +9,7 @@ export function auditRequest(
   return {
     encoder,
     dataset,
-    mode: 'paper',
+    mode: defaultMode,
     preset: 'standard',
     seed: 7,
     device: 'auto',

@@ -22,6 +22,8 @@ export type Preset = 'quick' | 'standard' | 'thorough';
 /** "paper" = T-Core as published: trusted channels are kept; "distilled" = a model made anew learns from the encoder. */
 export const modes = ['paper', 'distilled'] as const;
 export type Mode = (typeof modes)[number];
+/** The mode of an audit that names none: docs/efficacy.md says why. */
+export const defaultMode: Mode = 'distilled';
 
 /** What a person chose; everything else follows from the preset and is recorded with the run. */
 export interface AuditRequest {

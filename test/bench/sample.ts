@@ -16,49 +16,8 @@ import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
 import { median } from '../../src-main/engine/math/statistics.ts';
 import type { Mode, Preset } from '../../src-shared/domain/run.ts';
 import { fineTuned, headOnSeeds } from '../../src-main/engine/attacks/broken-defences.ts';
-import {
-  benchSlice,
-  blend,
-  likeness,
-  encoderBytes,
-  measure,
-  plant,
-  plantCleanLabel,
-  sampleSource,
-  sinusoid,
-  square,
-  type Measured,
-  type Planted,
-  type Trigger,
-} from './planted.ts';
-
-interface Case {
-  readonly encoder: 'encoder' | 'encoder-clean' | 'encoder-folded';
-  readonly trigger: Trigger;
-  readonly make: (start: number, seed: number) => Planted;
-}
-
-const size = 3000;
-const nothing = (start: number): Planted => ({ images: benchSlice(start, size), poisoned: new Set() });
-const dirty =
-  (trigger: Trigger, share: number) =>
-  (start: number, seed: number): Planted =>
-    plant(benchSlice(start, size), trigger, share, seed);
-
-const cases: Record<string, Case> = {
-  'threat-3': { encoder: 'encoder', trigger: square, make: dirty(square, 0.05) },
-  'threat-1': { encoder: 'encoder', trigger: square, make: nothing },
-  'threat-2': { encoder: 'encoder-clean', trigger: blend(), make: dirty(blend(), 0.05) },
-  clean: { encoder: 'encoder-clean', trigger: square, make: nothing },
-  'threat-3 folded': { encoder: 'encoder-folded', trigger: square, make: dirty(square, 0.05) },
-  'threat-3 1%': { encoder: 'encoder', trigger: square, make: dirty(square, 0.01) },
-  'threat-2 10%': { encoder: 'encoder-clean', trigger: blend(), make: dirty(blend(), 0.1) },
-  'sig clean-label': {
-    encoder: 'encoder-clean',
-    trigger: sinusoid,
-    make: (start, seed) => plantCleanLabel(benchSlice(start, size), sinusoid, 0.2, seed),
-  },
-};
+import { likeness, encoderBytes, measure, sampleSource, type Measured, type Trigger } from './planted.ts';
+import { cases, overridesOf, slices } from './sample-cases.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -74,17 +33,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const overrides = Object.fromEntries(
-  options.set.map((entry) => {
-    const [name, value] = entry.split('=');
-    return [
-      name,
-      value === 'true' ? true : value === 'false' ? false : Number.isNaN(Number(value)) ? value : Number(value),
-    ];
-  }),
-);
-/** Slices overlap no more than a half and are never the shipped sample's own images. */
-const slices = [0, 3000, 1500];
+const overrides = overridesOf(options.set);
 const row = (...cells: readonly (string | number)[]): void =>
   console.log(cells.map((cell, i) => String(cell).padEnd([18, 20, 21, 8, 8, 12, 30, 8][i] ?? 8)).join(''));
 const rates = ({ acc, asr, control }: Measured): string =>

@@ -21,6 +21,7 @@ const signal = new AbortController().signal;
 let app: App;
 
 const request: AuditRequest = auditRequest(audit.encoder, audit.dataset, {
+  mode: 'paper',
   preset: 'quick',
   overrides: {
     'probe.epochs': 2,

@@ -37,7 +37,7 @@ export function smallAudit(): SmallAudit {
     dataset,
     args: (out, ...more) => [
       'audit',
-      ...['--encoder', encoder, '--dataset', dataset, '--out', out, '--preset', 'quick', ...set],
+      ...['--encoder', encoder, '--dataset', dataset, '--out', out, '--preset', 'quick', '--mode', 'paper', ...set],
       // Two test files run side by side: threads that wait for each other would only take turns.
       ...['--threads', '1'],
       ...more,

@@ -121,7 +121,6 @@ export const tinyPreset: Readonly<Record<string, number | string>> = {
   'scan.images': 8,
   'crossfit.epochs': 1,
   'distil.warmupEpochs': 3,
-  'distil.warmupBatch': 8,
   'distil.batch': 16,
   'distil.labels': '0.4',
   'distil.answers': '0.6',

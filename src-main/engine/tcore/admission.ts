@@ -75,14 +75,22 @@ export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): A
  * @param loss cross entropy of every sample against its given label
  */
 export function neighbourRefusal(peers: readonly Int32Array[], perSample: number, loss: Float32Array): Float32Array {
-  const refused = loss.map((value) => 1 - Math.exp(-value));
-  return loss.map((_, i) => {
+  return meanOfCompany(
+    peers,
+    perSample,
+    loss.map((value) => 1 - Math.exp(-value)),
+  );
+}
+
+/** Mean of a value in 0..1 over each sample's neighbours of the same given label, all taps; 1 where there is none. */
+export function meanOfCompany(peers: readonly Int32Array[], perSample: number, values: Float32Array): Float32Array {
+  return values.map((_, i) => {
     let sum = 0;
     let met = 0;
     for (const list of peers) {
       for (let j = i * perSample; j < (i + 1) * perSample; j++) {
         if (list[j] < 0) continue;
-        sum += refused[list[j]];
+        sum += values[list[j]];
         met++;
       }
     }

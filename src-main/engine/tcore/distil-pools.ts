@@ -5,7 +5,13 @@
  * Neither the discrepancy between student and teacher nor the loss is believed alone: with poison among the seeds each
  * of them can be inverted. A sample is ranked within its class by the worst of what speaks against it, its neighbours'
  * refusal among them (`admission.ts`), under quotas that poison cannot inflate.
+ *
+ * What no rank can tell is a hard sample from a poisoned one: both have a high loss. But a student that is unsure of a
+ * hard sample still holds its label possible, and the labels of its company too, while it excludes those of a cluster
+ * of poison. So ranks fill most of a quota, and beyond that a label must be plausible and in plausible company
+ * (docs/efficacy.md).
  */
+import { meanOfCompany } from './admission.ts';
 import { median, rankWithinGroups } from '../math/statistics.ts';
 
 export interface PoolEvidence {
@@ -15,8 +21,13 @@ export interface PoolEvidence {
   readonly discrepancy: Float32Array;
   /** The student's cross entropy against the given label. `[samples]` */
   readonly loss: Float32Array;
+  /** Probability of the given label over that of the likeliest one, 0..1. `[samples]` */
+  readonly plausibility: Float32Array;
   /** Mean refusal of the neighbours of the same given label, 0..1. `[samples]` */
   readonly refusal: Float32Array;
+  /** Neighbours of the same given label in the untrusted encoder, `[late taps][samples * perSample]`; -1 = none. */
+  readonly peers: readonly Int32Array[];
+  readonly perSample: number;
   /** Always members of both pools: the first pool. */
   readonly base: Int32Array;
   /** Never members: the guard. */
@@ -29,6 +40,12 @@ export interface PoolShares {
   readonly answers: number;
   /** Class quota is share x min(n_c, quotaCap x median class size). */
   readonly quotaCap: number;
+  /** Share up to which the rank alone decides; who joins beyond it must be plausible and in plausible company. */
+  readonly ranked: number;
+  /** Least plausibility beyond that share, 0..1. */
+  readonly plausible: number;
+  /** Most of the company, as a share, that may fall short of that; 1 = all. */
+  readonly company: number;
 }
 
 export interface DistilPools {
@@ -48,20 +65,30 @@ export function choosePools(evidence: PoolEvidence, shares: PoolShares): DistilP
   function key(i: number): number {
     return Math.max(byDiscrepancy[i], byLoss[i], byCompany[i]);
   }
-  return {
-    labels: fill(evidence, order, shares.labels, shares.quotaCap),
-    answers: fill(evidence, order, shares.answers, shares.quotaCap),
+  const excludes = evidence.plausibility.map((value) => (value < shares.plausible ? 1 : 0));
+  const company = meanOfCompany(evidence.peers, evidence.perSample, excludes);
+  const credible = order.filter((i) => excludes[i] === 0 && company[i] <= shares.company);
+  const choose = (share: number): Int32Array => {
+    const ranked = fill(evidence, order, evidence.base, Math.min(share, shares.ranked), shares.quotaCap);
+    return fill(evidence, credible, ranked, share, shares.quotaCap);
   };
+  return { labels: choose(shares.labels), answers: choose(shares.answers) };
 }
 
-/** @param order all samples, the most credible first */
-function fill(evidence: PoolEvidence, order: Int32Array, share: number, quotaCap: number): Int32Array {
+/** @param order who may join, the most credible first @param base who is in already */
+function fill(
+  evidence: PoolEvidence,
+  order: Int32Array,
+  base: Int32Array,
+  share: number,
+  quotaCap: number,
+): Int32Array {
   const { labels, classes, excluded } = evidence;
   const sizes = new Float64Array(classes);
   for (const label of labels) sizes[label]++;
   const typical = median(sizes.filter((size) => size > 0));
   const room = Array.from(sizes, (size) => Math.floor(share * Math.min(size, quotaCap * typical)));
-  const members = new Set(evidence.base);
+  const members = new Set(base);
   for (const i of members) room[labels[i]]--;
   for (const i of order) {
     if (room[labels[i]] <= 0 || excluded.has(i) || members.has(i)) continue;

@@ -1,8 +1,9 @@
 /**
  * Distilled mode: a model of the encoder's architecture, every weight made anew, learns the untrusted encoder's clean
  * function from its answers to credible, uncorrupted images, and the labels of a narrower pool; its own input is
- * corrupted. Pools grow by what student and teacher agree on (`distil-pools.ts`). In the final fit the averaged
- * student's confident predictions stand in for the labels outside the pool.
+ * corrupted. Pools grow by what student and teacher agree on, and by labels that neither the student nor their company
+ * excludes (`distil-pools.ts`). Once the labels are as many as the answers the teacher is not asked any more: the last
+ * round of growth and the final fit learn from labels alone (docs/efficacy.md).
  *
  * No weight of the untrusted encoder reaches the student. What does reach it are answers to images of the pools: a
  * backdoor comes along only with images that show its trigger.
@@ -15,7 +16,7 @@ import { neighbourRefusal } from './admission.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { studentScorer, type StudentView } from './discrepancy.ts';
 import { choosePools, type DistilPools } from './distil-pools.ts';
-import { cosineRate, requireFiniteLoss } from './epochs.ts';
+import { cosineRate, epochsFor, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier } from './evaluate.ts';
 import { parseShares, type MethodParameters } from './parameters.ts';
 import {
@@ -81,7 +82,7 @@ export async function distil(input: DistilInput): Promise<Distilled> {
   };
   const { rounds, admittedRound, last } = await playRounds(
     context,
-    planDistillation(parameters),
+    planDistillation(parameters, samples.count),
     (plan, number, before) => runRound(session, plan, number, before),
   );
   const classifier = await withStudent(session, parameters['distil.batch'], last.state, (student) =>
@@ -90,12 +91,16 @@ export async function distil(input: DistilInput): Promise<Distilled> {
   return { classifier, rounds, admittedRound, digest: last.digest };
 }
 
-/** Warm-up on the first pool, growth, final fit. */
-export function planDistillation(parameters: MethodParameters): DistilPlan[] {
-  const labels = parseShares(parameters['distil.labels']);
+/**
+ * Warm-up on the first pool, growth, final fit. The teacher is asked as long as its answers are taught on more samples
+ * than their labels are; then its part is done.
+ * @param samples size of the dataset
+ */
+export function planDistillation(parameters: MethodParameters, samples: number): DistilPlan[] {
   const answers = parseShares(parameters['distil.answers']);
-  const [first, batch] = [parameters['expand.share'], parameters['distil.batch']];
-  const weight = parameters['distil.weight'];
+  const [first, last] = [parameters['expand.share'], parameters['distil.finalShare']];
+  const batch = parameters['distil.batch'];
+  const [weight, finalWeight] = [parameters['distil.weight'], parameters['distil.finalWeight']];
   return [
     {
       name: 'warm-up',
@@ -103,26 +108,26 @@ export function planDistillation(parameters: MethodParameters): DistilPlan[] {
       share: first,
       answers: first,
       epochs: parameters['distil.warmupEpochs'],
-      batch: parameters['distil.warmupBatch'],
+      batch,
       weight,
     },
-    ...labels.map((share, i): DistilPlan => ({
+    ...parseShares(parameters['distil.labels']).map((share, i): DistilPlan => ({
       name: `grow/discrepancy/${share}`,
       guidance: 'discrepancy',
       share,
       answers: answers[i],
-      epochs: parameters['distil.growEpochs'],
+      epochs: epochsFor(parameters['distil.growEpochs'], samples),
       batch,
-      weight,
+      weight: answers[i] > share ? weight : finalWeight,
     })),
     {
       name: 'final',
       guidance: 'final',
-      share: parameters['distil.finalLabels'],
-      answers: parameters['distil.finalAnswers'],
-      epochs: parameters['distil.finalEpochs'],
+      share: last,
+      answers: last,
+      epochs: epochsFor(parameters['distil.finalEpochs'], samples),
       batch,
-      weight: parameters['distil.finalWeight'],
+      weight: finalWeight,
     },
   ];
 }
@@ -138,10 +143,9 @@ async function withStudent<T>(
   state: Readonly<Record<string, Tensor>> | null,
   act: (student: Student) => Promise<T>,
 ): Promise<T> {
-  const { provider, samples, parameters } = context;
+  const { provider, samples } = context;
   const classes = samples.classes.length;
-  const average = parameters['distil.average'];
-  const student = await createStudent(provider, { encoder, student: fresh, classes, batch, average });
+  const student = await createStudent(provider, { encoder, student: fresh, classes, batch });
   try {
     if (state !== null) student.load(state);
     return await act(student);
@@ -222,11 +226,21 @@ async function poolsOf(
       classes: samples.classes.length,
       discrepancy,
       loss: evaluation.loss,
+      plausibility: evaluation.loss.map((loss, i) => Math.exp(-loss) / evaluation.confidence[i]),
       refusal: neighbourRefusal(peers, parameters['grow.company'], evaluation.loss),
+      peers,
+      perSample: parameters['grow.company'],
       base: pool,
       excluded: new Set(guard),
     },
-    { labels: plan.share, answers: plan.answers, quotaCap: parameters['distil.quotaCap'] },
+    {
+      labels: plan.share,
+      answers: plan.answers,
+      quotaCap: parameters['distil.quotaCap'],
+      ranked: parameters['distil.ranked'],
+      plausible: parameters['distil.plausible'],
+      company: parameters['distil.company'],
+    },
   );
 }
 
@@ -246,13 +260,11 @@ async function trainRound(
   const answered = new Set(pools.answers);
   let loss = 0;
   for (let epoch = 0; epoch < plan.epochs; epoch++) {
-    const guessed =
-      plan.guidance === 'final' ? await pseudoLabels(session, student, taught) : new Map<number, number>();
     const late = plan.guidance === 'final' && epoch >= 0.7 * plan.epochs;
     loss = await student.epoch({
       samples,
-      indices: Int32Array.from(new Set([...pools.answers, ...guessed.keys()])).sort(),
-      labelOf: (sample) => (taught.has(sample) ? samples.labels[sample] : (guessed.get(sample) ?? -1)),
+      indices: plan.weight > 0 ? pools.answers : pools.labels,
+      labelOf: (sample) => (taught.has(sample) ? samples.labels[sample] : -1),
       distils: (sample) => answered.has(sample),
       weight: plan.weight,
       view: {
@@ -283,25 +295,7 @@ function rateOf(
   epoch: number,
 ): (step: number, steps: number) => number {
   const peak = context.parameters['distil.learningRate'] / (encoder.family === 'vit' ? 4 : 1);
-  return plan.guidance === 'final' ? cosineRate(peak, epoch, plan.epochs) : () => peak;
-}
-
-/** What the averaged student is sure of, for samples whose label is not taught; the guard stays out. */
-async function pseudoLabels(
-  { context, guard }: Session,
-  student: Student,
-  taught: ReadonlySet<number>,
-): Promise<Map<number, number>> {
-  const { provider, samples, parameters, signal } = context;
-  const least = parameters['distil.pseudo'];
-  if (least >= 1) return new Map();
-  const held = new Set(guard);
-  const rest = Int32Array.from([...samples.labels.keys()].filter((i) => !taught.has(i) && !held.has(i)));
-  if (rest.length === 0) return new Map();
-  const options = { batch: sizesOf(context).evaluationBatch, signal };
-  const { predicted, confidence } = await evaluateClassifier(provider, student.averaged(), samples, rest, options);
-  const sure = [...rest.keys()].filter((at) => confidence[at] >= least);
-  return new Map(sure.map((at) => [rest[at], predicted[at]]));
+  return plan.guidance === 'seeds' ? () => peak : cosineRate(peak, epoch, plan.epochs);
 }
 
 async function accuracyOn({ context }: Session, student: Student, indices: Int32Array): Promise<number> {

@@ -100,3 +100,16 @@ export function argmax(values: ArrayLike<number>, at: number, count: number): nu
 export function cosineRate(peak: number, epoch: number, epochs: number): (step: number, steps: number) => number {
   return (step, steps) => 0.5 * peak * (1 + Math.cos((Math.PI * (epoch + step / steps)) / epochs));
 }
+
+/** Samples up to which a dataset gets more epochs, and at most how many times as many. */
+const fullSize = 6000;
+const mostTimes = 4;
+
+/**
+ * Epochs for a dataset of so many samples: as many steps for a small one as for one of 6,000, down to 1,500. A fixed
+ * number of epochs is a handful of steps there: the probe is sure of nothing, poison included, and the sanitized model
+ * is not finished (docs/efficacy.md).
+ */
+export function epochsFor(epochs: number, samples: number): number {
+  return Math.ceil(epochs * Math.min(mostTimes, Math.max(1, fullSize / Math.max(1, samples))));
+}

@@ -91,29 +91,30 @@ const defaults = {
   'distil.hidden': 128,
   'distil.learningRate': 2e-3,
   'distil.warmupEpochs': 30,
-  'distil.warmupBatch': 32,
-  'distil.batch': 64,
-  /** Shares of the dataset whose labels are taught, round by round, and of those whose representations are. */
-  'distil.labels': '0.25,0.5',
-  'distil.answers': '0.5,0.75',
-  'distil.growEpochs': 3,
-  'distil.finalLabels': 0.7,
-  'distil.finalAnswers': 0.85,
-  'distil.finalEpochs': 10,
-  /** lambda: weight of the teacher's answers against the labels; smaller in the final fit. */
+  'distil.batch': 32,
+  /** Shares of the dataset whose labels are taught at most, round by round, and of those whose representations are. */
+  'distil.labels': '0.4,0.7,0.9',
+  'distil.answers': '0.55,0.7,0.9',
+  /** Of a dataset of 6,000 samples or more; a smaller one gets more, up to four times as many. */
+  'distil.growEpochs': 2,
+  'distil.finalEpochs': 6,
+  'distil.finalShare': 0.9,
+  /** lambda: weight of the teacher's answers against the labels while both pools differ, and once the labels are as many. */
   'distil.weight': 3,
-  'distil.finalWeight': 0.3,
+  'distil.finalWeight': 0,
+  /** Share up to which the rank within the class decides who is taught. */
+  'distil.ranked': 0.7,
+  /** Beyond it: least probability of a label against the likeliest one; and most of a sample's company, as a share, that falls short. */
+  'distil.plausible': 0.1,
+  'distil.company': 0.4,
   /** Class quota is share x min(n_c, this x median class size). */
-  'distil.quotaCap': 1.25,
+  'distil.quotaCap': 1,
   /** Least area of a crop, largest change of brightness and contrast. */
   'distil.crop': 0.5,
   'distil.jitter': 0.3,
   /** How often the student's input gets a rectangle, and an overlay. */
   'distil.rectangle': 0.7,
   'distil.overlay': 0.4,
-  /** Confidence from which the averaged student's own prediction is taught for samples outside the label pool; 1 = never. */
-  'distil.pseudo': 0.9,
-  'distil.average': 0.99,
 
   /** Most memory that the engine may take, bytes; 0 = no bound (`memory.ts`). */
   'memory.limit': 0,
@@ -143,9 +144,7 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
     'grow.epochs': 2,
     'final.epochs': 5,
     'crossfit.epochs': 10,
-    'distil.warmupEpochs': 15,
-    'distil.growEpochs': 2,
-    'distil.finalEpochs': 5,
+    'distil.finalEpochs': 4,
   },
   standard: {},
   thorough: {
@@ -154,8 +153,8 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
     'grow.loss': '0.2,0.3,0.4,0.5',
     'final.epochs': 30,
     'distil.warmupEpochs': 40,
-    'distil.growEpochs': 5,
-    'distil.finalEpochs': 20,
+    'distil.growEpochs': 4,
+    'distil.finalEpochs': 12,
   },
 };
 
@@ -180,14 +179,14 @@ const shares = new Set<ParameterName>([
   'guard.share',
   'guard.drop',
   'unlearn.stopAccuracy',
-  'distil.finalLabels',
-  'distil.finalAnswers',
+  'distil.finalShare',
+  'distil.ranked',
+  'distil.plausible',
+  'distil.company',
   'distil.crop',
   'distil.jitter',
   'distil.rectangle',
   'distil.overlay',
-  'distil.pseudo',
-  'distil.average',
 ]);
 
 /** Parameters that are rising shares in 0..1 with commas between them. */
@@ -224,8 +223,7 @@ export function resolveParameters(
 function requireNestedShares(resolved: ResolvedParameters): void {
   const rounds = (name: 'distil.labels' | 'distil.answers'): number[] => parseShares(String(resolved[name].value));
   const [labels, answers] = [rounds('distil.labels'), rounds('distil.answers')];
-  const final = Number(resolved['distil.finalLabels'].value) > Number(resolved['distil.finalAnswers'].value);
-  if (labels.length !== answers.length || labels.some((share, i) => share > answers[i]) || final) {
+  if (labels.length !== answers.length || labels.some((share, i) => share > answers[i])) {
     throw new RangeError(
       'parameters "distil.labels" and "distil.answers" must hold as many shares, and labels never a larger one than answers',
     );

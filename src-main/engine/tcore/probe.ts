@@ -24,18 +24,6 @@ export interface ProbeOptions {
   readonly onEpoch: (epoch: number, epochs: number, loss: number) => void;
 }
 
-/** Samples up to which a head gets more epochs, and at most how many times as many. */
-const fullSize = 6000;
-const mostTimes = 4;
-
-/**
- * Epochs of the probe: as many steps for a small dataset as for one of 6,000 samples, down to 1,500. The verdict compares
- * what the probe is sure of with what the sanitized model refuses; a head of few steps is sure of nothing, poison included.
- */
-export function probeEpochs(epochs: number, samples: number): number {
-  return Math.ceil(epochs * Math.min(mostTimes, Math.max(1, fullSize / Math.max(1, samples))));
-}
-
 /** Fits a head on representations `[n, dim]` (`featureSource`); returns its parameters by name. */
 export async function fitHead(
   provider: Provider,

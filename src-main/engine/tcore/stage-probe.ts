@@ -2,9 +2,10 @@
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
 import { progressOf, type PipelineContext } from './context.ts';
+import { epochsFor } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
 import { representations } from './features.ts';
-import { featureSource, fitHead, joinHead, normaliseRows, probeEpochs, spreadOut, undoSpread } from './probe.ts';
+import { featureSource, fitHead, joinHead, normaliseRows, spreadOut, undoSpread } from './probe.ts';
 import { stratifiedReference } from './sift.ts';
 import { sizesOf } from './memory.ts';
 import { evaluationTensors, readEvaluation, select, stage } from './steps.ts';
@@ -40,7 +41,7 @@ export async function runProbe(
       Int32Array.from(part, (_, i) => i),
       {
         hidden: parameters['probe.hidden'],
-        epochs: probeEpochs(parameters['probe.epochs'], part.length),
+        epochs: epochsFor(parameters['probe.epochs'], part.length),
         batch: parameters['probe.batch'],
         learningRate: parameters['probe.learningRate'],
         seed,

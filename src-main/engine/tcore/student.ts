@@ -1,7 +1,7 @@
 /**
- * The student of distilled mode: the encoder's architecture made anew with a head, one training step that fits labels
- * and the teacher's answers together, and a running average of its weights. The teacher is the untrusted encoder in
- * evaluation mode; it only ever sees uncorrupted views.
+ * The student of distilled mode: the encoder's architecture made anew with a head, and one training step that fits labels
+ * and the teacher's answers together. The teacher is the untrusted encoder in evaluation mode; it only ever sees
+ * uncorrupted views, and none where its answers have no weight.
  */
 import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
@@ -45,8 +45,6 @@ export interface StudentOptions {
   readonly student: FreshStudent;
   readonly classes: number;
   readonly batch: number;
-  /** What the running average keeps of itself at every step, 0..1. */
-  readonly average: number;
 }
 
 export interface DistilEpoch {
@@ -57,7 +55,7 @@ export interface DistilEpoch {
   readonly labelOf: (sample: number) => number;
   /** Whether the teacher's answer is taught. */
   readonly distils: (sample: number) => boolean;
-  /** Weight of the teacher's answers against the labels (lambda). */
+  /** Weight of the teacher's answers against the labels (lambda); 0 = the teacher is not asked. */
   readonly weight: number;
   readonly view: ViewOptions;
   readonly corruption: CorruptionOptions;
@@ -72,8 +70,6 @@ export interface Student {
   epoch(options: DistilEpoch): Promise<number>;
   /** As trained; evaluation mode. */
   classifier(): Graph;
-  /** The running average of the weights; evaluation mode. */
-  averaged(): Graph;
   state(): Record<string, Tensor>;
   load(state: Readonly<Record<string, Tensor>>): void;
   dispose(): Promise<void>;
@@ -98,8 +94,6 @@ function positionTap(encoder: Encoder): PositionTap | null {
   return { tensor: tap.tensor, axis: tap.kind === 'map' ? 1 : 2, positions: tap.kind === 'map' ? [1, 2] : [1], dims };
 }
 
-const averagePrefix = 'average/';
-
 export async function createStudent(provider: Provider, options: StudentOptions): Promise<Student> {
   const { encoder, student, classes, batch } = options;
   const tap = positionTap(encoder);
@@ -107,7 +101,7 @@ export async function createStudent(provider: Provider, options: StudentOptions)
   const teacherGraph = teacherOf(encoder, tap);
   const teacher = await provider.compile(teacherGraph, { dims });
   let compiled: CompiledGraph;
-  let step: AveragedStep;
+  let step: TrainingStep;
   try {
     step = studentStep(options, tap);
     compiled = await provider.compile(step.graph, { dims, state: step.state });
@@ -117,9 +111,8 @@ export async function createStudent(provider: Provider, options: StudentOptions)
   }
   compiled.setState(step.initialState);
   return {
-    epoch: (epoch) => distilEpoch(teacher, compiled, tap, batch, classes, epoch),
+    epoch: (epoch) => distilEpoch(teacher, compiled, encoder, tap, batch, classes, epoch),
     classifier: () => withInitializers(student.classifier, step.readParameters(compiled.getState())),
-    averaged: () => withInitializers(student.classifier, step.readParameters(averagedState(compiled.getState()))),
     state: () => compiled.getState(),
     load: (state) => compiled.setState(state),
     async dispose() {
@@ -129,15 +122,6 @@ export async function createStudent(provider: Provider, options: StudentOptions)
   };
 }
 
-/** The state with every averaged value in the place of the raw one. */
-function averagedState(state: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  const result = { ...state };
-  for (const [name, tensor] of Object.entries(state)) {
-    if (name.startsWith(averagePrefix)) result[name.slice(averagePrefix.length)] = tensor;
-  }
-  return result;
-}
-
 /** The untrusted encoder with its map of positions as a second output. */
 function teacherOf(encoder: Encoder, tap: PositionTap | null): Graph {
   const outputs = encoder.graph.outputs.filter((output) => output.name === 'representation');
@@ -145,14 +129,12 @@ function teacherOf(encoder: Encoder, tap: PositionTap | null): Graph {
   return { ...encoder.graph, outputs: [...outputs, { name: tap.tensor, dtype: 'float32', shape: ['N', ...tap.dims] }] };
 }
 
-type AveragedStep = Pick<TrainingStep, 'graph' | 'state' | 'initialState' | 'readParameters'>;
-
 /**
  * Inputs: `pixels`, `target` [N,classes] (a row of zeros teaches no label), `teacher` [N,dim], `teacherMap` as the tap,
  * `distils` [N] in 0..1, `weight`, `learningRate`.
  */
-function studentStep(options: StudentOptions, tap: PositionTap | null): AveragedStep {
-  const { encoder, student, classes, batch, average } = options;
+function studentStep(options: StudentOptions, tap: PositionTap | null): TrainingStep {
+  const { encoder, student, classes, batch } = options;
   const dims = { N: batch };
   const { graph, ...carried } = withBatchStatistics(student.classifier, { dims, updateRunning: true });
   const b = graphBuilder(graph);
@@ -172,7 +154,7 @@ function studentStep(options: StudentOptions, tap: PositionTap | null): Averaged
   b.node('Identity', [b.add(labels, b.mul(weight, answers))], {}, 'loss');
   b.setOutputs([{ name: 'loss', dtype: 'float32', shape: [] }, ...carriedOutputs(b.build(), carried.state)]);
   const transformer = encoder.family === 'vit';
-  const step = trainingStep({
+  return trainingStep({
     graph: b.build(),
     dims,
     loss: 'loss',
@@ -182,7 +164,6 @@ function studentStep(options: StudentOptions, tap: PositionTap | null): Averaged
     // A transformer made anew has no batch statistics to keep its first steps in bounds.
     ...(transformer ? { clipNorm: 1 } : {}),
   });
-  return withAverage(step, average);
 }
 
 /** Outputs that carry state; a step must go on giving them. */
@@ -191,27 +172,23 @@ function carriedOutputs(graph: Graph, state: readonly StatePair[]): Graph['outpu
   return graph.outputs.filter((output) => wanted.has(output.name));
 }
 
-/** Adds to a training step, for every weight and running statistic, its exponential average as further state. */
-function withAverage(step: TrainingStep, keep: number): AveragedStep {
-  const names = new Set(Object.keys(step.readParameters(step.initialState)));
-  const b = graphBuilder(step.graph);
-  const state = [...step.state];
-  const initialState = { ...step.initialState };
-  for (const { input, output } of step.state) {
-    if (!names.has(input)) continue;
-    const start = step.initialState[input];
-    const average = b.input(`${averagePrefix}${input}`, 'float32', start.dims);
-    const next = b.add(b.mul(average, b.scalar(keep)), b.mul(output, b.scalar(1 - keep)));
-    b.output(next, 'float32', start.dims);
-    state.push({ input: average, output: next });
-    initialState[average] = start;
-  }
-  return { graph: b.build(), state, initialState, readParameters: (values) => step.readParameters(values) };
+/** What stands for the teacher's answers where they have no weight: zeros, without asking it. */
+function silentTeacher(encoder: Encoder, tap: PositionTap | null, batch: number): Record<string, Tensor> {
+  const zeros = (dims: readonly number[]): Tensor => ({
+    dtype: 'float32',
+    dims,
+    data: new Float32Array(dims.reduce((a, b) => a * b, 1)),
+  });
+  return {
+    representation: zeros([batch, encoder.representation.dim]),
+    ...(tap === null ? {} : { [tap.tensor]: zeros([batch, ...tap.dims]) }),
+  };
 }
 
 async function distilEpoch(
   teacher: CompiledGraph,
   student: CompiledGraph,
+  encoder: Encoder,
   tap: PositionTap | null,
   batch: number,
   classes: number,
@@ -228,6 +205,7 @@ async function distilEpoch(
   const target = new Float32Array(batch * classes);
   const distils = new Float32Array(batch);
   const chosen = new Int32Array(batch);
+  const silent = silentTeacher(encoder, tap, batch);
   let sum = 0;
   for (let at = 0; at < steps; at++) {
     if (options.signal.aborted) throw new CancelledError();
@@ -242,7 +220,7 @@ async function distilEpoch(
       if (label >= 0) target[i * classes + label] = 1;
       distils[i] = options.distils(chosen[i]) ? 1 : 0;
     }
-    const answers = await teacher.run({ pixels: { dtype: 'float32', dims, data: view } });
+    const answers = options.weight > 0 ? await teacher.run({ pixels: { dtype: 'float32', dims, data: view } }) : silent;
     const { loss } = await student.run({
       pixels: { dtype: 'float32', dims, data: pixels },
       target: { dtype: 'float32', dims: [batch, classes], data: target },

@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import { opinionExtents } from '../../../src-shared/domain/opinion.ts';
-import { modes, type Mode } from '../../../src-shared/domain/run.ts';
+import { defaultMode, modes } from '../../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import { version } from '../../audit/version.ts';
 import type { AuditFlags } from './commands/audit.ts';
@@ -121,7 +121,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     .addOption(
       new Option('--mode <mode>', 'paper: T-Core as published; distilled: a model made anew learns from the encoder')
         .choices(modes)
-        .default('paper' satisfies Mode),
+        .default(defaultMode),
     )
     .addOption(
       new Option('--preset <preset>', 'how long to train')

@@ -5,7 +5,7 @@ import {
   type PlantableDataset,
   type PlantableEncoder,
 } from '../../../src-shared/domain/bench.ts';
-import type { Preset } from '../../../src-shared/domain/run.ts';
+import { defaultMode, type Preset } from '../../../src-shared/domain/run.ts';
 
 export interface AttackForm {
   readonly on: 'sample' | 'own';
@@ -57,7 +57,7 @@ export function requestOf(form: AttackForm): { readonly request: AttackRequest }
       samples,
       test: own ? (test ?? bounds.test[0]) : 500,
       preset: form.preset,
-      mode: 'paper',
+      mode: defaultMode,
       seeds: seeds.filter((seed) => seed !== null),
     },
   };

@@ -1,7 +1,7 @@
 /** The form of a new audit: texts as typed -> a request, or what is wrong with which field. */
 import { auditRequest } from '../../../src-shared/domain/request.ts';
 import type { OpinionExtent } from '../../../src-shared/domain/opinion.ts';
-import type { AuditRequest, Mode, Preset } from '../../../src-shared/domain/run.ts';
+import { defaultMode, type AuditRequest, type Mode, type Preset } from '../../../src-shared/domain/run.ts';
 import { t } from '../../state/language.svelte.ts';
 
 export interface FormTexts {
@@ -22,7 +22,7 @@ export interface FormTexts {
 export const emptyForm: FormTexts = {
   encoder: '',
   dataset: '',
-  mode: 'paper',
+  mode: defaultMode,
   preset: 'standard',
   opinions: '',
   seed: '7',

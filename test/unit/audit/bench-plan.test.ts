@@ -112,7 +112,8 @@ describe('a plan', () => {
         expect([has(attack, 'clean'), has(attack, 'same trigger')]).toEqual([true, true]);
       }
       const combined = cells.filter(
-        (cell) => cell.seed === 1 && cell.encoder !== 'clean' && /^(blended|wanet|sig)$/.test(cell.dataset),
+        ({ seed, mode, encoder, dataset }) =>
+          seed === 1 && mode === 'distilled' && encoder !== 'clean' && /^(blended|wanet|sig)$/.test(dataset),
       );
       expect(combined.length).toBe(4);
       expect(has('clean', 'clean')).toBe(true);

@@ -111,11 +111,14 @@ describe('pools of distilled mode', () => {
       discrepancy: of('discrepancy'),
       loss: of('loss'),
       refusal: of('refusal'),
+      plausibility: new Float32Array(2 * perClass).fill(1),
+      peers: [],
+      perSample: 2,
       base: Int32Array.of(0, 1, 40, 41),
       excluded: new Set([2, 42]),
     };
   };
-  const shares = { labels: 0.5, answers: 0.7, quotaCap: 1.25 };
+  const shares = { labels: 0.5, answers: 0.7, quotaCap: 1.25, ranked: 1, plausible: 0, company: 1 };
 
   it('are nested, ascending, hold the first pool and never the guard', () => {
     const pools = choosePools(evidence('loss', 5), shares);
@@ -137,6 +140,32 @@ describe('pools of distilled mode', () => {
     },
   );
 
+  it('hold nobody but the first pool whose label, or that of most of whose company, the student excludes', () => {
+    const given = evidence('loss', 10);
+    // 0 is in the first pool all the same. 2 and 42 are the guard.
+    const excluded = new Set([0, 5, 6, 7]);
+    const plausibility = given.plausibility.map((_, i) => (excluded.has(i) ? 0.09 : 0.1));
+    const company = new Map([
+      [10, [5, 6]],
+      [11, [6, 7]],
+      [12, [7, 8]],
+      // Nobody speaks for it.
+      [13, [-1, -1]],
+    ]);
+    const peers = [Int32Array.from([...labels.keys()].flatMap((i) => company.get(i) ?? [8, 9]))];
+    const out = (limit: number): number[] => {
+      const all = { labels: 1, answers: 1, quotaCap: 1.25, ranked: 0, plausible: 0.1, company: limit };
+      const { labels: pool } = choosePools({ ...given, plausibility, peers }, all);
+      return [...labels.keys()].filter((i) => !pool.includes(i));
+    };
+    expect(out(0.5)).toEqual([2, 5, 6, 7, 10, 11, 13, 42]);
+    expect(out(0.4)).toEqual([2, 5, 6, 7, 10, 11, 12, 13, 42]);
+    // Up to the ranked share of the class of 40 nobody asks: the first 8 of each class, as the evidence rises with the index.
+    const some = { labels: 1, answers: 1, quotaCap: 1.25, ranked: 0.2, plausible: 0.1, company: 0.5 };
+    const { labels: pool } = choosePools({ ...given, plausibility, peers }, some);
+    expect([...labels.keys()].filter((i) => !pool.includes(i))).toEqual([2, 10, 11, 13, 42]);
+  });
+
   it('do not let a class that poison inflates fill more than 1.25 times the median', () => {
     const sizes = [20, 20, 100];
     const inflated = Int32Array.from(sizes.flatMap((size, c) => new Array<number>(size).fill(c)));
@@ -148,10 +177,13 @@ describe('pools of distilled mode', () => {
         discrepancy: flat,
         loss: flat,
         refusal: flat,
+        plausibility: flat,
+        peers: [],
+        perSample: 2,
         base: new Int32Array(0),
         excluded: new Set(),
       },
-      { labels: 0.5, answers: 0.8, quotaCap: 1.25 },
+      { labels: 0.5, answers: 0.8, quotaCap: 1.25, ranked: 1, plausible: 0, company: 1 },
     );
     expect(answers.filter((i) => inflated[i] === 2).length).toBe(20);
     expect(answers.filter((i) => inflated[i] === 0).length).toBe(16);
@@ -159,22 +191,32 @@ describe('pools of distilled mode', () => {
 });
 
 describe('the plan of distilled mode', () => {
-  it('warms up on the first pool, grows to nested shares, and fits with a smaller weight of the answers', () => {
-    const plans = planDistillation(parameterValues(resolveParameters('standard')));
-    expect(plans.map(({ name, share, answers }) => [name, share, answers])).toEqual([
-      ['warm-up', 0.1, 0.1],
-      ['grow/discrepancy/0.25', 0.25, 0.5],
-      ['grow/discrepancy/0.5', 0.5, 0.75],
-      ['final', 0.7, 0.85],
+  it('warms up on the first pool, grows to nested shares, and asks the teacher no more once the labels are as many', () => {
+    const plans = planDistillation(parameterValues(resolveParameters('standard')), 6000);
+    expect(plans.map(({ name, share, answers, weight }) => [name, share, answers, weight])).toEqual([
+      ['warm-up', 0.1, 0.1, 3],
+      ['grow/discrepancy/0.4', 0.4, 0.55, 3],
+      ['grow/discrepancy/0.7', 0.7, 0.7, 0],
+      ['grow/discrepancy/0.9', 0.9, 0.9, 0],
+      ['final', 0.9, 0.9, 0],
     ]);
-    expect(plans[3].weight).toBeLessThan(plans[0].weight);
+  });
+
+  it('gives a small dataset about as many steps as one of 6,000 samples, down to 1,500', () => {
+    const epochs = (samples: number): number[] =>
+      planDistillation(parameterValues(resolveParameters('standard')), samples).map((plan) => plan.epochs);
+    expect(epochs(60_000)).toEqual([30, 2, 2, 2, 6]);
+    expect(epochs(3000)).toEqual([30, 4, 4, 4, 12]);
+    expect(epochs(1500)).toEqual([30, 8, 8, 8, 24]);
+    expect(epochs(100)).toEqual([30, 8, 8, 8, 24]);
   });
 
   it.each([
     { 'distil.labels': '0.3' },
-    { 'distil.labels': '0.3,0.9' },
-    { 'distil.finalLabels': 0.9 },
-    { 'distil.answers': '0.8,0.5' },
+    { 'distil.labels': '0.4,0.8,0.9' },
+    { 'distil.finalShare': 1.1 },
+    { 'distil.plausible': -0.1 },
+    { 'distil.answers': '0.8,0.5,0.9' },
     { 'distil.crop': 2 },
   ])('refuses %o before the run begins', (overrides) => {
     expect(() => resolveParameters('standard', overrides)).toThrow(/distil\./);
