@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stepJournal } from '../../src-main/audit/journal.ts';
 import type { Tensor } from '../../src-main/engine/graph/ir.ts';
+import { defaultSizes } from '../../src-main/engine/tcore/memory.ts';
 import type { StepJournal, StepSpec } from '../../src-main/engine/journal.ts';
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
@@ -125,7 +126,11 @@ async function study(name: string, seed: number): Promise<void> {
       classes: 10,
       batch: parameters['distil.batch'],
     });
-    const score = studentScorer(provider, encoder, context.samples, { batch: 100, signal: context.signal });
+    const score = studentScorer(provider, encoder, context.samples, {
+      batch: 100,
+      keptValues: defaultSizes.keptValues,
+      signal: context.signal,
+    });
     for (const [at, last] of states.entries()) {
       student.load(
         Object.fromEntries(

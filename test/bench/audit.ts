@@ -124,7 +124,18 @@ async function runOurs(name: string, poisoned: ReadonlySet<number>): Promise<{ w
   const out = join(folder, name);
   const set = options.set.flatMap((entry) => ['--set', entry]);
   const input = ['--encoder', join(folder, 'encoder.onnx'), '--dataset', join(folder, 'dataset'), '--out', out];
-  const how = ['--preset', options.preset, '--seed', options.seed, '--device', 'cpu', '--opinions', 'none'];
+  const how = [
+    '--mode',
+    'paper',
+    '--preset',
+    options.preset,
+    '--seed',
+    options.seed,
+    '--device',
+    'cpu',
+    '--opinions',
+    'none',
+  ];
   const watched = await run(process.execPath, [join(root, 'out/main/cli.js'), 'audit', ...input, ...how, ...set]);
   if (watched.status === null || ![0, 1, 3].includes(watched.status)) {
     throw new Error(`the audit ended with ${watched.status}: ${watched.stderr}`);

@@ -1,7 +1,7 @@
 /** What the project of an audit says of it, for the bench beside PyTorch: seconds per step, schedule, pools. */
 import type { ResolvedParameters, MethodParameters } from '../../src-main/engine/tcore/parameters.ts';
 import { parameterValues } from '../../src-main/engine/tcore/parameters.ts';
-import { probeEpochs } from '../../src-main/engine/tcore/probe.ts';
+import { epochsFor } from '../../src-main/engine/tcore/epochs.ts';
 import { unlearnBatch } from '../../src-main/engine/tcore/unlearn.ts';
 import { planRounds } from '../../src-main/engine/tcore/bootstrap.ts';
 import { openReader } from '../../src-main/store/reader.ts';
@@ -68,7 +68,7 @@ function imagesTrained(
   const batch = unlearnBatch(pool);
   const unlearned = steps.find(({ name }) => name === 'unlearn')?.data as { epochs: number };
   const found: Record<string, number> = {
-    probe: epochs(probeEpochs(p['probe.epochs'], samples), samples, p['probe.batch']),
+    probe: epochs(epochsFor(p['probe.epochs'], samples), samples, p['probe.batch']),
     'expand/cross-fit':
       epochs(p['crossfit.epochs'], Math.ceil(pool / 2), 16) + epochs(p['crossfit.epochs'], Math.floor(pool / 2), 16),
     // Its last epoch may have ended early.

@@ -14,7 +14,7 @@ import type { PipelineContext, PipelineResult } from '../../src-main/engine/tcor
 import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/parameters.ts';
 import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
 import { median } from '../../src-main/engine/math/statistics.ts';
-import type { Mode, Preset } from '../../src-shared/domain/run.ts';
+import { defaultMode, type Mode, type Preset } from '../../src-shared/domain/run.ts';
 import { fineTuned, headOnSeeds } from '../../src-main/engine/attacks/broken-defences.ts';
 import { likeness, encoderBytes, measure, sampleSource, type Measured, type Trigger } from './planted.ts';
 import { cases, overridesOf, slices } from './sample-cases.ts';
@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
     cases: { type: 'string', default: 'threat-3,threat-1,threat-2,clean' },
     seeds: { type: 'string', default: '1,2,3' },
     preset: { type: 'string', default: 'standard' },
-    mode: { type: 'string', default: 'paper' },
+    mode: { type: 'string', default: defaultMode },
     threads: { type: 'string', default: '2' },
     controls: { type: 'boolean', default: false },
     rounds: { type: 'boolean', default: false },

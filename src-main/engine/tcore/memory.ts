@@ -54,7 +54,7 @@ const copiesOfReference = 3;
 const leastTrained = 16;
 const leastReference = 2000;
 const leastEvaluated = 4;
-const trainedBatches = ['train.batch', 'warmup.batch', 'distil.batch', 'distil.warmupBatch'] as const;
+const trainedBatches = ['train.batch', 'warmup.batch', 'distil.batch'] as const;
 
 /** What the encoder and the dataset make a run need, bytes. */
 interface Needs {
