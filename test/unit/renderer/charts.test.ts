@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { groupMarks, paintMap } from '../../../src-renderer/charts/map-picture.ts';
 import { layoutPool } from '../../../src-renderer/charts/pool.ts';
 import { colourClasses, layoutScatter } from '../../../src-renderer/charts/scatter.ts';
 import { standingOf } from '../../../src-renderer/charts/standing.ts';
@@ -91,5 +92,49 @@ describe('a sample', () => {
     expect(colours[9]).toBe(0);
     expect(colours.filter((colour) => colour === null)).toHaveLength(2);
     expect(new Set(colours.filter((colour) => colour !== null)).size).toBe(8);
+  });
+});
+
+describe('the picture of the map', () => {
+  const table = recordedTable();
+  const colours = colourClasses(table);
+  const rows = table.columns.label.length;
+  const suspects = [...table.columns.suspectRank].filter((rank) => rank >= 0).length;
+
+  it('holds every sample once, suspects on top', () => {
+    const groups = groupMarks(table, 'standing', colours, new Set(), null);
+    expect(new Set(groups.flatMap((group) => group.rows)).size).toBe(rows);
+    expect(groups.reduce((sum, group) => sum + group.rows.length, 0)).toBe(rows);
+    expect(groups.at(-1)).toMatchObject({ standing: 'suspect', role: 'suspicious', faded: false });
+    expect(groups.at(-1)?.rows).toHaveLength(suspects);
+  });
+
+  it('has a selection stand out, below nothing that is faded, whatever class was brought forward', () => {
+    const groups = groupMarks(table, 'class', colours, new Set([3, 1999]), 0);
+    const clear = groups.filter((group) => !group.faded);
+    expect(clear.flatMap((group) => group.rows).sort((a, b) => a - b)).toEqual([3, 1999]);
+    expect(groups.slice(-clear.length)).toEqual(clear);
+    for (const {
+      role,
+      rows: [row],
+    } of clear) {
+      const colour = colours[table.columns.label[row!]!];
+      expect(role).toBe(colour === null ? 'class-other' : `class-${colour! + 1}`);
+    }
+  });
+
+  it('is painted where the view puts it, on the ground of the theme, and passes over samples without a place', () => {
+    const pixels = { width: 40, height: 20, data: new Uint8ClampedArray(40 * 20 * 4) };
+    const one = { standing: 'seed', role: 'trusted', faded: false, rows: [0, 1] } as const;
+    const places = { x: Float64Array.of(5, NaN), y: Float64Array.of(4, 4) };
+    const palette = new Map([
+      ['raised', [1, 2, 3]],
+      ['trusted', [200, 100, 50]],
+    ] as const);
+    paintMap(pixels, places, [one], { k: 2, x: 10, y: -3 }, 1, palette);
+    const at = (x: number, y: number): number[] => [...pixels.data.slice(4 * (40 * y + x), 4 * (40 * y + x) + 4)];
+    expect(at(20, 5)).toEqual([200, 100, 50, 255]);
+    expect(at(5, 4)).toEqual([1, 2, 3, 255]);
+    expect(at(39, 19)).toEqual([1, 2, 3, 255]);
   });
 });
