@@ -25,7 +25,10 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'whole', include: ['test/integration/**/*.test.ts'] } },
       // Two hundred modules are read once for a worker, not once for a file: a third of the time of these tests.
-      { extends: true, test: { name: 'unit', include: ['test/{exploit,conformance,unit}/**/*.test.ts'], isolate: false } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/{exploit,conformance,unit}/**/*.test.ts'], isolate: false },
+      },
     ],
   },
 });
