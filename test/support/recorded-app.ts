@@ -20,6 +20,7 @@ import type {
 import type { AuditResult } from '../../src-shared/domain/result.ts';
 import { auditRequest } from '../../src-shared/domain/request.ts';
 import {
+  defaultMode,
   stages,
   type AuditRequest,
   type PoolRound,
@@ -398,7 +399,7 @@ async function previewOf(encoder: string | null, dataset: string | null): Promis
     plans: both
       ? (['quick', 'standard', 'thorough'] as const).flatMap((preset, at) =>
           ([null, 'none', 'cheap', 'all'] as const).map((opinions) => ({
-            mode: 'paper' as const,
+            mode: defaultMode,
             preset,
             opinions,
             seconds: 40 * (at + 1) + (opinions === 'all' ? 60 : 0),
