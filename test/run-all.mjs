@@ -1,6 +1,6 @@
 // `npm test`: builds, runs every test, names what was skipped, and ends with one plain line of counts.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,8 @@ import './check-node.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(inMemory() ?? tmpdir(), 'coresift-tests-'));
+// A test reads a project as another user, who has to come through here.
+chmodSync(folder, 0o711);
 const bin = (name) => join(root, 'node_modules', name);
 const started = Date.now();
 

@@ -81,7 +81,7 @@ test('a stranger audits the sample, finds the trigger, overrides a sample, compa
   const dataset = writeIdx(join(folder, 'images'), sampleImages(24, 4));
   await fillInputs(page, encoder, dataset);
   await step(page, 'Plan').click();
-  await page.getByRole('radio', { name: 'Quick' }).press('Space');
+  await page.getByRole('radio', { name: 'Quick', exact: true }).press('Space');
   await step(page, 'Run').click();
   await page.getByRole('button', { name: 'Start audit' }).click();
   await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible({ timeout: 3 * 60_000 });
