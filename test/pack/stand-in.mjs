@@ -22,7 +22,9 @@ if (process.platform !== 'linux') {
   console.log(`SKIPPED: the stand-in of Electron's runtime is shaped for Linux, this is ${process.platform}.`);
   process.exit(0);
 }
-const { FuseState, FuseV1Options, getCurrentFuseWire } = fuseTools;
+const { FuseV1Options, getCurrentFuseWire } = fuseTools;
+/** A fuse that is on, as it stands in the executable. */
+const on = 0x31;
 // The mark in front of the fuses in every Electron executable (docs of Electron, "Fuses").
 const SENTINEL = 'dL7pKGdnNz796PbbjQWNKmHXBZaB9tsX';
 const folder = mkdtempSync(join(tmpdir(), 'coresift-pack-'));
@@ -117,7 +119,7 @@ try {
   mustNot(/\.map$/);
 
   const fuses = await getCurrentFuseWire(join(app, 'coresift'));
-  const state = (fuse) => fuses[fuse] === FuseState.ENABLE;
+  const state = (fuse) => fuses[fuse] === on;
   assert.equal(state(FuseV1Options.RunAsNode), false);
   assert.equal(state(FuseV1Options.EnableNodeOptionsEnvironmentVariable), false);
   assert.equal(state(FuseV1Options.EnableNodeCliInspectArguments), false);
