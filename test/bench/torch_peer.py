@@ -70,35 +70,44 @@ def net_of(name):
 
 
 def forward(name, batch):
-    net, size = net_of(name)
-    net.eval()
-    x = torch.randn(batch, 3, size, size)
-
-    def step():
-        with torch.no_grad():
-            net(x)
-
-    return step
+    return in_faster_layout(lambda layout: forward_in(name, batch, layout))
 
 
 def train(name, batch, half):
-    """In the memory layout that is faster here, found in a process of its own: what it took does not count."""
+    return in_faster_layout(lambda layout: train_in(name, batch, half, layout))
+
+
+def in_faster_layout(make):
+    """The step in the memory layout that is faster here, found in a process of its own: what it took does not count."""
     layouts = (torch.contiguous_format, torch.channels_last)
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
         times = []
         for layout in layouts:
-            step = train_in(name, batch, half, layout)
+            step = make(layout)
             step()
             begun = time.perf_counter()
+            step()
             step()
             times.append(time.perf_counter() - begun)
         os.write(tell, bytes([times.index(min(times))]))
         os._exit(0)
     chosen = os.read(told, 1)[0]
     os.waitpid(child, 0)
-    return train_in(name, batch, half, layouts[chosen])
+    return make(layouts[chosen])
+
+
+def forward_in(name, batch, layout):
+    net, size = net_of(name)
+    net = net.eval().to(memory_format=layout)
+    x = torch.randn(batch, 3, size, size).to(memory_format=layout)
+
+    def step():
+        with torch.no_grad():
+            net(x)
+
+    return step
 
 
 def train_in(name, batch, half, layout):
@@ -154,6 +163,7 @@ def knn(count, widths):
 
 task, threads = sys.argv[1], int(sys.argv[2])
 torch.set_num_threads(threads)
+torch.set_flush_denormal(True)
 torch.manual_seed(0)
 what, subject, size = (task + "::").split(":")[:3]
 step = {
