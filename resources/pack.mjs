@@ -5,11 +5,12 @@
 //   --out DIR        where to (default: dist)
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { manifest, root } from './lock-packages.mjs';
-import { writeSbom } from './write-sbom.mjs';
+import { manifest, root, shipped } from './lock-packages.mjs';
+import { left, writeSbom } from './write-sbom.mjs';
 
 const { values: given } = parseArgs({
   options: {
@@ -46,6 +47,19 @@ const out = resolve(given.out ?? join(root, 'dist'));
 rmSync(out, { recursive: true, force: true });
 const platform = { linux: '--linux', win32: '--win', darwin: '--mac' }[process.platform];
 if (platform === undefined) fail(`There is no package for ${process.platform}.`);
+// What only those packages lead to that are left out, by name, for electron-builder takes every dependency and lays it
+// where it sees fit.
+const all = shipped(Object.keys(manifest.dependencies).concat(Object.keys(manifest.optionalDependencies)));
+const needed = new Set(shipped(Object.keys(manifest.dependencies), left).values());
+const scratch = mkdtempSync(join(tmpdir(), 'coresift-pack-config-'));
+const config = join(scratch, 'electron-builder.json');
+writeFileSync(
+  config,
+  JSON.stringify({
+    extends: join(root, 'electron-builder.yml'),
+    files: [...new Set(all.values())].filter((name) => !needed.has(name)).map((name) => `!**/node_modules/${name}/**`),
+  }),
+);
 const targets = given.dir ? ['dir'] : (given.targets?.split(',') ?? []);
 const { status } = spawnSync(
   process.execPath,
@@ -53,7 +67,7 @@ const { status } = spawnSync(
     join(root, 'node_modules/electron-builder/cli.js'),
     platform,
     ...targets,
-    ...['--config', join(root, 'electron-builder.yml'), '--publish', 'never'],
+    ...['--config', config, '--publish', 'never'],
     `-c.electronDist=${resolve(dist)}`,
     `-c.directories.output=${out}`,
   ],
@@ -64,6 +78,7 @@ const { status } = spawnSync(
     env: { CSC_IDENTITY_AUTO_DISCOVERY: 'false', ...process.env, ELECTRON_BUILDER_OFFLINE: 'true' },
   },
 );
+rmSync(scratch, { recursive: true });
 if (status !== 0) fail('electron-builder failed; its message is above.');
 
 writeSbom(join(out, 'sbom.cdx.json'));

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { manifest, packages, shipped } from './lock-packages.mjs';
 
 /** Part of the command line's installation, not of the desktop package (electron-builder.yml). */
-const left = (name) => /^node-(linux|win|darwin)-/.test(name) || name.startsWith('@tensorflow/');
+export const left = (name) => /^node-(linux|win|darwin)-/.test(name) || name.startsWith('@tensorflow/');
 /** Ship inside the bundles, or as the runtime. */
 const bundled = ['svelte', 'd3', 'electron'];
 
