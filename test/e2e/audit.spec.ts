@@ -86,8 +86,9 @@ test('a stranger audits the sample, finds the trigger, overrides a sample, compa
   await page.getByRole('button', { name: 'Start audit' }).click();
   await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible({ timeout: 3 * 60_000 });
   await open(page, 'Compare');
-  for (const box of await page.getByRole('group', { name: 'Runs to compare' }).getByRole('checkbox').all())
-    await box.check();
+  const runs = page.getByRole('group', { name: 'Runs to compare' }).getByRole('checkbox');
+  await expect(runs).toHaveCount(2);
+  for (const run of await runs.all()) await run.check();
   await expect(page.getByRole('heading', { name: /lines differ/ })).toBeVisible();
   await expect(page.getByRole('region', { name: 'Runs side by side' })).toContainText('Encoder, SHA-256');
 
