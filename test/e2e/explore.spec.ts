@@ -51,8 +51,9 @@ test('two equal runs do not differ, and every line can be read', async ({ page, 
   await runSample(page, 1);
   await runSample(page, 2);
   await open(page, 'Compare');
-  for (const box of await page.getByRole('group', { name: 'Runs to compare' }).getByRole('checkbox').all())
-    await box.check();
+  const runs = page.getByRole('group', { name: 'Runs to compare' }).getByRole('checkbox');
+  await expect(runs).not.toHaveCount(0);
+  for (const run of await runs.all()) await run.check();
   await expect(page.getByRole('heading', { name: 'These runs do not differ' })).toBeVisible();
   await page.getByLabel('Differences only').uncheck();
   await expect(page.getByRole('region', { name: 'Runs side by side' })).toContainText('Encoder, SHA-256');
