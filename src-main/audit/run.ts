@@ -4,7 +4,7 @@ import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain
 import { CancelledError, ExpectedError, serializeFailure, type SerializedFailure } from '../../src-shared/failure.ts';
 import { connectEngine, type EngineClient } from '../engine/jobs/client.ts';
 import { parameterValues, resolveParameters, type ResolvedParameters } from '../engine/tcore/parameters.ts';
-import { requireSomeMemory } from '../engine/tcore/memory.ts';
+import { megabytes, requireSomeMemory } from '../engine/tcore/memory.ts';
 import { parseLimits } from '../formats/limits.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
@@ -197,7 +197,6 @@ function keepMemory(
   // A run that an older version began has no such parameter.
   const limit = Number((parameters['memory.limit'] as ResolvedParameters['memory.limit'] | undefined)?.value ?? 0);
   if (limit === 0) return undefined;
-  const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
   return setInterval(() => {
     const taken = engine.peakBytes();
     if (taken <= limit) return;

@@ -1,7 +1,7 @@
 /**
  * Fits a run to a bound on the engine's memory ("memory.limit"): images per forward run, per training step, rows held for
  * the probe, the neighbours' reference and the teacher's answers. What a stage needs is estimated from the encoder's
- * shapes; the factors were measured (docs/performance.md). The host ends a run that takes more all the same.
+ * shapes; the factors rest on a few runs (docs/performance.md). The host ends a run that takes more all the same.
  */
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
@@ -142,6 +142,6 @@ function halved(most: number, least: number, each: number, room: number): number
   return size;
 }
 
-function megabytes(bytes: number): number {
+export function megabytes(bytes: number): number {
   return Math.ceil(bytes / 1e6);
 }

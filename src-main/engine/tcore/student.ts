@@ -12,6 +12,7 @@ import type { Graph, Tensor } from '../graph/ir.ts';
 import { cosineSimilarity, crossEntropyOfTargets, mean } from '../graph/losses.ts';
 import { withBatchStatistics } from '../graph/modes.ts';
 import { inferShapes } from '../graph/shapes.ts';
+import { filled } from '../graph/tensors.ts';
 import { trainingStep, withInitializers, type TrainingStep } from '../graph/training.ts';
 import { randomStream } from '../math/random.ts';
 import type { CompiledGraph, Provider, StatePair } from '../providers/provider.ts';
@@ -174,14 +175,9 @@ function carriedOutputs(graph: Graph, state: readonly StatePair[]): Graph['outpu
 
 /** What stands for the teacher's answers where they have no weight: zeros, without asking it. */
 function silentTeacher(encoder: Encoder, tap: PositionTap | null, batch: number): Record<string, Tensor> {
-  const zeros = (dims: readonly number[]): Tensor => ({
-    dtype: 'float32',
-    dims,
-    data: new Float32Array(dims.reduce((a, b) => a * b, 1)),
-  });
   return {
-    representation: zeros([batch, encoder.representation.dim]),
-    ...(tap === null ? {} : { [tap.tensor]: zeros([batch, ...tap.dims]) }),
+    representation: filled('float32', [batch, encoder.representation.dim], 0),
+    ...(tap === null ? {} : { [tap.tensor]: filled('float32', [batch, ...tap.dims], 0) }),
   };
 }
 
