@@ -30,12 +30,17 @@ function jsonLines(stream: ProgressOutput): ProgressView {
 function plainLines(stream: ProgressOutput): ProgressView {
   let lastTenth = -1;
   let lastAt = -Infinity;
+  let reached = -1;
   const line = (text: string): void => void stream.write(`${text}\n`);
   return {
     show: (event) => {
       switch (event.type) {
         case 'stage':
           lastTenth = -1;
+          for (const passed of stages.slice(reached + 1, stages.indexOf(event.stage))) {
+            line(`${stageTitle(passed)}: not needed in this run`);
+          }
+          reached = Math.max(reached, stages.indexOf(event.stage));
           line(`${stageTitle(event.stage)}: ${event.state === 'resumed' ? 'taken from the journal' : event.state}`);
           return;
         case 'progress': {
@@ -154,6 +159,10 @@ export function stageTitle(stage: Stage): string {
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return 'unknown';
   if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  if (seconds < 600) {
+    const whole = Math.ceil(seconds);
+    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  }
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

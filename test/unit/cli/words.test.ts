@@ -87,6 +87,8 @@ describe('progress', () => {
     const text = shown(false, false, events);
     expect(text.split('\n').length).toBeLessThan(20);
     expect(text).toContain('Grow the clean pool: started');
+    expect(text).toContain('[5/13] Unlearn: not needed in this run');
+    expect(text).not.toContain('Final fit: not needed');
     expect(text).toContain('Grow the clean pool: finished');
     expect(text).not.toContain('\u001b');
     expect(text).toContain('Warning: Class has 3 samples. (b\\u{7}ell)');
@@ -101,9 +103,10 @@ describe('progress', () => {
   });
 
   it('rounds times as people say them', () => {
-    expect([duration(0.2), duration(89), duration(600), duration(7_260), duration(NaN)]).toEqual([
+    expect([0.2, 89, 98.3, 600, 7_260, NaN].map(duration)).toEqual([
       '1 s',
       '89 s',
+      '1 min 39 s',
       '10 min',
       '2 h 1 min',
       'unknown',
