@@ -156,7 +156,10 @@ async function recogniseFolder(path: string, settings: Settings): Promise<Datase
   if (arrays !== null) return arrays;
   const folder = openImageFolder(path, settings);
   if (folder !== null) return folder;
-  throw new ExpectedError('dataset-unrecognised', `Nothing in the folder ${path} looks like a dataset; ${heldBy(path)}.`);
+  throw new ExpectedError(
+    'dataset-unrecognised',
+    `Nothing in the folder ${path} looks like a dataset; ${heldBy(path)}.`,
+  );
 }
 
 /** A dataset often lies one folder further down than its owner thinks. */

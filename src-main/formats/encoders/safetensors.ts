@@ -99,7 +99,9 @@ function readShards(
   }
   const [first] = shards.values();
   const unnamed = [...shards].flatMap(([file, shard]) =>
-    [...shard.tensors.keys()].filter((name) => tensors.get(name) !== shard.tensors.get(name)).map((name) => [name, file]),
+    [...shard.tensors.keys()]
+      .filter((name) => tensors.get(name) !== shard.tensors.get(name))
+      .map((name) => [name, file]),
   );
   const bytes = [...tensors.values()].reduce((sum, tensor) => sum + tensor.bytes.length, 0);
   const shown = unnamed.slice(0, 5).map(([name, file]) => `${visibleName(name.slice(0, 200))} in ${visibleName(file)}`);

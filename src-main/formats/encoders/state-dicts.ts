@@ -69,10 +69,13 @@ function moduleState(value: PickleValue): Map<string, PickleValue> | null {
   return state !== null && state.has('_parameters') && state.has('_modules') ? state : null;
 }
 
-/** What PyTorch calls the rebuilding of a tensor that `torchTensorOf` takes for none; null for what is no tensor. */
+/** What PyTorch calls the rebuilding of a tensor of another kind than `torchTensorOf` reads; null for what is none. */
 function unreadForm(value: PickleValue): string | null {
   if (!isObject(value) || value.kind !== 'call') return null;
-  const [, form] = /^torch\._utils\._rebuild_(\w+)$/.exec(globalName(value.callee) ?? '') ?? [];
+  const [, form] =
+    /^torch\._utils\._rebuild_(?!(?:tensor(?:_v[23])?|parameter(?:_with_state)?)$)(\w+)$/.exec(
+      globalName(value.callee) ?? '',
+    ) ?? [];
   return form?.slice(0, 40) ?? null;
 }
 
@@ -83,12 +86,7 @@ interface Collected {
   readonly seen: Set<PickleValue>;
 }
 
-function collectModule(
-  state: Map<string, PickleValue>,
-  prefix: string,
-  collected: Collected,
-  depth: number,
-): void {
+function collectModule(state: Map<string, PickleValue>, prefix: string, collected: Collected, depth: number): void {
   const { weights, unread, find, seen } = collected;
   for (const kind of ['_parameters', '_buffers']) {
     for (const [name, item] of dictOf(state.get(kind) ?? null) ?? []) {

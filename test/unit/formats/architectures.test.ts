@@ -71,9 +71,9 @@ describe('weights and known architectures', () => {
 
   it('quantised and sparse tensors raise no alarm and are refused by name', async () => {
     const file = join(fixtures, 'odd-tensors.pth');
-    expect(await pytorchReader.scan?.(openEncoderSource(file, defaultLimits.model), optionsWith(defaultLimits))).toEqual(
-      { findings: [], notExamined: [] },
-    );
+    expect(
+      await pytorchReader.scan?.(openEncoderSource(file, defaultLimits.model), optionsWith(defaultLimits)),
+    ).toEqual({ findings: [], notExamined: [] });
     const failure = await failureOf(() => openEncoder(file));
     expect(failure.message).toContain(
       'It holds 1 tensors: ordinary. 4 tensors are of a form that is not read: net.quantised (qtensor), net.by_channel (qtensor), net.sparse (sparse_tensor), net.rows (sparse_csr_tensor).',

@@ -211,7 +211,10 @@ function refusal(dicts: readonly StateDict[], attempts: readonly Attempt[], arch
     const what =
       names.length === 0 ? 'It holds no named tensors.' : `It holds ${names.length} tensors: ${listed(names)}.`;
     if (arch === null || names.length === 0) return new ExpectedError('architecture-unknown', what);
-    return new ExpectedError('architecture-mismatch', `Nothing in it begins as ${arch} does (${anchorsOf(arch)}). ${what}`);
+    return new ExpectedError(
+      'architecture-mismatch',
+      `Nothing in it begins as ${arch} does (${anchorsOf(arch)}). ${what}`,
+    );
   }
   const closest = attempts.reduce((a, b) => (wrongOf(b) - b.fitting < wrongOf(a) - a.fitting ? b : a));
   const { problems, extra, architecture } = closest;
@@ -231,7 +234,10 @@ function refusal(dicts: readonly StateDict[], attempts: readonly Attempt[], arch
 
 /** The parameters that an architecture is looked for by. */
 function anchorsOf(arch: string): string {
-  return families.filter(({ names }) => names.includes(arch)).flatMap(({ anchors }) => anchors).join(', ');
+  return families
+    .filter(({ names }) => names.includes(arch))
+    .flatMap(({ anchors }) => anchors)
+    .join(', ');
 }
 
 function listed(names: readonly string[]): string {

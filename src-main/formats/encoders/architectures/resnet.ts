@@ -25,7 +25,8 @@ export const resnets: ArchitectureFamily = {
   anchors: ['conv1.weight', '0.weight'],
   names: Object.keys(known).flatMap((name) => [name, `${name}-cifar`]),
   canonical(weights) {
-    if (weights.has('conv1.weight')) return [...weights.keys()].some((name) => name.startsWith('layer1.0.')) ? weights : null;
+    if (weights.has('conv1.weight'))
+      return [...weights.keys()].some((name) => name.startsWith('layer1.0.')) ? weights : null;
     return fromSequence(weights);
   },
   detect(weights) {

@@ -40,7 +40,8 @@ const words = { danger: 'DANGER ', warning: 'WARNING', note: 'note   ' } as cons
 
 /** Lines for stdout; every text of the file is shown with its control and direction characters spelled out. */
 export function inspectionText(inspection: Inspection, exitCode: 0 | 1 | 3): string {
-  const { kind, file, parts, format, producer, opset, architecture, graph, sizes, findings, notes, notExamined } = inspection;
+  const { kind, file, parts, format, producer, opset, architecture, graph, sizes, findings, notes, notExamined } =
+    inspection;
   const lines = [conclusion(exitCode, notExamined.length), '', visibleName(file.name)];
   // A folder has no bytes of its own: its files have.
   if (kind === 'file') lines.push(`  SHA-256     ${file.sha256}`);
