@@ -10,8 +10,6 @@ export interface TriggerTest {
   /** Share (0..1) of the images not called the target without the trigger which are called that with it. */
   readonly flippedUndefended: number;
   readonly flippedSanitized: number;
-  /** The same in the undefended model for the strongest of the controls. */
-  readonly flippedControl: number;
   /** Images that could be flipped in the undefended model, or in the sanitized one where those are fewer. */
   readonly n: number;
   /** Class whose images alone were counted, because the trigger works on them only; null = all. */
@@ -19,8 +17,12 @@ export interface TriggerTest {
 }
 
 export interface TriggerTester {
-  /** @param controls patterns that mean nothing (`controlsFor`) */
-  test(trigger: Trigger, controls: readonly Trigger[]): Promise<TriggerTest>;
+  test(trigger: Trigger): Promise<TriggerTest>;
+  /**
+   * Share flipped in the undefended model by the strongest of some patterns that mean nothing (`controlsFor`).
+   * @param from class whose images alone are counted; null = all
+   */
+  strongest(controls: readonly Trigger[], from: number | null): Promise<number>;
   dispose(): Promise<void>;
 }
 
@@ -74,33 +76,30 @@ export async function triggerTester(
     return { share: n > 0 ? flipped / n : 0, n };
   };
   return {
-    async test(trigger, controls) {
-      const after = {
-        undefended: await hits(undefended, triggeredSource(samples, trigger)),
-        sanitized: await hits(sanitized, triggeredSource(samples, trigger)),
-      };
-      const chance: Uint8Array[] = [];
-      for (const control of controls) {
-        chance.push(await hits(undefended, triggeredSource(samples, control)));
-      }
+    async test(trigger) {
+      const triggered = triggeredSource(samples, trigger);
+      const after = { undefended: await hits(undefended, triggered), sanitized: await hits(sanitized, triggered) };
       const counted = (only: number | null): TriggerTest => {
         const open = flips(before.undefended, after.undefended, only);
         const left = flips(before.sanitized, after.sanitized, only);
-        return {
-          flippedUndefended: open.share,
-          flippedSanitized: left.share,
-          flippedControl: Math.max(...chance.map((called) => flips(before.undefended, called, only).share)),
-          n: Math.min(open.n, left.n),
-          from: only,
-        };
+        const n = Math.min(open.n, left.n);
+        return { flippedUndefended: open.share, flippedSanitized: left.share, n, from: only };
       };
       const all = counted(null);
       if (all.flippedUndefended >= general) return all;
       const classes = [...new Set(classOf)].sort((a, b) => a - b).map((only) => counted(only));
-      const best = classes
+      const [best] = classes
         .filter(({ n, flippedUndefended }) => n >= fewestOfClass && flippedUndefended >= general)
-        .sort((a, b) => marginOf(b) - marginOf(a))[0];
+        .sort((a, b) => marginOf(b) - marginOf(a));
       return best !== undefined && marginOf(best) > marginOf(all) ? best : all;
+    },
+    async strongest(controls, from) {
+      let most = 0;
+      for (const control of controls) {
+        const called = await hits(undefended, triggeredSource(samples, control));
+        most = Math.max(most, flips(before.undefended, called, from).share);
+      }
+      return most;
     },
     async dispose() {
       await undefended.dispose();
@@ -109,9 +108,9 @@ export async function triggerTester(
   };
 }
 
-/** By how much the undefended model follows the trigger more than chance and than the sanitized model. */
-export function marginOf({ flippedUndefended, flippedSanitized, flippedControl }: TriggerTest): number {
-  return flippedUndefended - Math.max(flippedSanitized, flippedControl);
+/** By how much the undefended model follows the trigger more than the sanitized one. */
+export function marginOf({ flippedUndefended, flippedSanitized }: TriggerTest): number {
+  return flippedUndefended - flippedSanitized;
 }
 
 function logitsOf(classifier: Graph): Graph {

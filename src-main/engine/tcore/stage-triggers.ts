@@ -88,18 +88,18 @@ async function findTrigger(
   const options = { batch: evaluationBatch, signal };
   const tester = await triggerTester(provider, models, samples, spread(unseen, heldOut), target, options);
   let best: (Estimate & { test: TriggerTest }) | null = null;
+  let flippedControl = 0;
   try {
     for (const estimate of estimates) {
-      const test = await tester.test(
-        estimate.trigger,
-        controlsFor(estimate.trigger, good.pixels, context.seed, controls),
-      );
+      const test = await tester.test(estimate.trigger);
       if (best === null || marginOf(test) > marginOf(best.test)) best = { ...estimate, test };
     }
+    if (best === null) return nothing;
+    const random = controlsFor(best.trigger, good.pixels, context.seed, controls);
+    flippedControl = await tester.strongest(random, best.test.from);
   } finally {
     await tester.dispose();
   }
-  if (best === null) return nothing;
   const size = found.residue.length / chosen.length;
   const shown = Array.from({ length: Math.min(residuesShown, chosen.length) }, (_, at) => ({
     sample: chosen[at],
@@ -117,6 +117,7 @@ async function findTrigger(
         suspects: chosen.length,
         carriers,
         ...test,
+        flippedControl,
         picture: pictureOf(triggerImage(trigger), samples.shape),
       },
     },

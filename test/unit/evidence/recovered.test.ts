@@ -153,16 +153,19 @@ describe('a trigger recovered from suspects', () => {
     expect(evidence.estimate !== null && worksAsTrigger(evidence.estimate)).toBe(true);
   });
 
-  it.each([0, 1, 2, 3])('is not announced from samples of class %i that are no poison, under either model', async (c) => {
-    for (const [samples, undefended] of [
-      [planted(square), ofSquare()],
-      [planted(overlay), ofOverlay],
-      [planted(square), sanitized],
-    ] as const) {
-      const { evidence } = await recover(samples, undefended, clean[c]);
-      expect(evidence.estimate !== null && worksAsTrigger(evidence.estimate)).toBe(false);
-    }
-  });
+  it.each([0, 1, 2, 3])(
+    'is not announced from samples of class %i that are no poison, under either model',
+    async (c) => {
+      for (const [samples, undefended] of [
+        [planted(square), ofSquare()],
+        [planted(overlay), ofOverlay],
+        [planted(square), sanitized],
+      ] as const) {
+        const { evidence } = await recover(samples, undefended, clean[c]);
+        expect(evidence.estimate !== null && worksAsTrigger(evidence.estimate)).toBe(false);
+      }
+    },
+  );
 
   it('is none from too few suspects', async () => {
     const { evidence, trigger } = await recover(planted(square), ofSquare(), poison.slice(0, 7));
@@ -180,17 +183,21 @@ describe('the test of a trigger', () => {
     const tester = await triggerTester(provider, models, samples, others, target, { batch: 50, signal });
     try {
       const nothing: Trigger = { ...square, mask: new Float32Array(plane) } as Trigger;
-      const strong = await tester.test(nothing, [nothing, square]);
-      expect(strong.flippedUndefended).toBe(0);
-      expect(strong.flippedControl).toBeGreaterThan(0.95);
-      expect(strong.n).toBe(3 * perClass);
+      expect(await tester.test(nothing)).toEqual({
+        flippedUndefended: 0,
+        flippedSanitized: 0,
+        n: 3 * perClass,
+        from: null,
+      });
+      expect(await tester.strongest([nothing, square], null)).toBeGreaterThan(0.95);
+      expect(await tester.strongest([nothing, nothing], 1)).toBe(0);
     } finally {
       await tester.dispose();
     }
     const own = Int32Array.from({ length: perClass }, (_, i) => target * perClass + i);
     const none = await triggerTester(provider, models, samples, own, target, { batch: 50, signal });
     try {
-      expect(await none.test(square, [square])).toMatchObject({ flippedUndefended: 0, n: 0 });
+      expect(await none.test(square)).toMatchObject({ flippedUndefended: 0, n: 0 });
     } finally {
       await none.dispose();
     }
