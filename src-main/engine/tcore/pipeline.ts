@@ -11,6 +11,7 @@ import { judge } from '../evidence/verdict.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
+import { besideOf } from './beside.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { PipelineContext, PipelineResult } from './context.ts';
 import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
@@ -35,10 +36,10 @@ export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineRe
   const sifted = await runSift(context, encoder, probe.digest);
   const expanded = await runExpand(context, encoder, sifted);
   const first = context.forcedLeak === undefined ? expanded.pool : union(expanded.pool, context.forcedLeak);
-  const crossFit = await runCrossFit(context, encoder, first, expanded.digest);
-  const pure = purified(first, crossFit.contradicted, samples.labels, samples.classes.length);
-  const pool = context.mode === 'distilled' ? pure.pool : first;
-  const grown = await grow(context, encoder, sifted, { pool, digest: crossFit.digest });
+  const { crossFit, pool, grown } = await checkAndGrow(context, encoder, sifted, {
+    pool: first,
+    digest: expanded.digest,
+  });
   const alarms = crossFitWarnings(crossFit, samples.classes);
   for (const { code, message, className } of alarms) {
     context.emit({ type: 'warning', code, message, subject: className });
@@ -46,7 +47,7 @@ export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineRe
   const sifting = { ...sifted.facts, warnings: [...sifted.facts.warnings, ...alarms] };
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
-  const final = await runEvidence(context, encoder, models, pool, grown.digest);
+  const final = await runEvidence(context, encoder, models, pool, [grown.digest, crossFit.digest]);
   const refusals = {
     labels: samples.labels,
     probe: probe.evaluation,
@@ -170,20 +171,40 @@ interface Grown {
   readonly digest: string;
 }
 
-async function grow(
+/**
+ * The first pool checked, and the clean model grown from it. Distilled mode grows from what the check leaves of the pool;
+ * in paper mode nothing but the verdict waits for the check, so it goes on beside.
+ */
+async function checkAndGrow(
   context: PipelineContext,
   encoder: Encoder,
   sifted: SiftStage,
-  expanded: ExpandStage,
-): Promise<Grown> {
-  switch (context.mode) {
-    case 'paper':
-      return growFromChannels(context, encoder, sifted, expanded);
-    case 'distilled': {
-      const { guard, peers } = sifted;
-      const input = { context, encoder, pool: expanded.pool, guard, peers, input: expanded.digest };
-      return { ...(await distil(input)), channels: unusedChannels(encoder) };
+  first: ExpandStage,
+): Promise<{ readonly crossFit: CrossFit; readonly pool: Int32Array; readonly grown: Grown }> {
+  const { samples } = context;
+  const beside = besideOf(context);
+  const check = { pool: first.pool, input: first.digest, beside };
+  try {
+    switch (context.mode) {
+      case 'paper': {
+        const growing = growFromChannels(context, encoder, sifted, first);
+        // Where growing fails, that is the news; what is under way beside ends with the place.
+        const until = growing.then(() => {});
+        const checking = runCrossFit(context, encoder, { ...check, until });
+        for (const waiting of [until, checking]) waiting.catch(() => {});
+        const grown = await growing;
+        return { crossFit: await checking, pool: first.pool, grown };
+      }
+      case 'distilled': {
+        const crossFit = await runCrossFit(context, encoder, check);
+        const { pool } = purified(first.pool, crossFit.contradicted, samples.labels, samples.classes.length);
+        const { guard, peers } = sifted;
+        const grown = await distil({ context, encoder, pool, guard, peers, input: crossFit.digest, beside });
+        return { crossFit, pool, grown: { ...grown, channels: unusedChannels(encoder) } };
+      }
     }
+  } finally {
+    await beside.dispose();
   }
 }
 

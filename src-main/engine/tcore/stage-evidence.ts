@@ -28,11 +28,11 @@ export async function runEvidence(
   encoder: Encoder,
   models: { readonly undefended: Graph; readonly sanitized: Graph },
   pool: Int32Array,
-  input: string,
+  inputs: readonly string[],
 ): Promise<EvidenceStage> {
   const { provider, samples, signal, parameters } = context;
   const params = { seed: context.seed, ...(select(context, 'scan') as object) } as Json;
-  const step = await context.journal.step({ name: 'evidence', params, inputs: [input] }, async () => {
+  const step = await context.journal.step({ name: 'evidence', params, inputs }, async () => {
     const options = { batch: sizesOf(context).evaluationBatch, signal };
     const { evaluation, discrepancy } = await viewOf(context, encoder, models.sanitized);
     const scan = await scanForPatches(provider, encoder, samples, spread(pool, parameters['scan.images']), {

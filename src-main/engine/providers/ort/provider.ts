@@ -39,7 +39,7 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
   if (layout === 'nchwc' && block === null) {
     throw new ExpectedError('provider-failed', `Blocked channels of ONNX Runtime on this machine: ${detail}.`);
   }
-  const target: Target = { threads, block, always: layout === 'nchwc', detail };
+  const target: Target = { threads, block, always: layout === 'nchwc', detail, beside: false };
   const here = (prepared: Prepared): Promise<CompiledGraph> => openHere(ort, prepared);
   const info: ProviderInfo = {
     id: 'ort-cpu',
@@ -58,7 +58,7 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
       const thread = await startAside();
       return graphsOf(
         info,
-        target,
+        { ...target, beside: true },
         (prepared) => thread.open(prepared),
         () => thread.end(),
       );
@@ -108,7 +108,11 @@ function compileIn(
 ): CompileIn<'nchw' | 'nchwc'> {
   return (graph, layout) =>
     open(
-      prepare(graph, {}, { threads, block: layout === 'nchw' ? null : block, always: layout === 'nchwc', detail: '' }),
+      prepare(
+        graph,
+        {},
+        { threads, block: layout === 'nchw' ? null : block, always: layout === 'nchwc', detail: '', beside: false },
+      ),
     );
 }
 
@@ -147,6 +151,8 @@ interface Target {
   readonly always: boolean;
   /** What was found of blocked channels here, for people. */
   readonly detail: string;
+  /** Sessions run beside others and leave the other processors to them. */
+  readonly beside: boolean;
 }
 
 /** The graph in operators that the runtime has. */
@@ -164,13 +170,16 @@ function lower(graph: Graph, target: Target): { graph: Graph; optimisation: 'ext
   return { graph: lowered, optimisation: 'all' };
 }
 
-/** The graph as a session takes it. */
+/**
+ * The graph as a session takes it. How many threads a session has changes no result; for how many it is laid out does,
+ * so that follows from what was asked for alone.
+ */
 function prepare(graph: Graph, options: CompileOptions, target: Target): Prepared {
   const state = options.state ?? [];
   const bound = bindSymbols(graph, options.dims ?? {});
-  const threads = state.length === 0 ? target.threads : threadsFor(bound, target.threads);
-  const lowered = lower(bound, { ...target, threads });
   const { inputs, outputs } = bound;
+  const lowered = lower(bound, target);
+  const threads = target.beside ? 1 : state.length === 0 ? target.threads : threadsFor(bound, target.threads);
   return { model: writeOnnx(lowered.graph), threads, optimisation: lowered.optimisation, inputs, outputs, state };
 }
 

@@ -13,8 +13,7 @@ import { sizeOf } from '../../graph/tensors.ts';
 export const FEW_MULTIPLICATIONS = 30e6;
 
 /**
- * Threads for one training step. It is decided by shapes alone: the number of threads decides last digits, and those
- * must not depend on how fast a machine is.
+ * Threads for one training step, by shapes alone.
  * @param graph without open symbols @param most threads that were asked for
  */
 export function threadsFor(graph: Graph, most: number): number {
