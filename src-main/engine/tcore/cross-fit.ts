@@ -39,31 +39,21 @@ export interface CrossFitPlan {
   readonly input: string;
   /** Where one of the two nets is trained while the other is; left out, they are trained one after the other. */
   readonly beside?: Beside;
-  /**
-   * Where nothing waits for what is found: both nets are trained beside while the run goes on, and the step is committed
-   * once this is over. Without a place beside they are trained then.
-   */
+  /** Given where nothing waits for what is found: both nets are trained beside, and the step is committed after this. */
   readonly until?: Promise<unknown>;
 }
 
 export async function runCrossFit(context: PipelineContext, encoder: Encoder, plan: CrossFitPlan): Promise<CrossFit> {
   const { samples, parameters } = context;
   const { pool, until } = plan;
-  let begun = false;
-  const begin = (): void => {
-    if (!begun) context.emit({ type: 'stage', stage: 'expand', state: 'started' });
-    begun = true;
-  };
+  context.emit({ type: 'stage', stage: 'expand', state: 'started' });
   const params = { seed: context.seed, ...(select(context, 'crossfit') as object) };
   const step = await context.journal.step({ name: 'expand/cross-fit', params, inputs: [plan.input] }, async () => {
     const side = (await plan.beside?.provider()) ?? null;
-    if (side === null) await until;
-    begin();
     const views = parameters['crossfit.epochs'] > 0 ? await lookAcross(context, encoder, plan, side) : [];
     await until;
     return summary(samples, views);
   });
-  begin();
   context.emit({ type: 'stage', stage: 'expand', state: step.resumed ? 'resumed' : 'finished' });
   const { accepted } = step.data as { accepted: readonly (number | null)[] };
   const contradicted = step.tensors.contradicted.data as Int32Array;

@@ -187,13 +187,19 @@ async function checkAndGrow(
   try {
     switch (context.mode) {
       case 'paper': {
-        const growing = growFromChannels(context, encoder, sifted, first);
-        // Where growing fails, that is the news; what is under way beside ends with the place.
+        const grow = (): Promise<Grown> => growFromChannels(context, encoder, sifted, first);
+        const { pool } = first;
+        if ((await beside.provider()) === null) {
+          const grown = await grow();
+          return { crossFit: await runCrossFit(context, encoder, check), pool, grown };
+        }
+        const growing = grow();
         const until = growing.then(() => {});
         const checking = runCrossFit(context, encoder, { ...check, until });
+        // Where growing fails that is the news, and what is under way beside ends with the thread.
         for (const waiting of [until, checking]) waiting.catch(() => {});
         const grown = await growing;
-        return { crossFit: await checking, pool: first.pool, grown };
+        return { crossFit: await checking, pool, grown };
       }
       case 'distilled': {
         const crossFit = await runCrossFit(context, encoder, check);
