@@ -9,7 +9,6 @@ import type { StepResult } from '../journal.ts';
 import { median } from '../math/statistics.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
-import type { Beside } from './beside.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
@@ -38,7 +37,7 @@ export interface CrossFitPlan {
   /** Digest of the step before. */
   readonly input: string;
   /** Where one of the two nets is trained while the other is; left out, they are trained one after the other. */
-  readonly beside?: Beside;
+  readonly beside?: Provider | null;
   /** Given where nothing waits for what is found: both nets are trained beside, and the step is committed after this. */
   readonly until?: Promise<unknown>;
 }
@@ -49,7 +48,7 @@ export async function runCrossFit(context: PipelineContext, encoder: Encoder, pl
   context.emit({ type: 'stage', stage: 'expand', state: 'started' });
   const params = { seed: context.seed, ...(select(context, 'crossfit') as object) };
   const step = await context.journal.step({ name: 'expand/cross-fit', params, inputs: [plan.input] }, async () => {
-    const side = (await plan.beside?.provider()) ?? null;
+    const side = plan.beside ?? null;
     const views = parameters['crossfit.epochs'] > 0 ? await lookAcross(context, encoder, plan, side) : [];
     await until;
     return summary(samples, views);

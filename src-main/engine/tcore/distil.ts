@@ -12,8 +12,8 @@ import type { Json } from '../../../src-shared/json.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
+import type { Provider } from '../providers/provider.ts';
 import { neighbourRefusal } from './admission.ts';
-import type { Beside } from './beside.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { studentScorer, type StudentView } from './discrepancy.ts';
 import { choosePools, type DistilPools } from './distil-pools.ts';
@@ -45,7 +45,7 @@ export interface DistilInput {
   /** Digest of the step before. */
   readonly input: string;
   /** Where the teacher answers while the student learns; left out, in turns with it. */
-  readonly beside?: Beside;
+  readonly beside?: Provider | null;
 }
 
 export interface Distilled {
@@ -151,7 +151,7 @@ async function withStudent<T>(
 ): Promise<T> {
   const { provider, samples } = context;
   const classes = samples.classes.length;
-  const side = weight > 0 ? ((await beside?.provider()) ?? null) : null;
+  const side = weight > 0 ? (beside ?? null) : null;
   const where = side === null ? {} : { teacher: side };
   const student = await createStudent(provider, { encoder, student: fresh, classes, batch, ...where });
   try {

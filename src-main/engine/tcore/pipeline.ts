@@ -7,11 +7,12 @@ import type { ChannelFacts, ClassWarning } from '../../../src-shared/domain/resu
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
+import type { PatchScan } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
-import { besideOf } from './beside.ts';
+import { besideOf, type Beside } from './beside.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { PipelineContext, PipelineResult } from './context.ts';
 import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
@@ -20,7 +21,7 @@ import type { Evaluation } from './evaluate.ts';
 import { fitMemory } from './memory.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
-import { runEvidence } from './stage-evidence.ts';
+import { runEvidence, scanEncoder } from './stage-evidence.ts';
 import { runOpinions } from './stage-opinions.ts';
 import { runProbe } from './stage-probe.ts';
 import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
@@ -31,12 +32,21 @@ import { count, membership } from './steps.ts';
 export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineResult> {
   const encoder = await prepareEncoder(asked);
   const context = fitted(asked, encoder);
+  const beside = besideOf(context);
+  try {
+    return await auditEncoder(context, encoder, beside);
+  } finally {
+    await beside.dispose();
+  }
+}
+
+async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: Beside): Promise<PipelineResult> {
   const { samples, inputDigests } = context;
   const probe = await runProbe(context, encoder, [inputDigests.encoder, inputDigests.dataset]);
   const sifted = await runSift(context, encoder, probe.digest);
   const expanded = await runExpand(context, encoder, sifted);
   const first = context.forcedLeak === undefined ? expanded.pool : union(expanded.pool, context.forcedLeak);
-  const { crossFit, pool, grown } = await checkAndGrow(context, encoder, sifted, {
+  const { crossFit, pool, grown, scanning } = await checkAndGrow(context, encoder, beside, sifted, {
     pool: first,
     digest: expanded.digest,
   });
@@ -47,7 +57,7 @@ export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineRe
   const sifting = { ...sifted.facts, warnings: [...sifted.facts.warnings, ...alarms] };
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
-  const final = await runEvidence(context, encoder, models, pool, [grown.digest, crossFit.digest]);
+  const final = await runEvidence(context, encoder, models, pool, [grown.digest, crossFit.digest], scanning);
   const refusals = {
     labels: samples.labels,
     probe: probe.evaluation,
@@ -171,6 +181,14 @@ interface Grown {
   readonly digest: string;
 }
 
+interface Checked {
+  readonly crossFit: CrossFit;
+  readonly pool: Int32Array;
+  readonly grown: Grown;
+  /** The scan of the encoder, begun beside; null where it is still to be done. */
+  readonly scanning: Promise<PatchScan> | null;
+}
+
 /**
  * The first pool checked, and the clean model grown from it. Distilled mode grows from what the check leaves of the pool;
  * in paper mode nothing but the verdict waits for the check, so it goes on beside.
@@ -178,40 +196,44 @@ interface Grown {
 async function checkAndGrow(
   context: PipelineContext,
   encoder: Encoder,
+  beside: Beside,
   sifted: SiftStage,
   first: ExpandStage,
-): Promise<{ readonly crossFit: CrossFit; readonly pool: Int32Array; readonly grown: Grown }> {
+): Promise<Checked> {
   const { samples } = context;
-  const beside = besideOf(context);
-  const check = { pool: first.pool, input: first.digest, beside };
-  try {
-    switch (context.mode) {
-      case 'paper': {
-        const grow = (): Promise<Grown> => growFromChannels(context, encoder, sifted, first);
-        const { pool } = first;
-        if ((await beside.provider()) === null) {
-          const grown = await grow();
-          return { crossFit: await runCrossFit(context, encoder, check), pool, grown };
-        }
-        const growing = grow();
-        const until = growing.then(() => {});
-        const checking = runCrossFit(context, encoder, { ...check, until });
-        // Where growing fails that is the news, and what is under way beside ends with the thread.
-        for (const waiting of [until, checking]) waiting.catch(() => {});
+  const side = await beside.provider();
+  const check = { pool: first.pool, input: first.digest, beside: side };
+  const scan = (pool: Int32Array): Promise<PatchScan> | null =>
+    side === null ? null : unheard(scanEncoder(context, side, encoder, pool, () => {}));
+  switch (context.mode) {
+    case 'paper': {
+      const { pool } = first;
+      const growing = growFromChannels(context, encoder, sifted, first);
+      if (side === null) {
         const grown = await growing;
-        return { crossFit: await checking, pool, grown };
+        return { crossFit: await runCrossFit(context, encoder, check), pool, grown, scanning: null };
       }
-      case 'distilled': {
-        const crossFit = await runCrossFit(context, encoder, check);
-        const { pool } = purified(first.pool, crossFit.contradicted, samples.labels, samples.classes.length);
-        const { guard, peers } = sifted;
-        const grown = await distil({ context, encoder, pool, guard, peers, input: crossFit.digest, beside });
-        return { crossFit, pool, grown: { ...grown, channels: unusedChannels(encoder) } };
-      }
+      const until = unheard(growing.then(() => {}));
+      const checking = unheard(runCrossFit(context, encoder, { ...check, until }));
+      const scanning = scan(pool);
+      const grown = await growing;
+      return { crossFit: await checking, pool, grown, scanning };
     }
-  } finally {
-    await beside.dispose();
+    case 'distilled': {
+      const crossFit = await runCrossFit(context, encoder, check);
+      const { pool } = purified(first.pool, crossFit.contradicted, samples.labels, samples.classes.length);
+      const scanning = scan(pool);
+      const { guard, peers } = sifted;
+      const grown = await distil({ context, encoder, pool, guard, peers, input: crossFit.digest, beside: side });
+      return { crossFit, pool, grown: { ...grown, channels: unusedChannels(encoder) }, scanning };
+    }
   }
+}
+
+/** What is under way beside fails unheard where the run itself fails first: that is the news then. */
+function unheard<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  return work;
 }
 
 /** Paper mode: trusted channels are kept, the rest and the head are trained on the growing pool. */

@@ -46,7 +46,7 @@ function buffersOf(values: Tensors): ArrayBuffer[] {
 }
 
 /** What setting a state failed with; the next answer tells it. */
-let broken: unknown = null;
+let broken: Error | null = null;
 
 async function serve(request: AsideRequest): Promise<void> {
   let given: AsideAnswer | null;
@@ -54,7 +54,7 @@ async function serve(request: AsideRequest): Promise<void> {
     if (broken !== null) throw broken;
     given = await answer(request);
   } catch (error) {
-    if (request.kind === 'set') broken = error;
+    if (request.kind === 'set') broken = error instanceof Error ? error : new Error(String(error));
     given = { kind: 'failed', failure: serializeFailure(error) };
   }
   if (request.kind === 'set' || given === null) return;
