@@ -68,7 +68,9 @@ describe("a state dict under the source's own names", () => {
   });
 
   it('puts query, key and value together again, and keeps the names without dots', async () => {
-    const { tensors } = stateDictOf(await classifier('torch/vit-torchvision.pth'));
+    const { tensors, notes } = stateDictOf(await classifier('torch/vit-torchvision.pth'));
+    // Without them the loaded network would be given other pixels than the sanitized model.
+    expect(notes[0]).toContain('"pixel mean" = 0.485, 0.456, 0.406; "pixel std" = 0.229, 0.224, 0.225');
     expect(tensors.get('class_token')?.dims).toEqual([1, 1, 64]);
     const attention = 'encoder.layers.encoder_layer_1.self_attention';
     expect(tensors.get(`${attention}.in_proj_weight`)?.dims).toEqual([192, 64]);

@@ -6,6 +6,7 @@
 import { intAttribute } from '../../engine/graph/attributes.ts';
 import type { Graph, GraphNode, Tensor } from '../../engine/graph/ir.ts';
 import { ExpectedError } from '../../../src-shared/failure.ts';
+import { visibleName } from '../../../src-shared/text.ts';
 import { permuted } from '../encoders/layered/channels-last.ts';
 
 export interface StateDict {
@@ -58,9 +59,16 @@ export function stateDictOf(graph: Graph): StateDict {
   }
   const notes: string[] = [];
   const constants: string[] = [];
+  const small: string[] = [];
   for (const [name, tensor] of graph.initializers) {
     if (slots.has(name) || tensor.dtype !== 'float32') continue;
-    if (!take(name, tensor) && tensor.data.length > 1) constants.push(name);
+    if (take(name, tensor) || tensor.data.length <= 1) continue;
+    constants.push(name);
+    // Whoever loads the weights must give pixels as the encoder wants them: mean and deviation are among these.
+    if (tensor.data.length <= 4)
+      small.push(
+        `"${visibleName(name.slice(0, 80))}" = ${Array.from(tensor.data as Float32Array, (value) => Number(value.toPrecision(7))).join(', ')}`,
+      );
   }
   const token = classToken(graph, tensors);
   if (token !== null) {
@@ -87,7 +95,7 @@ export function stateDictOf(graph: Graph): StateDict {
   }
   if (constants.length > 0) {
     notes.push(
-      `${constants.length} constants of the graph are no parameters and are left out (pixel normalisation among them where the audit put one in)`,
+      `${constants.length} constants of the graph are no parameters and are left out (pixel normalisation among them where the audit put one in)${small.length === 0 ? '' : `: ${small.slice(0, 6).join('; ')}`}`,
     );
   }
   notes.push(

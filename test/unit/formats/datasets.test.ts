@@ -75,6 +75,18 @@ describe('image folder', () => {
     expect(failure.message).toContain('looks like a dataset; it holds "read\\u{202E}me.txt", "stl10_binary/".');
   });
 
+  it('reads a CIFAR batch that Python 3 wrote with byte strings as keys, in protocol 2', async () => {
+    const text = (value: string): string => `X${String.fromCharCode(value.length)}\0\0\0${value}`;
+    const key = (name: string): string => `c_codecs\nencode\n${text(name)}${text('latin1')}\x86R`;
+    const pixels = 'a'.repeat(2 * 3072);
+    const batch = `\x80\x02}(${key('labels')}](K\x01K\x00e${key('data')}T\x00\x18\0\0${pixels}u.`;
+    const root = scratchFolder();
+    put(root, 'data_batch_1', Buffer.from(batch, 'latin1'));
+    const dataset = await openDataset(root, { minimum: any });
+    expect([dataset.format, dataset.count, labels(dataset)]).toEqual(['cifar-10-python', 2, [1, 0]]);
+    await dataset.close();
+  });
+
   it('names classes that look alike, and keeps them apart', async () => {
     const root = scratchFolder();
     put(root, 'a.png', png(noise(3, 3, 1)));
