@@ -1,4 +1,5 @@
 /** Every text of the page in English. Messages with parameters are functions; German has the same keys or does not compile. */
+import type { Finding } from '../domain/verdict.ts';
 import { pageFormat } from './page-format.ts';
 import { enAttacks } from './page-en-attacks.ts';
 import { enOpinions } from './page-en-opinions.ts';
@@ -8,14 +9,26 @@ import { enSigning } from './page-en-signing.ts';
 const f = pageFormat('en-US');
 const { plural } = f;
 
+/** What a record says, which is English, in the language of the page; here it stands as it is. */
+const record: {
+  readonly finding: (finding: Finding) => { readonly claim: string; readonly wouldChange: string } | null;
+  readonly terms: Readonly<Record<string, string>>;
+} = { finding: () => null, terms: {} };
+/** Projects that come with Coresift, by their English title. */
+const bundled: Readonly<Record<string, { readonly title: string; readonly description: string }>> = {};
+
 export const en = {
   f,
+  record,
+  bundled,
   ...enExplore,
   ...enSigning,
   ...enAttacks,
   ...enOpinions,
   n: {
     samples: (n: number) => plural(n, { one: '# sample', other: '# samples' }),
+    /** After "of": some languages decline. */
+    ofSamples: (n: number) => plural(n, { one: '# sample', other: '# samples' }),
     classes: (n: number) => plural(n, { one: '# class', other: '# classes' }),
     channels: (n: number) => plural(n, { one: '# channel', other: '# channels' }),
     warnings: (n: number) => plural(n, { one: '# warning', other: '# warnings' }),
@@ -53,6 +66,7 @@ export const en = {
     theme: (theme: string) => `Theme: ${theme}. Change.`,
     themes: { system: 'system', light: 'light', dark: 'dark' },
     command: 'Search or command',
+    commandKey: 'Ctrl K',
     commandPlaceholder: 'A view, a run, a sample number …',
     commandNone: 'Nothing of that name.',
     commandResults: (n: number) => plural(n, { one: '# result', other: '# results' }),
@@ -284,7 +298,7 @@ export const en = {
     cancelled: 'This run was cancelled. It can go on where it was.',
     failed: 'This run failed.',
     finished: 'This run is finished.',
-    finishedAfter: (time: string) => `This run is finished after ${time}.`,
+    finishedAfter: (time: string) => `This run finished after ${time}.`,
     cancel: 'Cancel run',
     cancelling: 'Cancelling…',
     resume: 'Resume run',

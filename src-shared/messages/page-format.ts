@@ -10,7 +10,7 @@ export interface PageFormat {
   count(value: number): string;
   /** Three significant digits; "–" for what is not known. */
   number(value: number): string;
-  /** A share 0..1 as "42 %" or, below 10 %, "4.2 %"; "–" for what is not known. */
+  /** A share 0..1 as "42 %" or, below 10 %, "4.2 %", its blank one that no line breaks at; "–" for what is not known. */
   share(value: number): string;
   /** "0:07", "12:40", "1:02:03". */
   duration(seconds: number): string;
@@ -55,7 +55,7 @@ function makeFormat(locale: string): PageFormat {
     share(value) {
       if (!Number.isFinite(value)) return '–';
       const percent = value * 100;
-      return `${percent !== 0 && Math.abs(percent) < 10 ? tenth().format(percent) : whole().format(percent)} %`;
+      return `${percent !== 0 && Math.abs(percent) < 10 ? tenth().format(percent) : whole().format(percent)}\u00A0%`;
     },
     duration(seconds) {
       const all = Math.max(0, Math.round(seconds));

@@ -141,7 +141,7 @@ async function streaming(browser: Browser): Promise<void> {
       const until = performance.now() + 120_000;
       while (document.querySelector('main header a.button.primary') === null) {
         if (performance.now() > until) throw new Error('The run did not end.');
-        await new Promise((resolve) => setTimeout(resolve, 250));
+        await new Promise((resolve) => window.setTimeout(resolve, 250));
       }
       return Math.max(0, ...window.longTasks);
     });
