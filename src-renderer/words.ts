@@ -19,8 +19,7 @@ export const unitWord = (unit: string): string => t().run.unit[unit] ?? unit;
 export const metricWord = (metric: string): string => t().bootstrap.metricNames[metric] ?? metric;
 
 /** A term of a record in the language of the page, where that knows it. */
-export const termWord = (term: string): string =>
-  Object.hasOwn(t().record.terms, term) ? t().record.terms[term] : term;
+export const termWord = (term: string): string => t().record.term(term) ?? term;
 
 /** The sentences of a finding in the language of the page, or as they were recorded, which is English. */
 export function findingWords(finding: Finding): {

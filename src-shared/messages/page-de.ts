@@ -13,32 +13,36 @@ import { pageFormat } from './page-format.ts';
 const f = pageFormat('de-DE');
 const { plural } = f;
 
+/** Terms of records that the page meets: those of findings, and what the written files are for. */
+const terms: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(deTerms),
+  ['the sanitized classifier', 'der bereinigte Klassifikator'],
+  ['its weights', 'seine Gewichte'],
+  ['which channels were kept, and why', 'welche Kanäle blieben, und warum'],
+  ['every sample with its scores and verdict', 'jedes Bild mit seinen Werten und seinem Urteil'],
+  ['the record of the audit, for programs', 'die Aufzeichnung der Prüfung, für Programme'],
+  ['the report, for reading', 'der Bericht, zum Lesen'],
+  ['the report, for printing and filing', 'der Bericht, zum Drucken und Ablegen'],
+  ['the findings as SARIF 2.1.0', 'die Befunde als SARIF 2.1.0'],
+  ['models and dataset as CycloneDX ML-BOM', 'Modelle und Datensatz als CycloneDX ML-BOM'],
+  [
+    'where the sanitized model came from, as in-toto statement',
+    'woher das bereinigte Modell kommt, als in-toto-Erklärung',
+  ],
+  ['digests of all these files', 'Prüfsummen all dieser Dateien'],
+] as const);
+const poisonedShoes = {
+  title: 'Vergiftete Schuhe',
+  description:
+    'Ein kleiner Bild-Encoder mit gepflanzter Hintertür und 3.000 echte Bilder aus Fashion-MNIST, 150 davon mit demselben Auslöser vergiftet.',
+};
+
 export const de: PageMessages = {
   f,
   record: {
     finding: deFinding,
-    terms: {
-      ...deTerms,
-      'the sanitized classifier': 'der bereinigte Klassifikator',
-      'its weights': 'seine Gewichte',
-      'which channels were kept, and why': 'welche Kanäle blieben, und warum',
-      'every sample with its scores and verdict': 'jedes Bild mit seinen Werten und seinem Urteil',
-      'the record of the audit, for programs': 'der Datensatz der Prüfung, für Programme',
-      'the report, for reading': 'der Bericht, zum Lesen',
-      'the report, for printing and filing': 'der Bericht, zum Drucken und Ablegen',
-      'the findings as SARIF 2.1.0': 'die Befunde als SARIF 2.1.0',
-      'models and dataset as CycloneDX ML-BOM': 'Modelle und Datensatz als CycloneDX ML-BOM',
-      'where the sanitized model came from, as in-toto statement':
-        'woher das bereinigte Modell kommt, als in-toto-Erklärung',
-      'digests of all these files': 'Prüfsummen all dieser Dateien',
-    },
-  },
-  bundled: {
-    'Poisoned shoes': {
-      title: 'Vergiftete Schuhe',
-      description:
-        'Ein kleiner Bild-Encoder mit gepflanzter Hintertür und 3.000 echte Bilder aus Fashion-MNIST, 150 davon mit demselben Auslöser vergiftet.',
-    },
+    term: (term) => terms.get(term) ?? null,
+    bundled: (title) => (title === 'Poisoned shoes' ? poisonedShoes : null),
   },
   ...deExplore,
   ...deSigning,
@@ -462,7 +466,8 @@ export const de: PageMessages = {
   settings: {
     title: 'Einstellungen',
     language: 'Sprache',
-    languageHint: 'Gilt für diesen Benutzer des Rechners. Sätze eines Protokolls bleiben in ihrer Sprache (Englisch).',
+    languageHint:
+      'Gilt für diesen Benutzer des Rechners. Sätze eines Protokolls, die keine Übersetzung haben, bleiben englisch.',
     theme: 'Farbschema',
     themeHint: 'Hoher Kontrast und verminderte Bewegung folgen dem System.',
     project: 'Projekt',

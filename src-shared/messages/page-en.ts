@@ -9,18 +9,19 @@ import { enSigning } from './page-en-signing.ts';
 const f = pageFormat('en-US');
 const { plural } = f;
 
-/** What a record says, which is English, in the language of the page; here it stands as it is. */
-const record: {
-  readonly finding: (finding: Finding) => { readonly claim: string; readonly wouldChange: string } | null;
-  readonly terms: Readonly<Record<string, string>>;
-} = { finding: () => null, terms: {} };
-/** Projects that come with Coresift, by their English title. */
-const bundled: Readonly<Record<string, { readonly title: string; readonly description: string }>> = {};
+interface Bundled {
+  readonly title: string;
+  readonly description: string;
+}
 
 export const en = {
   f,
-  record,
-  bundled,
+  /** What a record says, which is English, in the language of the page; null for what that language does not know. */
+  record: {
+    finding: (_finding: Finding): { readonly claim: string; readonly wouldChange: string } | null => null,
+    term: (_term: string): string | null => null,
+    bundled: (_title: string): Bundled | null => null,
+  },
   ...enExplore,
   ...enSigning,
   ...enAttacks,
@@ -437,7 +438,8 @@ export const en = {
   settings: {
     title: 'Settings',
     language: 'Language',
-    languageHint: 'Kept for this user of the machine. Sentences of a record stay in the language of the record.',
+    languageHint:
+      'Kept for this user of the machine. Sentences of a record that have no translation stay in its language.',
     theme: 'Theme',
     themeHint: 'High contrast and reduced motion follow the system.',
     project: 'Project',
