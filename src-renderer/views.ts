@@ -1,4 +1,5 @@
-/** All views but the first one, in one part of the page that comes after the frame stands. */
+/** All views but the first one, and the sheet beside them, in one part of the page that comes after the frame stands. */
+export { default as SampleSheet } from './components/SampleSheet.svelte';
 export { default as Attacks } from './views/attacks/Attacks.svelte';
 export { default as Bootstrap } from './views/bootstrap/Bootstrap.svelte';
 export { default as Channels } from './views/channels/Channels.svelte';

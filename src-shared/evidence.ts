@@ -29,9 +29,20 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   flipsOf: { words: 'images the flips were counted on' },
 };
 
-export function evidenceRow(name: string, value: Value): { readonly words: string; readonly shown: string } {
+/** How a language writes numbers and shares. */
+export interface EvidenceFigures {
+  number(value: number): string;
+  share(value: number): string;
+}
+
+/** @param figures English ones unless others are given; the words are English and have translations as terms. */
+export function evidenceRow(
+  name: string,
+  value: Value,
+  figures: EvidenceFigures = { number: numberText, share: shareText },
+): { readonly words: string; readonly shown: string } {
   const entry = Object.hasOwn(known, name) ? known[name] : undefined;
-  const figure = entry?.share === true ? shareText : numberText;
+  const figure = entry?.share === true ? figures.share : figures.number;
   const shown =
     typeof value === 'number' ? figure(value) : typeof value === 'string' ? visibleName(value) : list(value, figure);
   return { words: entry?.words ?? spaced(name), shown };

@@ -1,5 +1,6 @@
 /** The page's one connection: a message port under Electron, a WebSocket with the token of the address on loopback. */
-import type { Contract } from '../../src-shared/contract.ts';
+import type { AppInfo, Contract, ProjectInfo, UserSettings } from '../../src-shared/contract.ts';
+import type { RunSummary } from '../../src-shared/domain/run.ts';
 import { portChannel, socketChannel, type PortLike, type SocketLike } from '../../src-shared/rpc/channels.ts';
 import { connect, type Client } from '../../src-shared/rpc/connect.ts';
 
@@ -9,6 +10,14 @@ const portMessage = 'coresift:port';
 const tokenKey = 'coresift.token';
 /** As `subprotocol` of the loopback server. */
 const subprotocol = 'coresift.1';
+
+/** What the frame needs to know before it can be used. */
+export interface FirstAnswers {
+  readonly info: AppInfo;
+  readonly project: ProjectInfo;
+  readonly settings: UserSettings;
+  readonly runs: readonly RunSummary[];
+}
 
 /** Nobody gave this page a token: it was not opened by the address that `coresift serve` printed. */
 export class NoToken extends Error {
@@ -30,6 +39,16 @@ export function takeToken(location: Location, history: History, storage: Storage
 
 export async function openHost(): Promise<Host> {
   return window.coresiftDesktop === undefined ? overSocket() : overPort(window.coresiftDesktop);
+}
+
+export async function askFirst(host: Host): Promise<FirstAnswers> {
+  const [info, project, settings, runs] = await Promise.all([
+    host.call('app.info', {}),
+    host.call('project.open', { folder: null }),
+    host.call('settings.read', {}),
+    host.call('runs.list', {}),
+  ]);
+  return { info, project, settings, runs };
 }
 
 function overPort(desktop: NonNullable<Window['coresiftDesktop']>): Promise<Host> {

@@ -80,7 +80,8 @@ export function createExplorer(host: Host, runId: string): Explorer {
       decisions = await host.call('run.decide-all', { runId, samples, act, value });
     },
     refresh() {
-      read(host.call('run.taps', { runId }, life.signal), (scores) => (taps = scores));
+      // Scores come once and whole; pools grow.
+      if (taps === null) read(host.call('run.taps', { runId }, life.signal), (scores) => (taps = scores));
       read(host.call('run.pools', { runId }, life.signal), (found) => (pools = found));
     },
     stop() {

@@ -1,16 +1,12 @@
 /** The language of the page: chosen by the user, remembered by the host, kept in this browser for the next first paint. */
 import { en, type PageMessages } from '../../src-shared/messages/page-en.ts';
-
-export const languages = ['en', 'de'] as const;
-export type Language = (typeof languages)[number];
-export const languageNames: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch' };
+import { fetchGerman, rememberedLanguage, rememberLanguage, type Language } from './languages.ts';
 
 /** A catalogue comes when its language is chosen; English is there from the start. */
 const fetchers: Readonly<Record<Language, () => Promise<PageMessages>>> = {
   en: () => Promise.resolve(en),
-  de: async () => (await import('../../src-shared/messages/page-de.ts')).de,
+  de: fetchGerman,
 };
-const key = 'coresift.language';
 
 let current = $state.raw<{ readonly language: Language; readonly messages: PageMessages }>({
   language: 'en',
@@ -33,12 +29,11 @@ async function use(chosen: Language): Promise<void> {
 
 /** @throws when its catalogue cannot be had: the server is gone */
 export async function chooseLanguage(chosen: Language): Promise<void> {
-  localStorage.setItem(key, chosen);
+  rememberLanguage(chosen);
   await use(chosen);
 }
 
 /** The language this browser had last, or asks for; before anything is shown. */
 export async function startLanguage(): Promise<void> {
-  const stored = languages.find((one) => one === localStorage.getItem(key));
-  await use(stored ?? (navigator.language.startsWith('de') ? 'de' : 'en'));
+  await use(rememberedLanguage());
 }

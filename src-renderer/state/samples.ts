@@ -67,7 +67,7 @@ export function mostFrequentLabel(table: SampleTable, rows: readonly number[]): 
 }
 
 export function siftingClaim(table: SampleTable): string {
-  const all = t().n.samples(table.columns.label.length);
+  const all = t().n.ofSamples(table.columns.label.length);
   const seeds = t().f.count(countStandings(table).seed);
   const suspects = suspectRows(table);
   if (suspects.length === 0) return table.complete ? t().sifting.claimNone(all, seeds) : t().sifting.claim(all, seeds);

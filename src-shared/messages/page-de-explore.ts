@@ -238,6 +238,11 @@ export const deExplore: typeof enExplore = {
     claim: (kept, total, share) =>
       `${kept} von ${total} Kanälen (${share}) waren vertrauenswürdig und blieben; der Rest wurde neu gemacht.`,
     note: 'Schichten in der Folge, in der das Bild sie durchläuft; Linien: was jede liest. Balken: behalten (gefüllt) und neu gemacht (schraffiert). Rand und Zahl: mittlere Maske nach dem Wiederfinden, von 0 (blass) bis 1 (tief); 1 = nötig, um die Kernmenge zurückzubringen.',
+    noteUnused:
+      'Schichten in der Folge, in der das Bild sie durchläuft; Linien: was jede liest. Schraffiert: neu gemacht. Keine Maske wurde berechnet und kein Kanal des Encoders behalten.',
+    unusedTitle: 'Warum es keine Masken gibt',
+    unusedText:
+      'In der destillierten Betriebsart lernt ein neu angelegtes Modell aus glaubwürdigen Bildern, erst die Antworten des Encoders, dann ihre Klassen. Kein Gewicht des Encoders gelangt hinein; also gab es nichts zu verlernen, wiederzufinden oder zu behalten. In der Betriebsart des Papiers zeigt diese Ansicht die Maske jedes Kanals und was aus ihm wurde.',
     soon: 'Masken entstehen, wenn die Filterstufe dieses Laufs festgeschrieben ist, und werden mit seinem Ergebnis gezeigt.',
     layers: 'Schichten des Encoders',
     layerName: (label, kept, total) => `${label}: ${kept} von ${total} behalten`,
@@ -447,8 +452,8 @@ export const deExplore: typeof enExplore = {
     how: 'Wie eine Prüfung verläuft',
     howText: [
       'Die Siebung findet Bilder, deren Nachbarn Schicht um Schicht dasselbe Etikett tragen: die Kernmenge.',
-      'Der Encoder vergisst die Kernmenge, und Masken zeigen, welche Kanäle sie zurückbringen: die vertrauenswürdigen Kanäle.',
-      'Alles andere wird neu gemacht, auf der Kernmenge trainiert und wächst Runde um Runde; was nicht passt, wird abgewiesen.',
+      'In der destillierten Betriebsart lernt ein neu angelegtes Modell die Antworten des Encoders auf glaubwürdige Bilder. In der Betriebsart des Papiers vergisst der Encoder die Kernmenge, Masken zeigen, welche Kanäle sie zurückbringen, und alle anderen werden neu gemacht.',
+      'Das Modell lernt aus dem sauberen Vorrat, der Runde um Runde wächst; was nicht passt, wird abgewiesen.',
       'Was zum ungeschützten Modell passt und vom bereinigten abgewiesen wird, ist ein Beleg: die Verdachtsliste.',
     ],
     verdicts: 'Die vier Urteile',

@@ -7,19 +7,50 @@ import { deOpinions } from './page-de-opinions.ts';
 import { deExplore } from './page-de-explore.ts';
 import { deSigning } from './page-de-signing.ts';
 import type { PageMessages } from './page-en.ts';
+import { deFinding, deTerms } from '../report-words/findings-de.ts';
 import { pageFormat } from './page-format.ts';
 
 const f = pageFormat('de-DE');
 const { plural } = f;
 
+/** Terms of records that the page meets: those of findings, and what the written files are for. */
+const terms: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(deTerms),
+  ['the sanitized classifier', 'der bereinigte Klassifikator'],
+  ['its weights', 'seine Gewichte'],
+  ['which channels were kept, and why', 'welche Kanäle blieben, und warum'],
+  ['every sample with its scores and verdict', 'jedes Bild mit seinen Werten und seinem Urteil'],
+  ['the record of the audit, for programs', 'die Aufzeichnung der Prüfung, für Programme'],
+  ['the report, for reading', 'der Bericht, zum Lesen'],
+  ['the report, for printing and filing', 'der Bericht, zum Drucken und Ablegen'],
+  ['the findings as SARIF 2.1.0', 'die Befunde als SARIF 2.1.0'],
+  ['models and dataset as CycloneDX ML-BOM', 'Modelle und Datensatz als CycloneDX ML-BOM'],
+  [
+    'where the sanitized model came from, as in-toto statement',
+    'woher das bereinigte Modell kommt, als in-toto-Erklärung',
+  ],
+  ['digests of all these files', 'Prüfsummen all dieser Dateien'],
+] as const);
+const poisonedShoes = {
+  title: 'Vergiftete Schuhe',
+  description:
+    'Ein kleiner Bild-Encoder mit gepflanzter Hintertür und 3.000 echte Bilder aus Fashion-MNIST, 150 davon mit demselben Auslöser vergiftet.',
+};
+
 export const de: PageMessages = {
   f,
+  record: {
+    finding: deFinding,
+    term: (term) => terms.get(term) ?? null,
+    bundled: (title) => (title === 'Poisoned shoes' ? poisonedShoes : null),
+  },
   ...deExplore,
   ...deSigning,
   ...deAttacks,
   ...deOpinions,
   n: {
     samples: (n) => plural(n, { one: '# Bild', other: '# Bilder' }),
+    ofSamples: (n) => plural(n, { one: '# Bild', other: '# Bildern' }),
     classes: (n) => plural(n, { one: '# Klasse', other: '# Klassen' }),
     channels: (n) => plural(n, { one: '# Kanal', other: '# Kanäle' }),
     warnings: (n) => plural(n, { one: '# Warnung', other: '# Warnungen' }),
@@ -57,6 +88,7 @@ export const de: PageMessages = {
     theme: (theme) => `Farbschema: ${theme}. Wechseln.`,
     themes: { system: 'wie das System', light: 'hell', dark: 'dunkel' },
     command: 'Suche oder Befehl',
+    commandKey: 'Strg K',
     commandPlaceholder: 'Eine Ansicht, ein Lauf, eine Bildnummer …',
     commandNone: 'Nichts mit diesem Namen.',
     commandResults: (n) => plural(n, { one: '# Treffer', other: '# Treffer' }),
@@ -434,7 +466,8 @@ export const de: PageMessages = {
   settings: {
     title: 'Einstellungen',
     language: 'Sprache',
-    languageHint: 'Gilt für diesen Benutzer des Rechners. Sätze eines Protokolls bleiben in ihrer Sprache (Englisch).',
+    languageHint:
+      'Gilt für diesen Benutzer des Rechners. Sätze eines Protokolls, die keine Übersetzung haben, bleiben englisch.',
     theme: 'Farbschema',
     themeHint: 'Hoher Kontrast und verminderte Bewegung folgen dem System.',
     project: 'Projekt',

@@ -235,6 +235,11 @@ export const enExplore = {
     claim: (kept: string, total: string, share: string) =>
       `${kept} of ${total} channels (${share}) were trusted and kept; the rest was made anew.`,
     note: 'Layers in the order the image passes them; lines: what each reads. Bar: kept (filled) and made anew (hatched). Edge and number: mean mask after recovering, from 0 (pale) to 1 (deep); 1 = needed to bring the seeds back.',
+    noteUnused:
+      'Layers in the order the image passes them; lines: what each reads. Hatched: made anew. No mask was computed and no channel of the encoder was kept.',
+    unusedTitle: 'Why there are no masks',
+    unusedText:
+      'In distilled mode a model made anew learns from credible samples, first the answers of the encoder, then their labels. No weight of the encoder reaches it, so there was nothing to unlearn, to recover or to keep. In paper mode this view shows the mask of every channel and what became of it.',
     soon: 'Masks come when the filter stage of this run is committed, and are shown with its result.',
     layers: 'Layers of the encoder',
     layerName: (label: string, kept: string, total: string) => `${label}: ${kept} of ${total} kept`,
@@ -440,8 +445,8 @@ export const enExplore = {
     how: 'How an audit goes',
     howText: [
       'Sifting finds samples whose neighbours agree on their label at layer after layer: the seeds.',
-      'The encoder is made to forget the seeds, and masks show which channels bring them back: the trusted channels.',
-      'Everything else is made anew, trained on the seeds, and grown round by round; what does not fit is refused.',
+      'In distilled mode a model made anew learns the answers of the encoder on credible samples. In paper mode the encoder is made to forget the seeds, masks show which channels bring them back, and all others are made anew.',
+      'The model learns from the clean pool, which grows round by round; what does not fit is refused.',
       'What the undefended model fits and the sanitized one refuses is evidence: the suspect list.',
     ],
     verdicts: 'The four verdicts',

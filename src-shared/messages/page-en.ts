@@ -1,4 +1,5 @@
 /** Every text of the page in English. Messages with parameters are functions; German has the same keys or does not compile. */
+import type { Finding } from '../domain/verdict.ts';
 import { pageFormat } from './page-format.ts';
 import { enAttacks } from './page-en-attacks.ts';
 import { enOpinions } from './page-en-opinions.ts';
@@ -8,14 +9,27 @@ import { enSigning } from './page-en-signing.ts';
 const f = pageFormat('en-US');
 const { plural } = f;
 
+interface Bundled {
+  readonly title: string;
+  readonly description: string;
+}
+
 export const en = {
   f,
+  /** What a record says, which is English, in the language of the page; null for what that language does not know. */
+  record: {
+    finding: (_finding: Finding): { readonly claim: string; readonly wouldChange: string } | null => null,
+    term: (_term: string): string | null => null,
+    bundled: (_title: string): Bundled | null => null,
+  },
   ...enExplore,
   ...enSigning,
   ...enAttacks,
   ...enOpinions,
   n: {
     samples: (n: number) => plural(n, { one: '# sample', other: '# samples' }),
+    /** After "of": some languages decline. */
+    ofSamples: (n: number) => plural(n, { one: '# sample', other: '# samples' }),
     classes: (n: number) => plural(n, { one: '# class', other: '# classes' }),
     channels: (n: number) => plural(n, { one: '# channel', other: '# channels' }),
     warnings: (n: number) => plural(n, { one: '# warning', other: '# warnings' }),
@@ -53,6 +67,7 @@ export const en = {
     theme: (theme: string) => `Theme: ${theme}. Change.`,
     themes: { system: 'system', light: 'light', dark: 'dark' },
     command: 'Search or command',
+    commandKey: 'Ctrl K',
     commandPlaceholder: 'A view, a run, a sample number …',
     commandNone: 'Nothing of that name.',
     commandResults: (n: number) => plural(n, { one: '# result', other: '# results' }),
@@ -284,7 +299,7 @@ export const en = {
     cancelled: 'This run was cancelled. It can go on where it was.',
     failed: 'This run failed.',
     finished: 'This run is finished.',
-    finishedAfter: (time: string) => `This run is finished after ${time}.`,
+    finishedAfter: (time: string) => `This run finished after ${time}.`,
     cancel: 'Cancel run',
     cancelling: 'Cancelling…',
     resume: 'Resume run',
@@ -423,7 +438,8 @@ export const en = {
   settings: {
     title: 'Settings',
     language: 'Language',
-    languageHint: 'Kept for this user of the machine. Sentences of a record stay in the language of the record.',
+    languageHint:
+      'Kept for this user of the machine. Sentences of a record that have no translation stay in its language.',
     theme: 'Theme',
     themeHint: 'High contrast and reduced motion follow the system.',
     project: 'Project',

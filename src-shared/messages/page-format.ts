@@ -10,7 +10,7 @@ export interface PageFormat {
   count(value: number): string;
   /** Three significant digits; "–" for what is not known. */
   number(value: number): string;
-  /** A share 0..1 as "42 %" or, below 10 %, "4.2 %"; "–" for what is not known. */
+  /** A share 0..1 as "42 %" or, below 10 %, "4.2 %", its blank one that no line breaks at; "–" for what is not known. */
   share(value: number): string;
   /** "0:07", "12:40", "1:02:03". */
   duration(seconds: number): string;
@@ -20,17 +20,34 @@ export interface PageFormat {
   list(items: readonly string[]): string;
 }
 
+const made = new Map<string, PageFormat>();
+
+/** The one format of a locale; catalogues come in several files that share it. */
 export function pageFormat(locale: string): PageFormat {
-  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-  const short = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
-  const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-  const when = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
-  const rules = new Intl.PluralRules(locale);
-  const lists = new Intl.ListFormat(locale, { type: 'conjunction' });
-  const count = (value: number): string => whole.format(value);
+  const before = made.get(locale);
+  if (before !== undefined) return before;
+  const format = makeFormat(locale);
+  made.set(locale, format);
+  return format;
+}
+
+/** Made when it is first used: each costs the runtime some milliseconds, and few are needed for the first view. */
+function onUse<T>(make: () => T): () => T {
+  let kept: T | undefined;
+  return () => (kept ??= make());
+}
+
+function makeFormat(locale: string): PageFormat {
+  const whole = onUse(() => new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }));
+  const short = onUse(() => new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }));
+  const tenth = onUse(() => new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }));
+  const when = onUse(() => new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }));
+  const rules = onUse(() => new Intl.PluralRules(locale));
+  const lists = onUse(() => new Intl.ListFormat(locale, { type: 'conjunction' }));
+  const count = (value: number): string => whole().format(value);
   const number = (value: number): string => {
     if (!Number.isFinite(value)) return '–';
-    return Number.isInteger(value) ? whole.format(value) : short.format(value);
+    return Number.isInteger(value) ? whole().format(value) : short().format(value);
   };
   return {
     count,
@@ -38,7 +55,7 @@ export function pageFormat(locale: string): PageFormat {
     share(value) {
       if (!Number.isFinite(value)) return '–';
       const percent = value * 100;
-      return `${percent !== 0 && Math.abs(percent) < 10 ? tenth.format(percent) : whole.format(percent)} %`;
+      return `${percent !== 0 && Math.abs(percent) < 10 ? tenth().format(percent) : whole().format(percent)}\u00A0%`;
     },
     duration(seconds) {
       const all = Math.max(0, Math.round(seconds));
@@ -54,13 +71,13 @@ export function pageFormat(locale: string): PageFormat {
         scaled /= 1000;
         unit += 1;
       }
-      return `${unit === 0 ? whole.format(scaled) : number(scaled)} ${units[unit] ?? ''}`;
+      return `${unit === 0 ? whole().format(scaled) : number(scaled)} ${units[unit] ?? ''}`;
     },
     moment(time) {
       const date = new Date(time);
-      return Number.isNaN(date.getTime()) ? time : when.format(date);
+      return Number.isNaN(date.getTime()) ? time : when().format(date);
     },
-    plural: (value, { one, other }) => (rules.select(value) === 'one' ? one : other).replace('#', count(value)),
-    list: (items) => lists.format(items),
+    plural: (value, { one, other }) => (rules().select(value) === 'one' ? one : other).replace('#', count(value)),
+    list: (items) => lists().format(items),
   };
 }

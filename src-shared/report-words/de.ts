@@ -1,5 +1,5 @@
 /** Was die Berichte sagen, auf Deutsch: the German messages, and the verdict sentences from codes and values. */
-import type { Finding } from '../domain/verdict.ts';
+import { deFinding as finding, deTerms as terms } from './findings-de.ts';
 import type { Words } from './words.ts';
 
 const plural = (n: number, one: string, many: string): string => (n === 1 ? one : many);
@@ -437,102 +437,6 @@ const words: Words = {
   'word.sanitized': 'Bereinigtes Modell: der Klassifikator aus aufgenommenen Proben und vertrauenswürdigen Kanälen.',
   'word.escape':
     '\\u{HEX} steht für ein Zeichen, das nichts zeichnet, die Folge anderer ändert oder das dieses Dokument nicht zeichnen kann.',
-};
-
-const number = new Intl.NumberFormat('de-DE', { maximumSignificantDigits: 3 });
-const whole = new Intl.NumberFormat('de-DE', { maximumFractionDigits: 0 });
-const share = (value: unknown): string => (typeof value === 'number' ? `${number.format(100 * value)} %` : '–');
-const count = (value: unknown): string => (typeof value === 'number' ? whole.format(value) : '–');
-const decimal = (value: unknown): string => (typeof value === 'number' ? number.format(value) : '–');
-
-/** The sentences of a finding from its code, verdict and evidence; null for a code that is not known here. */
-function finding(one: Finding): { readonly claim: string; readonly wouldChange: string } | null {
-  const { evidence: e } = one;
-  const name = one.name ?? '';
-  switch (`${one.code} ${one.verdict}`) {
-    case 'class.refused-cluster suspicious':
-      return {
-        claim: `Von ${count(e['samples'])} Proben mit dem Etikett „${name}“ lernt das ungeschützte Modell ${count(e['refused'])}, die das bereinigte samt ihren Nachbarn ablehnt.`,
-        wouldChange:
-          'Ein Blick auf die abgelehnten Proben: Sind ihre Etiketten richtig, so sind sie eine eigene Art und kein Gift.',
-      };
-    case 'class.refused-cluster trusted':
-      return {
-        claim: `Von ${count(e['samples'])} Proben mit dem Etikett „${name}“ lehnt das bereinigte Modell ${count(e['refused'])} samt ihren Nachbarn ab.`,
-        wouldChange: 'Gift mit richtigen Etiketten, das keine eigene Gruppe bildet, wäre hier nicht zu sehen.',
-      };
-    case 'class.refused-cluster inconclusive':
-      return {
-        claim: `Die Klasse „${name}“ mit ${count(e['samples'])} Proben konnte nicht beurteilt werden; abgelehnt werden ${share(e['refusedShare'])}.`,
-        wouldChange: 'Einige Bilder dieser Klasse, für deren Etiketten Sie bürgen können, oder mehr Proben.',
-      };
-    case 'class.refused-cluster not-examined':
-      return { claim: `Die Klasse „${name}“ hat keine Probe.`, wouldChange: 'Proben dieser Klasse.' };
-    case 'class.estimated-trigger suspicious':
-      return {
-        claim: `Was abgelehnte Proben mit dem Etikett „${name}“ gemeinsam haben, kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} anderen Bildern im ungeschützten Modell zu dieser Klasse, ${share(e['flippedSanitized'])} im bereinigten.`,
-        wouldChange:
-          'Ein bereinigtes Modell, das demselben Muster folgt, machte es zu einem natürlichen Merkmal der Klasse.',
-      };
-    case 'dataset.refused-cluster suspicious':
-      return {
-        claim: `${count(e['suspects'])} von ${count(e['samples'])} Proben lernt das ungeschützte Modell, während das bereinigte sie samt ihren Nachbarn ablehnt; sie häufen sich in einzelnen Klassen.`,
-        wouldChange:
-          'Ein Blick auf die Verdächtigen: Eine Gruppe richtig etikettierter Proben ungewöhnlicher Art kann so aussehen.',
-      };
-    case 'dataset.refused-cluster trusted':
-      return {
-        claim:
-          'Keine Klasse enthält eine Gruppe von Proben, die das ungeschützte Modell lernt und das bereinigte ablehnt.',
-        wouldChange:
-          'Gift unter etwa 1 % der Daten, oder mit richtigen Etiketten und ohne eigene Gruppe, wäre nicht zu sehen.',
-      };
-    case 'dataset.refused-cluster inconclusive':
-      return {
-        claim: 'Keine Klasse enthält eine abgelehnte Gruppe, aber nicht alle Klassen konnten beurteilt werden.',
-        wouldChange: 'Einige Bilder der offenen Klassen, für deren Etiketten Sie bürgen können, oder mehr Proben.',
-      };
-    case 'encoder.patch-collapse suspicious':
-      return {
-        claim: `Ein Quadrat von ${count(e['patchSize'])} Bildpunkten in Zeile ${count(e['patchRow'])}, Spalte ${count(e['patchColumn'])} lässt den Encoder verschiedene Bilder als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])}) und kippt ${share(e['flippedUndefended'])} davon im ungeschützten Modell zu „${String(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
-        wouldChange:
-          'Ein Encoder für dieselbe Aufgabe, der unter diesem Quadrat ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
-      };
-    case 'encoder.patch-collapse inconclusive':
-      return {
-        claim: `Der Suchlauf mit einfarbigen Quadraten entscheidet nicht: mittlerer Kosinus der Bilder ${decimal(e['collapse'])} mit dem ungünstigsten Quadrat, ${decimal(e['collapseWithout'])} ohne. Andere Arten von Auslösern wurden nicht gesucht.`,
-        wouldChange: 'Ein Suchlauf nach weiteren Arten von Auslösern, oder mehr und passendere Bilder.',
-      };
-    default:
-      return null;
-  }
-}
-
-/** Names that come with the record, where a reader meets them. */
-const terms: Readonly<Record<string, string>> = {
-  samples: 'Proben',
-  'samples on the suspect list': 'Proben auf der Verdachtsliste',
-  'refused samples': 'abgelehnte Proben',
-  'refused share': 'abgelehnter Anteil',
-  'refused share of each class': 'abgelehnter Anteil jeder Klasse',
-  'refused share of the other classes': 'abgelehnter Anteil der anderen Klassen',
-  'share in the larger of two groups': 'Anteil der größeren zweier Gruppen',
-  'distance of the two groups, in their widths': 'Abstand der beiden Gruppen in ihren Breiten',
-  'mean cosine of the images with the square': 'mittlerer Kosinus der Bilder mit dem Quadrat',
-  'mean cosine without it': 'mittlerer Kosinus ohne es',
-  'cosine from which this is a collapse': 'Kosinus, ab dem es ein Zusammenfall ist',
-  'first row of the square': 'erste Zeile des Quadrats',
-  'first column of the square': 'erste Spalte des Quadrats',
-  'side of the square, pixels': 'Seite des Quadrats, Bildpunkte',
-  'brightness of the square, 0 to 1': 'Helligkeit des Quadrats, 0 bis 1',
-  'images stamped': 'gestempelte Bilder',
-  'squares tried': 'versuchte Quadrate',
-  'class it flips to': 'Klasse, zu der es kippt',
-  'flipped, undefended model': 'gekippt, ungeschütztes Modell',
-  'flipped, sanitized model': 'gekippt, bereinigtes Modell',
-  'flipped by a random pattern of its size, undefended model':
-    'von einem zufälligen Muster seiner Größe gekippt, ungeschütztes Modell',
-  'images the flips were counted on': 'Bilder, an denen gezählt wurde',
 };
 
 export const de = { words, finding, terms } as const;

@@ -109,7 +109,7 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
   }
   const doubt =
     share >= doubtfulShare
-      ? `Of ${samples} samples labelled "${name}", ${refused} are refused with their neighbours: more than usual, too few for a cluster.`
+      ? `Of ${samples} samples labelled "${name}", ${refusedWords(refused)}: more than usual, too few for a cluster.`
       : doubtAbout(evidence, c);
   if (doubt !== null) {
     return {
@@ -124,10 +124,13 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
     ...common,
     verdict: 'trusted',
     confidence: marginUnder(share, refusedLimit),
-    claim: `Of ${samples} samples labelled "${name}", ${refused} are refused by the sanitized model together with their neighbours.`,
+    claim: `Of ${samples} samples labelled "${name}", ${refusedWords(refused)} by the sanitized model.`,
     wouldChange: 'Poison with right labels that forms no group of its own would not be seen here.',
   };
 }
+
+const refusedWords = (refused: number): string =>
+  refused === 1 ? '1 is refused with its neighbours' : `${refused} are refused with their neighbours`;
 
 /** Why a class that shows no refused cluster still cannot be called trusted; null when nothing speaks against it. */
 function doubtAbout(evidence: VerdictEvidence, c: number): string | null {

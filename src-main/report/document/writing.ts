@@ -1,6 +1,7 @@
 /** What every section is written with, and how a finding is written. */
 import { evidenceRow } from '../../../src-shared/evidence.ts';
 import type { Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
+import { pageFormat } from '../../../src-shared/messages/page-format.ts';
 import { findingSentences, termIn, type Language, type Words } from '../../../src-shared/report-words/words.ts';
 import { overrideOf } from '../overrides.ts';
 import type { ReportRecord } from '../record.ts';
@@ -49,7 +50,7 @@ export function decisionText(finding: Finding, { record, words, figures }: Writi
 /** The numbers a claim rests on; long lists are cut, which the text says. */
 export function evidenceText(finding: Finding, language: Language): string {
   const entries = Object.entries(finding.evidence).map(([name, value]) => {
-    const { words, shown } = evidenceRow(name, value);
+    const { words, shown } = evidenceRow(name, value, language === 'de' ? pageFormat('de-DE') : undefined);
     // The renderers spell out invisible characters by themselves.
     return `${termIn(language, words)} ${typeof value === 'string' ? value : shown}`;
   });

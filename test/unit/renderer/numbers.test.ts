@@ -12,9 +12,9 @@ describe('numbers', () => {
     [formatBytes(999), '999 B'],
     [formatBytes(1_234_567), '1.23 MB'],
     [formatBytes(999_999), '1 MB'],
-    [formatShare(0.42), '42 %'],
-    [formatShare(0.042), '4.2 %'],
-    [formatShare(0), '0 %'],
+    [formatShare(0.42), '42\u00A0%'],
+    [formatShare(0.042), '4.2\u00A0%'],
+    [formatShare(0), '0\u00A0%'],
     [formatShare(NaN), '–'],
     [formatNumber(12345), '12,345'],
     [formatNumber(0.123456), '0.123'],
@@ -26,7 +26,7 @@ describe('the catalogues', () => {
   it('have plurals and numbers of their language', () => {
     expect([en.n.samples(1), en.n.samples(2000), en.n.classes(2)]).toEqual(['1 sample', '2,000 samples', '2 classes']);
     expect([de.n.samples(1), de.n.samples(2000), de.n.channels(2)]).toEqual(['1 Bild', '2.000 Bilder', '2 Kanäle']);
-    expect(de.f.share(0.042)).toBe('4,2 %');
+    expect(de.f.share(0.042)).toBe('4,2\u00A0%');
     expect(de.f.bytes(1_234_567)).toBe('1,23 MB');
   });
 
