@@ -214,8 +214,11 @@ async function checkAndGrow(
         return { crossFit: await runCrossFit(context, encoder, check), pool, grown, scanning: null };
       }
       const until = unheard(growing.then(() => {}));
-      const checking = unheard(runCrossFit(context, encoder, { ...check, until }));
+      const looked = Promise.withResolvers<void>();
+      const checking = unheard(runCrossFit(context, encoder, { ...check, until, onLooked: looked.resolve }));
       const scanning = scan(pool);
+      // What it holds in memory is not held while the rest grows.
+      void unheard(Promise.all([looked.promise, scanning]).then(() => beside.dispose()));
       const grown = await growing;
       return { crossFit: await checking, pool, grown, scanning };
     }
