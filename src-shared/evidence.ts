@@ -25,6 +25,7 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   flippedTo: { words: 'class it flips to' },
   flippedUndefended: { words: 'flipped, undefended model', share: true },
   flippedSanitized: { words: 'flipped, sanitized model', share: true },
+  flippedControl: { words: 'flipped by a random pattern of its size, undefended model', share: true },
   flipsOf: { words: 'images the flips were counted on' },
 };
 

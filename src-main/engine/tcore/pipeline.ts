@@ -3,29 +3,31 @@
  * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence and verdict. Every stage
  * is a journalled step: its result is read back when an earlier, interrupted run committed it.
  */
-import type { ChannelFacts, ClassWarning } from '../../../src-shared/domain/result.ts';
+import { worksAsTrigger, type ChannelFacts, type ClassWarning } from '../../../src-shared/domain/result.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
+import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
-import type { PatchScan } from '../evidence/patch-scan.ts';
+import { squareTrigger, type PatchScan } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
+import type { Provider } from '../providers/provider.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { besideOf, type Beside } from './beside.ts';
 import { bootstrap } from './bootstrap.ts';
-import type { PipelineContext, PipelineResult } from './context.ts';
+import type { PipelineContext, PipelineResult, Recovered } from './context.ts';
 import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
 import { distil } from './distil.ts';
 import type { Evaluation } from './evaluate.ts';
 import { fitMemory } from './memory.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
-import { runEvidence, scanEncoder } from './stage-evidence.ts';
+import { runEvidence, scanEncoder, type EvidenceStage } from './stage-evidence.ts';
 import { runOpinions } from './stage-opinions.ts';
 import { runProbe } from './stage-probe.ts';
 import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
-import { runTriggers } from './stage-triggers.ts';
+import { runTriggers, type TriggerStage } from './stage-triggers.ts';
 import { startModel } from './start-model.ts';
 import { count, membership } from './steps.ts';
 
@@ -123,7 +125,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     },
     outcome,
     verdict,
-    trigger: found.trigger,
+    recovered: recoveredTriggers(samples.shape, verdict, final, found),
     undefended: probe.classifier,
     sanitized: sanitizedModel({
       classifier: grown.classifier,
@@ -137,6 +139,29 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     }),
     digest: found.digest,
   };
+}
+
+/** The square of the scan and the estimate from the suspects, where there is one. */
+function recoveredTriggers(
+  shape: readonly [number, number, number],
+  { encoder }: AuditVerdict,
+  { scan, flips }: EvidenceStage,
+  { evidence, trigger }: TriggerStage,
+): Recovered[] {
+  const square: Recovered = {
+    by: 'scan',
+    trigger: squareTrigger(scan.patch, shape),
+    announced: encoder.verdict === 'suspicious',
+    flippedUndefended: flips.undefended.share,
+    flippedSanitized: flips.sanitized.share,
+    flippedControl: null,
+    n: flips.undefended.n,
+  };
+  const { estimate } = evidence;
+  if (trigger === null || estimate === null) return [square];
+  const { flippedUndefended, flippedSanitized, flippedControl = null, n } = estimate;
+  const announced = worksAsTrigger(estimate);
+  return [square, { by: 'suspects', trigger, announced, flippedUndefended, flippedSanitized, flippedControl, n }];
 }
 
 /** The run fitted to its bound on memory, and a word on what that changed. */
@@ -203,8 +228,8 @@ async function checkAndGrow(
   const { samples } = context;
   const side = await beside.provider();
   const check = { pool: first.pool, input: first.digest, beside: side };
-  const scan = (pool: Int32Array): Promise<PatchScan> | null =>
-    side === null ? null : unheard(scanEncoder(context, side, encoder, pool, () => {}));
+  const scan = (where: Provider, pool: Int32Array): Promise<PatchScan> =>
+    scanEncoder(context, where, encoder, pool, () => {});
   switch (context.mode) {
     case 'paper': {
       const { pool } = first;
@@ -216,16 +241,17 @@ async function checkAndGrow(
       const until = unheard(growing.then(() => {}));
       const looked = Promise.withResolvers<void>();
       const checking = unheard(runCrossFit(context, encoder, { ...check, until, onLooked: looked.resolve }));
-      const scanning = scan(pool);
-      // What it holds in memory is not held while the rest grows.
-      void unheard(Promise.all([looked.promise, scanning]).then(() => beside.dispose()));
+      // One after the other, and then nothing: what the thread holds in memory comes on top of what the run holds.
+      const free = Promise.race([looked.promise, checking]);
+      const scanning = unheard(free.then(() => scan(side, pool)));
+      void unheard(scanning.then(() => beside.dispose()));
       const grown = await growing;
       return { crossFit: await checking, pool, grown, scanning };
     }
     case 'distilled': {
       const crossFit = await runCrossFit(context, encoder, check);
       const { pool } = purified(first.pool, crossFit.contradicted, samples.labels, samples.classes.length);
-      const scanning = scan(pool);
+      const scanning = side === null ? null : unheard(scan(side, pool));
       const { guard, peers } = sifted;
       const grown = await distil({ context, encoder, pool, guard, peers, input: crossFit.digest, beside: side });
       return { crossFit, pool, grown: { ...grown, channels: unusedChannels(encoder) }, scanning };
