@@ -239,8 +239,10 @@ async function checkAndGrow(
         return { crossFit: await runCrossFit(context, encoder, check), pool, grown, scanning: null };
       }
       const until = unheard(growing.then(() => {}));
-      const looked = Promise.withResolvers<void>();
-      const checking = unheard(runCrossFit(context, encoder, { ...check, until, onLooked: looked.resolve }));
+      const looked = Promise.withResolvers<null>();
+      const checking = unheard(
+        runCrossFit(context, encoder, { ...check, until, onLooked: () => looked.resolve(null) }),
+      );
       // One after the other, and then nothing: what the thread holds in memory comes on top of what the run holds.
       const free = Promise.race([looked.promise, checking]);
       const scanning = unheard(free.then(() => scan(side, pool)));
