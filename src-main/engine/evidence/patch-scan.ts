@@ -85,8 +85,7 @@ export async function scanForPatches(
       while (under.length < (compiled.ahead ?? 1) && at + under.length < grid.length) {
         under.push(collapseOf(grid[at + under.length]));
       }
-      const collapse = await under[0];
-      under.shift();
+      const collapse = await (under.shift() as Promise<number>);
       if (options.signal.aborted) throw new CancelledError();
       if (collapse > best.collapse) best = { patch, collapse };
       options.onProgress(at + 1, grid.length);

@@ -40,6 +40,8 @@ export interface CrossFitPlan {
   readonly beside?: Provider | null;
   /** Given where nothing waits for what is found: both nets are trained beside, and the step is committed after this. */
   readonly until?: Promise<unknown>;
+  /** Told once nothing is left to do beside. */
+  readonly onLooked?: () => void;
 }
 
 export async function runCrossFit(context: PipelineContext, encoder: Encoder, plan: CrossFitPlan): Promise<CrossFit> {
@@ -50,6 +52,7 @@ export async function runCrossFit(context: PipelineContext, encoder: Encoder, pl
   const step = await context.journal.step({ name: 'expand/cross-fit', params, inputs: [plan.input] }, async () => {
     const side = plan.beside ?? null;
     const views = parameters['crossfit.epochs'] > 0 ? await lookAcross(context, encoder, plan, side) : [];
+    plan.onLooked?.();
     await until;
     return summary(samples, views);
   });

@@ -10,6 +10,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
 import { squareTrigger, type PatchScan } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
+import type { Provider } from '../providers/provider.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
@@ -227,8 +228,8 @@ async function checkAndGrow(
   const { samples } = context;
   const side = await beside.provider();
   const check = { pool: first.pool, input: first.digest, beside: side };
-  const scan = (pool: Int32Array): Promise<PatchScan> | null =>
-    side === null ? null : unheard(scanEncoder(context, side, encoder, pool, () => {}));
+  const scan = (where: Provider, pool: Int32Array): Promise<PatchScan> =>
+    scanEncoder(context, where, encoder, pool, () => {});
   switch (context.mode) {
     case 'paper': {
       const { pool } = first;
@@ -238,15 +239,21 @@ async function checkAndGrow(
         return { crossFit: await runCrossFit(context, encoder, check), pool, grown, scanning: null };
       }
       const until = unheard(growing.then(() => {}));
-      const checking = unheard(runCrossFit(context, encoder, { ...check, until }));
-      const scanning = scan(pool);
+      const looked = Promise.withResolvers<null>();
+      const checking = unheard(
+        runCrossFit(context, encoder, { ...check, until, onLooked: () => looked.resolve(null) }),
+      );
+      // One after the other, and then nothing: what the thread holds in memory comes on top of what the run holds.
+      const free = Promise.race([looked.promise, checking]);
+      const scanning = unheard(free.then(() => scan(side, pool)));
+      void unheard(scanning.then(() => beside.dispose()));
       const grown = await growing;
       return { crossFit: await checking, pool, grown, scanning };
     }
     case 'distilled': {
       const crossFit = await runCrossFit(context, encoder, check);
       const { pool } = purified(first.pool, crossFit.contradicted, samples.labels, samples.classes.length);
-      const scanning = scan(pool);
+      const scanning = side === null ? null : unheard(scan(side, pool));
       const { guard, peers } = sifted;
       const grown = await distil({ context, encoder, pool, guard, peers, input: crossFit.digest, beside: side });
       return { crossFit, pool, grown: { ...grown, channels: unusedChannels(encoder) }, scanning };
