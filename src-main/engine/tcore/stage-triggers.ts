@@ -88,7 +88,7 @@ async function findTrigger(
   const options = { batch: evaluationBatch, signal };
   const tester = await triggerTester(provider, models, samples, spread(unseen, heldOut), target, options);
   let best: (Estimate & { test: TriggerTest }) | null = null;
-  let flippedControl = 0;
+  let flippedControl: number;
   try {
     for (const estimate of estimates) {
       const test = await tester.test(estimate.trigger);
