@@ -30,7 +30,7 @@ const ownShare = 0.8;
 const smallestPart = 3;
 const leastOfLargest = 0.25;
 /** A larger share of the image is no patch. */
-const largestPatch = 0.5;
+const largestPatch = 0.25;
 /** Fewest suspects that can agree on anything. */
 export const fewestCarriers = 8;
 const rounds = 4;
