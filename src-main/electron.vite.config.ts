@@ -1,4 +1,4 @@
-/** Builds everything into out/: main (three entries and two threads, ESM), preload (one CommonJS file, as the sandbox wants it), renderer. */
+/** Builds everything into out/: main (three entries and three threads, ESM), preload (one CommonJS file, as the sandbox wants it), renderer. */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'electron-vite';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,7 @@ export default defineConfig({
           engine: at('src-main/audit/engine-process.ts'),
           hdf5: at('src-main/formats/hdf5/thread.ts'),
           decode: at('src-main/formats/datasets/decode-worker.ts'),
+          aside: at('src-main/engine/providers/ort/aside-thread.ts'),
         },
       },
       rolldownOptions: { output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' } },

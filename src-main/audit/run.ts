@@ -258,6 +258,8 @@ async function compute(
       },
     },
   );
+  // What it holds in memory is not needed for the reports.
+  void engine.close();
   if (preflight === null) throw new Error('The engine ended an audit without having read its inputs.');
   if (watch.signal.aborted) throw new CancelledError();
   const result = auditResult(preflight, outcome, resolved);

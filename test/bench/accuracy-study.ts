@@ -86,7 +86,7 @@ async function study(name: string, seed: number): Promise<void> {
   const encoder = await prepareEncoder(context);
   const probe = await runProbe(context, encoder, [context.inputDigests.encoder, context.inputDigests.dataset]);
   const sifted = await runSift(context, encoder, probe.digest);
-  const crossFit = await runCrossFit(context, encoder, sifted.pool, sifted.digest);
+  const crossFit = await runCrossFit(context, encoder, { pool: sifted.pool, input: sifted.digest });
   const pure = purified(sifted.pool, crossFit.contradicted, images.labels, 10).pool;
   const named = Int32Array.from([...images.labels.keys()].filter((i) => given.everything || !poisoned.has(i)));
   const states: Readonly<Record<string, Tensor>>[] = [];

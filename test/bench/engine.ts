@@ -1,6 +1,6 @@
 /**
- * `npm run bench:engine [-- --threads 2 --rounds 5 --only train --passive --json]`: the engine beside PyTorch, where
- * /usr/bin/python3 has it.
+ * `npm run bench:engine [-- --threads 2 --rounds 5 --only train --passive --alone --json]`: the engine beside PyTorch,
+ * where /usr/bin/python3 has it; with `--alone` PyTorch in a loop of its own, without our process beside it.
  *
  * Each task runs in two processes of its own, one per side, that take turns: a line "<runs> <seconds>" asks for at
  * least so many runs and so much time, the answer is one JSON line with milliseconds of wall and processor time per run
@@ -109,11 +109,16 @@ interface Measured {
   peak: number;
 }
 
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+function startTorch(task: Task, threads: number): Promise<Side> {
+  return startSide('/usr/bin/python3', [here('torch_peer.py'), task.id, String(threads)]);
+}
+
 async function measure(task: Task, threads: number, rounds: number, peer: boolean): Promise<Record<string, Measured>> {
-  const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
   const sides: Record<string, Side> = {};
   sides.ours = await startSide(process.execPath, [here('engine-worker.ts'), task.id, String(threads)]);
-  if (peer) sides.torch = await startSide('/usr/bin/python3', [here('torch_peer.py'), task.id, String(threads)]);
+  if (peer) sides.torch = await startTorch(task, threads);
   const results: Record<string, Measured> = {};
   for (const name of Object.keys(sides)) results[name] = { wall: [], cpu: [], peak: 0 };
   const slow = task.id.endsWith(':50000');
@@ -130,12 +135,22 @@ async function measure(task: Task, threads: number, rounds: number, peer: boolea
   return results;
 }
 
+/** PyTorch's runs, one after the other. */
+async function measureAlone(task: Task, threads: number, rounds: number): Promise<Measured> {
+  const side = await startTorch(task, threads);
+  await side.ask(2, 0.2);
+  const answer = await side.ask(2, rounds);
+  await side.end();
+  return { wall: [...answer.wall], cpu: [...answer.cpu], peak: answer.peak };
+}
+
 const { values } = parseArgs({
   options: {
     threads: { type: 'string', default: String(availableParallelism()) },
     rounds: { type: 'string', default: '5' },
     only: { type: 'string', default: '' },
     passive: { type: 'boolean', default: false },
+    alone: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -148,7 +163,12 @@ if (!values.json) {
     'rate = count / median wall time; ratios are ours to PyTorch, above 1 is faster (memory: below 1 is less)',
   );
 }
-for (const task of chosen) {
+for (const task of values.alone && peer ? chosen : []) {
+  const { wall } = await measureAlone(task, threads, Number(values.rounds));
+  const [typical, best] = [median(wall), Math.min(...wall)].map((milliseconds) => (1e3 * task.count) / milliseconds);
+  console.log(`${task.label.padEnd(38)} PyTorch alone ${typical.toFixed(1)} ${task.unit}, at best ${best.toFixed(1)}`);
+}
+for (const task of values.alone ? [] : chosen) {
   const { ours, torch } = await measure(task, threads, Number(values.rounds), peer);
   const rate = (side: Measured): number => (1e3 * task.count) / median(side.wall);
   const ratio = torch === undefined ? null : rate(ours) / rate(torch);

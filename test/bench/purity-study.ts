@@ -51,7 +51,10 @@ for (const [at, seed] of numbers(given.seeds).entries()) {
       const own = [...sifted.pool].filter((i) => images.labels[i] === target && !poisoned.has(i));
       const gone = new Set(own.slice(0, leaks));
       const pool = Int32Array.from([...sifted.pool.filter((i) => !gone.has(i)), ...forced]).sort();
-      const found = await runCrossFit({ ...context, journal: memoryJournal() }, encoder, pool, `purity/${leaks}`);
+      const found = await runCrossFit({ ...context, journal: memoryJournal() }, encoder, {
+        pool,
+        input: `purity/${leaks}`,
+      });
       const caught = found.contradicted.filter((i) => poisoned.has(i)).length;
       console.log(
         `seed ${seed}, ${epochs} epochs, ${leaks} forced: ${caught} of them contradicted, alarm ${rejectedClasses(found).join() || 'none'}`,

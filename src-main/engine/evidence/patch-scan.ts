@@ -69,7 +69,6 @@ export async function scanForPatches(
   const stamped = new Float32Array(clean.length);
   const compiled = await provider.compile(encoder.graph, { dims: { N: n } });
   const collapseOf = async (patch: Patch | null): Promise<number> => {
-    if (options.signal.aborted) throw new CancelledError();
     stamped.set(clean);
     if (patch !== null) stamp(stamped, n * channels, height, width, patch);
     const outputs = await compiled.run({
@@ -77,17 +76,24 @@ export async function scanForPatches(
     });
     return meanPairwiseCosine(outputs.representation.data as Float32Array, n);
   };
+  const under: Promise<number>[] = [];
   try {
     const base = await collapseOf(null);
     const grid = patchGrid(height, width);
     let best = { patch: grid[0], collapse: -Infinity };
     for (const [at, patch] of grid.entries()) {
-      const collapse = await collapseOf(patch);
+      while (under.length < (compiled.ahead ?? 1) && at + under.length < grid.length) {
+        under.push(collapseOf(grid[at + under.length]));
+      }
+      const collapse = await under[0];
+      under.shift();
+      if (options.signal.aborted) throw new CancelledError();
       if (collapse > best.collapse) best = { patch, collapse };
       options.onProgress(at + 1, grid.length);
     }
     return { base, ...best, images: n, positions: grid.length };
   } finally {
+    await Promise.allSettled(under);
     await compiled.dispose();
   }
 }

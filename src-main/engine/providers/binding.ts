@@ -20,7 +20,10 @@ export function bindSymbols(graph: Graph, dims: Readonly<Record<string, number>>
  * The input of every state pair, by name.
  * @throws TypeError when a pair names no input or output of the graph, or two name the same output
  */
-export function stateInputs(graph: Graph, state: readonly StatePair[]): Map<string, ValueInfo> {
+export function stateInputs(
+  graph: Pick<Graph, 'inputs' | 'outputs'>,
+  state: readonly StatePair[],
+): Map<string, ValueInfo> {
   const inputs = new Map(graph.inputs.map((input) => [input.name, input]));
   const outputs = new Set(graph.outputs.map((output) => output.name));
   const taken = new Set<string>();

@@ -25,6 +25,11 @@ export interface CompiledGraph {
   /** Copies of state values by input name; all when `names` is left out. */
   getState(names?: readonly string[]): Record<string, Tensor>;
   dispose(): Promise<void>;
+  /**
+   * Runs that may be asked for before the first one's results are there, so that whoever runs them never waits; they are
+   * carried out in order. 1 where left out.
+   */
+  readonly ahead?: number;
 }
 
 export interface ProviderInfo {
@@ -49,5 +54,11 @@ export interface Provider {
   compile(graph: Graph, options?: CompileOptions): Promise<CompiledGraph>;
   /** Known gradients and convolutions; a provider that fails one must not be used. */
   selfTest(): Promise<readonly SelfTestRow[]>;
+  /**
+   * A second provider that gives the same answers, bit by bit, beside this one: its graphs run in a thread of their own
+   * while this one's run. Null, or left out, where there is no processor to spare. Whoever asked for it disposes it.
+   * @throws provider-failed when the thread does not start
+   */
+  aside?(): Promise<Provider | null>;
   dispose(): Promise<void>;
 }

@@ -5,7 +5,10 @@
  * both halves that is enough to learn from, passes.
  */
 import type { Encoder } from '../encoder/encoder.ts';
+import type { StepResult } from '../journal.ts';
 import { median } from '../math/statistics.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { SampleSource } from '../samples.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
@@ -28,36 +31,27 @@ export interface CrossFit {
 const firm = 0.8;
 const slight = 0.05;
 
-export async function runCrossFit(
-  context: PipelineContext,
-  encoder: Encoder,
-  pool: Int32Array,
-  input: string,
-): Promise<CrossFit> {
+export interface CrossFitPlan {
+  /** The first clean pool. */
+  readonly pool: Int32Array;
+  /** Digest of the step before. */
+  readonly input: string;
+  /** Where one of the two nets is trained while the other is; left out, they are trained one after the other. */
+  readonly beside?: Provider | null;
+  /** Given where nothing waits for what is found: both nets are trained beside, and the step is committed after this. */
+  readonly until?: Promise<unknown>;
+}
+
+export async function runCrossFit(context: PipelineContext, encoder: Encoder, plan: CrossFitPlan): Promise<CrossFit> {
   const { samples, parameters } = context;
-  const params = { seed: context.seed, ...(select(context, 'crossfit') as object) };
+  const { pool, until } = plan;
   context.emit({ type: 'stage', stage: 'expand', state: 'started' });
-  const step = await context.journal.step({ name: 'expand/cross-fit', params, inputs: [input] }, async () => {
-    const contradicted: number[] = [];
-    const accepted = new Float64Array(samples.classes.length);
-    const met = new Float64Array(samples.classes.length);
-    if (parameters['crossfit.epochs'] > 0) {
-      const halves = splitPool(pool, samples.labels, samples.classes.length);
-      for (const [at, half] of halves.entries()) {
-        const other = halves[1 - at];
-        if (half.length === 0 || other.length === 0) continue;
-        const seen = await lookFrom(context, encoder, half, other, at);
-        other.forEach((sample, row) => {
-          met[samples.labels[sample]]++;
-          if (seen.predicted[row] === samples.labels[sample]) accepted[samples.labels[sample]]++;
-          if (seen.confidence[row] >= firm && Math.exp(-seen.loss[row]) <= slight) contradicted.push(sample);
-        });
-      }
-    }
-    return {
-      data: { accepted: Array.from(accepted, (count, c) => (met[c] > 0 ? count / met[c] : null)) },
-      tensors: { contradicted: vector(Int32Array.from(contradicted).sort()) },
-    };
+  const params = { seed: context.seed, ...(select(context, 'crossfit') as object) };
+  const step = await context.journal.step({ name: 'expand/cross-fit', params, inputs: [plan.input] }, async () => {
+    const side = plan.beside ?? null;
+    const views = parameters['crossfit.epochs'] > 0 ? await lookAcross(context, encoder, plan, side) : [];
+    await until;
+    return summary(samples, views);
   });
   context.emit({ type: 'stage', stage: 'expand', state: step.resumed ? 'resumed' : 'finished' });
   const { accepted } = step.data as { accepted: readonly (number | null)[] };
@@ -68,6 +62,56 @@ export async function runCrossFit(
     accepted: accepted.map((share) => share ?? NaN),
     against: accepted.map((share, c) => (share === null ? NaN : members(contradicted, c) / members(pool, c))),
     digest: step.digest,
+  };
+}
+
+/** What the net of one half makes of the other. */
+interface View {
+  readonly half: Int32Array;
+  readonly evaluation: Evaluation;
+}
+
+async function lookAcross(
+  context: PipelineContext,
+  encoder: Encoder,
+  { pool, until }: CrossFitPlan,
+  side: Provider | null,
+): Promise<View[]> {
+  const { provider, samples, parameters } = context;
+  const halves = splitPool(pool, samples.labels, samples.classes.length);
+  if (halves.some((half) => half.length === 0)) return [];
+  // What goes on while other stages do would interrupt what they tell.
+  const silent = side !== null && until !== undefined;
+  const progress = silent ? () => {} : progressOf(context, 'expand', 'epochs');
+  let epochs = 0;
+  const onEpoch = (): void => progress(++epochs, 2 * parameters['crossfit.epochs']);
+  const look = async (where: Provider, at: number): Promise<View> => {
+    const [half, other] = [halves[at], halves[1 - at]];
+    return { half: other, evaluation: await lookFrom(context, where, encoder, half, other, at, onEpoch) };
+  };
+  if (side === null || silent) return [await look(side ?? provider, 0), await look(side ?? provider, 1)];
+  const looks = await Promise.allSettled([look(provider, 0), look(side, 1)]);
+  return looks.map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
+}
+
+function summary(samples: SampleSource, views: readonly View[]): StepResult {
+  const contradicted: number[] = [];
+  const accepted = new Float64Array(samples.classes.length);
+  const met = new Float64Array(samples.classes.length);
+  for (const { half, evaluation } of views) {
+    half.forEach((sample, row) => {
+      const label = samples.labels[sample];
+      met[label]++;
+      if (evaluation.predicted[row] === label) accepted[label]++;
+      if (evaluation.confidence[row] >= firm && Math.exp(-evaluation.loss[row]) <= slight) contradicted.push(sample);
+    });
+  }
+  return {
+    data: { accepted: Array.from(accepted, (count, c) => (met[c] > 0 ? count / met[c] : null)) },
+    tensors: { contradicted: vector(Int32Array.from(contradicted).sort()) },
   };
 }
 
@@ -112,12 +156,14 @@ function splitPool(pool: Int32Array, labels: Int32Array, classes: number): [Int3
 /** What a net trained on `half` makes of `other`. */
 async function lookFrom(
   context: PipelineContext,
+  provider: Provider,
   encoder: Encoder,
   half: Int32Array,
   other: Int32Array,
   number: number,
+  onEpoch: () => void,
 ): Promise<Evaluation> {
-  const { provider, samples, parameters, seed, signal } = context;
+  const { samples, parameters, seed, signal } = context;
   const stream = `cross-fit/${number}`;
   const student = freshStudent(encoder, samples.classes.length, [], seed, stream);
   const trainer = await createTrainer(provider, {
@@ -131,7 +177,6 @@ async function lookFrom(
   });
   try {
     const epochs = parameters['crossfit.epochs'];
-    const progress = progressOf(context, 'expand', 'epochs');
     const peak = parameters['distil.learningRate'] / (encoder.family === 'vit' ? 4 : 1);
     for (let epoch = 0; epoch < epochs; epoch++) {
       const { loss } = await trainer.epoch({
@@ -144,7 +189,7 @@ async function lookFrom(
         signal,
       });
       requireFiniteLoss(loss, stream, 'distil.learningRate');
-      progress(number * epochs + epoch + 1, 2 * epochs);
+      onEpoch();
     }
     const options = { batch: sizesOf(context).evaluationBatch, signal };
     return await evaluateClassifier(provider, trainer.classifier(), samples, other, options);

@@ -12,6 +12,7 @@ import type { Json } from '../../../src-shared/json.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
+import type { Provider } from '../providers/provider.ts';
 import { neighbourRefusal } from './admission.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { studentScorer, type StudentView } from './discrepancy.ts';
@@ -43,6 +44,8 @@ export interface DistilInput {
   readonly peers: readonly Int32Array[];
   /** Digest of the step before. */
   readonly input: string;
+  /** Where the teacher answers while the student learns; left out, in turns with it. */
+  readonly beside?: Provider | null;
 }
 
 export interface Distilled {
@@ -85,8 +88,11 @@ export async function distil(input: DistilInput): Promise<Distilled> {
     planDistillation(parameters, samples.count),
     (plan, number, before) => runRound(session, plan, number, before),
   );
-  const classifier = await withStudent(session, parameters['distil.batch'], last.state, (student) =>
-    Promise.resolve(student.classifier()),
+  const classifier = await withStudent(
+    session,
+    { batch: parameters['distil.batch'], weight: 0 },
+    last.state,
+    (student) => Promise.resolve(student.classifier()),
   );
   return { classifier, rounds, admittedRound, digest: last.digest };
 }
@@ -138,14 +144,16 @@ interface Session extends DistilInput {
 }
 
 async function withStudent<T>(
-  { context, encoder, fresh }: Session,
-  batch: number,
+  { context, encoder, fresh, beside }: Session,
+  { batch, weight }: Pick<DistilPlan, 'batch' | 'weight'>,
   state: Readonly<Record<string, Tensor>> | null,
   act: (student: Student) => Promise<T>,
 ): Promise<T> {
   const { provider, samples } = context;
   const classes = samples.classes.length;
-  const student = await createStudent(provider, { encoder, student: fresh, classes, batch });
+  const side = weight > 0 ? (beside ?? null) : null;
+  const where = side === null ? {} : { teacher: side };
+  const student = await createStudent(provider, { encoder, student: fresh, classes, batch, ...where });
   try {
     if (state !== null) student.load(state);
     return await act(student);
@@ -167,7 +175,7 @@ function runRound(
     inputs: [previous?.digest ?? session.input],
   };
   return journalRound(context, step, () =>
-    withStudent(session, plan.batch, previous?.state ?? null, (student) =>
+    withStudent(session, plan, previous?.state ?? null, (student) =>
       computeRound(session, student, plan, number, previous),
     ),
   );

@@ -42,35 +42,71 @@ export async function trainEpoch(step: CompiledGraph, options: EpochOptions): Pr
   const random = randomStream(options.seed, options.stream);
   const order = random.permutation(indices.length);
   const steps = Math.max(1, Math.ceil(indices.length / batch));
-  const pixels = new Float32Array(batch * channels * height * width);
-  const target = new Float32Array(batch * classes);
-  const chosen = new Int32Array(batch);
-  const taught = new Int32Array(batch);
   let lossSum = 0;
   let correct = 0;
   let done = 0;
-  for (let at = 0; at < steps; at++) {
-    if (options.signal.aborted) throw new CancelledError();
-    for (let i = 0; i < batch; i++) chosen[i] = indices[order[(at * batch + i) % order.length]];
-    samples.read(chosen, pixels);
-    if (options.augment !== null) augment(pixels, batch, samples.shape, options.augment, random);
-    target.fill(0);
-    for (let i = 0; i < batch; i++) {
-      taught[i] = options.labelOf ? options.labelOf(chosen[i], at) : samples.labels[chosen[i]];
-      target[i * classes + taught[i]] = 1;
-    }
-    const outputs = await step.run({
-      pixels: { dtype: 'float32', dims: [batch, channels, height, width], data: pixels },
-      target: { dtype: 'float32', dims: [batch, classes], data: target },
-      learningRate: scalar(options.rate(at, steps)),
-    });
+  /** @returns whether the epoch is to end here */
+  const take = async ({ taught, running }: Step): Promise<boolean> => {
+    const outputs = await running;
     lossSum += (outputs.loss.data as Float32Array)[0];
     const hits = countCorrect(outputs.logits.data as Float32Array, taught, classes);
     correct += hits;
     done++;
-    if (options.enough?.(hits / batch) === true) break;
+    return options.enough?.(hits / batch) === true;
+  };
+  // A step that may be the last one has to be over before the next one begins.
+  const ahead = options.enough === undefined ? (step.ahead ?? 1) : 1;
+  const batches = batchesFor(ahead, batch, channels * height * width, classes);
+  const under: Step[] = [];
+  try {
+    for (let at = 0; at < steps; at++) {
+      if (options.signal.aborted) throw new CancelledError();
+      const { pixels, target, chosen, taught } = batches[at % batches.length];
+      for (let i = 0; i < batch; i++) chosen[i] = indices[order[(at * batch + i) % order.length]];
+      samples.read(chosen, pixels);
+      if (options.augment !== null) augment(pixels, batch, samples.shape, options.augment, random);
+      target.fill(0);
+      for (let i = 0; i < batch; i++) {
+        taught[i] = options.labelOf ? options.labelOf(chosen[i], at) : samples.labels[chosen[i]];
+        target[i * classes + taught[i]] = 1;
+      }
+      const running = step.run({
+        pixels: { dtype: 'float32', dims: [batch, channels, height, width], data: pixels },
+        target: { dtype: 'float32', dims: [batch, classes], data: target },
+        learningRate: scalar(options.rate(at, steps)),
+      });
+      under.push({ taught, running });
+      if (under.length < ahead) continue;
+      if (await take(under.shift() as Step)) break;
+    }
+    while (under.length > 0) await take(under.shift() as Step);
+  } finally {
+    await Promise.allSettled(under.map(({ running }) => running));
   }
   return { loss: lossSum / done, accuracy: correct / (done * batch), steps: done };
+}
+
+/** A step under way, and the labels that it is taught. */
+interface Step {
+  readonly taught: Int32Array;
+  readonly running: Promise<Readonly<Record<string, Tensor>>>;
+}
+
+interface Batch {
+  readonly pixels: Float32Array;
+  readonly target: Float32Array;
+  readonly chosen: Int32Array;
+  readonly taught: Int32Array;
+}
+
+/** What as many steps are fed from as may be under way. */
+function batchesFor(count: number, batch: number, size: number, classes: number): Batch[] {
+  return Array.from({ length: count }, () => ({
+    pixels: new Float32Array(batch * size),
+    target: new Float32Array(batch * classes),
+    chosen: new Int32Array(batch),
+    taught: new Int32Array(batch),
+  }));
 }
 
 /** @throws ExpectedError training-diverged when the loss is not finite; `rate` names the parameter to lower */

@@ -8,11 +8,12 @@ import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
-import { squareTrigger } from '../evidence/patch-scan.ts';
+import { squareTrigger, type PatchScan } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
+import { besideOf, type Beside } from './beside.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { PipelineContext, PipelineResult, Recovered } from './context.ts';
 import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
@@ -21,7 +22,7 @@ import type { Evaluation } from './evaluate.ts';
 import { fitMemory } from './memory.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
-import { runEvidence, type EvidenceStage } from './stage-evidence.ts';
+import { runEvidence, scanEncoder, type EvidenceStage } from './stage-evidence.ts';
 import { runOpinions } from './stage-opinions.ts';
 import { runProbe } from './stage-probe.ts';
 import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
@@ -32,15 +33,24 @@ import { count, membership } from './steps.ts';
 export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineResult> {
   const encoder = await prepareEncoder(asked);
   const context = fitted(asked, encoder);
+  const beside = besideOf(context);
+  try {
+    return await auditEncoder(context, encoder, beside);
+  } finally {
+    await beside.dispose();
+  }
+}
+
+async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: Beside): Promise<PipelineResult> {
   const { samples, inputDigests } = context;
   const probe = await runProbe(context, encoder, [inputDigests.encoder, inputDigests.dataset]);
   const sifted = await runSift(context, encoder, probe.digest);
   const expanded = await runExpand(context, encoder, sifted);
   const first = context.forcedLeak === undefined ? expanded.pool : union(expanded.pool, context.forcedLeak);
-  const crossFit = await runCrossFit(context, encoder, first, expanded.digest);
-  const pure = purified(first, crossFit.contradicted, samples.labels, samples.classes.length);
-  const pool = context.mode === 'distilled' ? pure.pool : first;
-  const grown = await grow(context, encoder, sifted, { pool, digest: crossFit.digest });
+  const { crossFit, pool, grown, scanning } = await checkAndGrow(context, encoder, beside, sifted, {
+    pool: first,
+    digest: expanded.digest,
+  });
   const alarms = crossFitWarnings(crossFit, samples.classes);
   for (const { code, message, className } of alarms) {
     context.emit({ type: 'warning', code, message, subject: className });
@@ -48,7 +58,7 @@ export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineRe
   const sifting = { ...sifted.facts, warnings: [...sifted.facts.warnings, ...alarms] };
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
-  const final = await runEvidence(context, encoder, models, pool, grown.digest);
+  const final = await runEvidence(context, encoder, models, pool, [grown.digest, crossFit.digest], scanning);
   const refusals = {
     labels: samples.labels,
     probe: probe.evaluation,
@@ -195,21 +205,59 @@ interface Grown {
   readonly digest: string;
 }
 
-async function grow(
+interface Checked {
+  readonly crossFit: CrossFit;
+  readonly pool: Int32Array;
+  readonly grown: Grown;
+  /** The scan of the encoder, begun beside; null where it is still to be done. */
+  readonly scanning: Promise<PatchScan> | null;
+}
+
+/**
+ * The first pool checked, and the clean model grown from it. Distilled mode grows from what the check leaves of the pool;
+ * in paper mode nothing but the verdict waits for the check, so it goes on beside.
+ */
+async function checkAndGrow(
   context: PipelineContext,
   encoder: Encoder,
+  beside: Beside,
   sifted: SiftStage,
-  expanded: ExpandStage,
-): Promise<Grown> {
+  first: ExpandStage,
+): Promise<Checked> {
+  const { samples } = context;
+  const side = await beside.provider();
+  const check = { pool: first.pool, input: first.digest, beside: side };
+  const scan = (pool: Int32Array): Promise<PatchScan> | null =>
+    side === null ? null : unheard(scanEncoder(context, side, encoder, pool, () => {}));
   switch (context.mode) {
-    case 'paper':
-      return growFromChannels(context, encoder, sifted, expanded);
+    case 'paper': {
+      const { pool } = first;
+      const growing = growFromChannels(context, encoder, sifted, first);
+      if (side === null) {
+        const grown = await growing;
+        return { crossFit: await runCrossFit(context, encoder, check), pool, grown, scanning: null };
+      }
+      const until = unheard(growing.then(() => {}));
+      const checking = unheard(runCrossFit(context, encoder, { ...check, until }));
+      const scanning = scan(pool);
+      const grown = await growing;
+      return { crossFit: await checking, pool, grown, scanning };
+    }
     case 'distilled': {
+      const crossFit = await runCrossFit(context, encoder, check);
+      const { pool } = purified(first.pool, crossFit.contradicted, samples.labels, samples.classes.length);
+      const scanning = scan(pool);
       const { guard, peers } = sifted;
-      const input = { context, encoder, pool: expanded.pool, guard, peers, input: expanded.digest };
-      return { ...(await distil(input)), channels: unusedChannels(encoder) };
+      const grown = await distil({ context, encoder, pool, guard, peers, input: crossFit.digest, beside: side });
+      return { crossFit, pool, grown: { ...grown, channels: unusedChannels(encoder) }, scanning };
     }
   }
+}
+
+/** What is under way beside fails unheard where the run itself fails first: that is the news then. */
+function unheard<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  return work;
 }
 
 /** Paper mode: trusted channels are kept, the rest and the head are trained on the growing pool. */

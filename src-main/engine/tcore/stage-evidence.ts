@@ -4,6 +4,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import { scanForPatches, stampedSource, type PatchScan } from '../evidence/patch-scan.ts';
 import { countFlips, type Flips } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
+import type { Provider } from '../providers/provider.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { studentScorer, type StudentView } from './discrepancy.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
@@ -22,23 +23,37 @@ export interface EvidenceStage {
   readonly resumed: boolean;
 }
 
-/** @param pool the first clean pool: the samples to stamp, credible and of every class */
+/** Looks how the encoder answers to stamped images. @param pool the first clean pool: credible and of every class */
+export function scanEncoder(
+  { samples, signal, parameters }: PipelineContext,
+  provider: Provider,
+  encoder: Encoder,
+  pool: Int32Array,
+  onProgress: (done: number, total: number) => void,
+): Promise<PatchScan> {
+  const stamped = spread(pool, parameters['scan.images']);
+  return scanForPatches(provider, encoder, samples, stamped, { signal, onProgress });
+}
+
+/**
+ * @param pool the first clean pool: the samples to stamp, credible and of every class
+ * @param scanning the scan of the encoder, where it is under way already
+ */
 export async function runEvidence(
   context: PipelineContext,
   encoder: Encoder,
   models: { readonly undefended: Graph; readonly sanitized: Graph },
   pool: Int32Array,
-  input: string,
+  inputs: readonly string[],
+  scanning: Promise<PatchScan> | null,
 ): Promise<EvidenceStage> {
   const { provider, samples, signal, parameters } = context;
   const params = { seed: context.seed, ...(select(context, 'scan') as object) } as Json;
-  const step = await context.journal.step({ name: 'evidence', params, inputs: [input] }, async () => {
+  const step = await context.journal.step({ name: 'evidence', params, inputs }, async () => {
     const options = { batch: sizesOf(context).evaluationBatch, signal };
     const { evaluation, discrepancy } = await viewOf(context, encoder, models.sanitized);
-    const scan = await scanForPatches(provider, encoder, samples, spread(pool, parameters['scan.images']), {
-      signal,
-      onProgress: progressOf(context, 'evidence', 'patches'),
-    });
+    const progress = progressOf(context, 'evidence', 'patches');
+    const scan = await (scanning ?? scanEncoder(context, provider, encoder, pool, progress));
     const stamped = spread(pool, 10 * parameters['scan.images']);
     const flip = (model: Graph, target: number | null): Promise<Flips> =>
       countFlips(provider, model, samples, stampedSource(samples, scan.patch), stamped, target, options);

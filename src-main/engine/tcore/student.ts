@@ -46,6 +46,8 @@ export interface StudentOptions {
   readonly student: FreshStudent;
   readonly classes: number;
   readonly batch: number;
+  /** Where the teacher is asked; the student's own provider when left out. */
+  readonly teacher?: Provider;
 }
 
 export interface DistilEpoch {
@@ -100,7 +102,7 @@ export async function createStudent(provider: Provider, options: StudentOptions)
   const tap = positionTap(encoder);
   const dims = { N: batch };
   const teacherGraph = teacherOf(encoder, tap);
-  const teacher = await provider.compile(teacherGraph, { dims });
+  const teacher = await (options.teacher ?? provider).compile(teacherGraph, { dims });
   let compiled: CompiledGraph;
   let step: TrainingStep;
   try {
@@ -196,15 +198,12 @@ async function distilEpoch(
   const random = randomStream(options.seed, options.stream);
   const order = random.permutation(indices.length);
   const steps = Math.max(1, Math.ceil(indices.length / batch));
-  const view = new Float32Array(batch * channels * height * width);
-  const pixels = new Float32Array(view.length);
-  const target = new Float32Array(batch * classes);
-  const distils = new Float32Array(batch);
-  const chosen = new Int32Array(batch);
   const silent = silentTeacher(encoder, tap, batch);
-  let sum = 0;
-  for (let at = 0; at < steps; at++) {
-    if (options.signal.aborted) throw new CancelledError();
+  // A teacher that answers beside is asked about the next images while the student learns from these.
+  const lead = options.weight > 0 && teacher.ahead !== undefined ? 1 : 0;
+  const lessons = Array.from({ length: lead + 1 }, () => lessonFor(batch, channels * height * width, classes));
+  const prepare = (at: number): Prepared => {
+    const { view, pixels, target, distils, chosen } = lessons[at % lessons.length];
     for (let i = 0; i < batch; i++) chosen[i] = indices[order[(at * batch + i) % order.length]];
     samples.read(chosen, view);
     makeViews(view, batch, samples.shape, options.view, random);
@@ -216,17 +215,54 @@ async function distilEpoch(
       if (label >= 0) target[i * classes + label] = 1;
       distils[i] = options.distils(chosen[i]) ? 1 : 0;
     }
-    const answers = options.weight > 0 ? await teacher.run({ pixels: { dtype: 'float32', dims, data: view } }) : silent;
-    const { loss } = await student.run({
-      pixels: { dtype: 'float32', dims, data: pixels },
-      target: { dtype: 'float32', dims: [batch, classes], data: target },
-      distils: { dtype: 'float32', dims: [batch], data: distils },
-      weight: scalar(options.weight),
-      teacher: answers.representation,
-      ...(tap === null ? {} : { teacherMap: answers[tap.tensor] }),
-      learningRate: scalar(options.rate(at, steps)),
-    });
-    sum += (loss.data as Float32Array)[0];
+    const asked = options.weight > 0 ? teacher.run({ pixels: { dtype: 'float32', dims, data: view } }) : null;
+    return { pixels, target, distils, answers: asked ?? Promise.resolve(silent) };
+  };
+  const ready: Prepared[] = [];
+  let sum = 0;
+  try {
+    for (let at = 0; at < steps; at++) {
+      if (options.signal.aborted) throw new CancelledError();
+      while (ready.length <= lead && at + ready.length < steps) ready.push(prepare(at + ready.length));
+      const { pixels, target, distils, answers } = ready[0];
+      const given = await answers;
+      ready.shift();
+      const { loss } = await student.run({
+        pixels: { dtype: 'float32', dims, data: pixels },
+        target: { dtype: 'float32', dims: [batch, classes], data: target },
+        distils: { dtype: 'float32', dims: [batch], data: distils },
+        weight: scalar(options.weight),
+        teacher: given.representation,
+        ...(tap === null ? {} : { teacherMap: given[tap.tensor] }),
+        learningRate: scalar(options.rate(at, steps)),
+      });
+      sum += (loss.data as Float32Array)[0];
+    }
+  } finally {
+    await Promise.allSettled(ready.map(({ answers }) => answers));
   }
   return sum / steps;
+}
+
+/** What one step is fed from. */
+interface Lesson {
+  readonly view: Float32Array;
+  readonly pixels: Float32Array;
+  readonly target: Float32Array;
+  readonly distils: Float32Array;
+  readonly chosen: Int32Array;
+}
+
+function lessonFor(batch: number, size: number, classes: number): Lesson {
+  return {
+    view: new Float32Array(batch * size),
+    pixels: new Float32Array(batch * size),
+    target: new Float32Array(batch * classes),
+    distils: new Float32Array(batch),
+    chosen: new Int32Array(batch),
+  };
+}
+
+interface Prepared extends Pick<Lesson, 'pixels' | 'target' | 'distils'> {
+  readonly answers: Promise<Readonly<Record<string, Tensor>>>;
 }

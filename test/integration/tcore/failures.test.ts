@@ -95,8 +95,19 @@ describe('a run that is cancelled', () => {
   // So slow that unlearning takes all of its epochs.
   const options = { ...short, 'expand.method': 'confusion', 'unlearn.learningRate': 1e-6 };
   const steps = [
-    ...['probe', 'sift', 'expand', 'expand/cross-fit', 'unlearn', 'recover', 'filter'],
-    ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence', 'evidence/triggers'],
+    ...[
+      'probe',
+      'sift',
+      'expand',
+      'unlearn',
+      'recover',
+      'filter',
+      'warm-up',
+      'grow/loss/0.4',
+      'grow/meta/0.6',
+      'final',
+    ],
+    ...['expand/cross-fit', 'evidence', 'evidence/triggers'],
   ];
   const graph = fileGraph('vgg-folded');
   let whole: Recording;

@@ -19,8 +19,8 @@ afterAll(() => provider.dispose());
 const images = toyImages({ sizes: [24, 24, 24] });
 const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
   paper: [
-    ...['probe', 'sift', 'expand/cross-fit', 'unlearn', 'recover', 'filter'],
-    ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence', 'evidence/triggers'],
+    ...['probe', 'sift', 'unlearn', 'recover', 'filter', 'warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final'],
+    ...['expand/cross-fit', 'evidence', 'evidence/triggers'],
   ],
   distilled: [
     'probe',
@@ -49,8 +49,9 @@ function run(
   mode: Mode,
   seed = 5,
   emit: (event: RunEvent) => void = () => {},
+  compute: Provider = provider,
 ): Promise<PipelineResult> {
-  const context = toyContext(provider, fileGraph('vgg-folded'), images, overrides, {
+  const context = toyContext(compute, fileGraph('vgg-folded'), images, overrides, {
     journal: record.journal,
     mode,
     seed,
@@ -88,6 +89,16 @@ describe.each(modes)('a run in %s mode and its journal', (mode) => {
       );
     },
   );
+
+  it('commits the same steps and ends in the same bytes where a part is computed beside', async () => {
+    const two = await createOrtProvider({ threads: 2 });
+    const [alone, helped] = [recording(), recording()];
+    const met = decided(await run(helped, mode, 5, undefined, two));
+    expect(met).toEqual(decided(await run(alone, mode, 5, undefined, { ...two, aside: () => Promise.resolve(null) })));
+    expect(helped.computed).toEqual(steps);
+    expect(alone.computed).toEqual(steps);
+    await two.dispose();
+  });
 
   it('gives the same bytes for the same seed and others for another', async () => {
     expect(decided(await run(recording(), mode))).toEqual(uninterrupted);

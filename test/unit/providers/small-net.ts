@@ -4,9 +4,20 @@ import { fileURLToPath } from 'node:url';
 import { withBatchStatistics } from '../../../src-main/engine/graph/modes.ts';
 import { trainingStep } from '../../../src-main/engine/graph/training.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
+import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import { resnet8, weights, withLoss } from '../../bench/nets.ts';
 
 export async function trainSmallNet(threads: number, layout: 'nchw' | 'nchwc'): Promise<string> {
+  const provider = await createOrtProvider({ threads, layout });
+  try {
+    return await trainedNet(provider);
+  } finally {
+    await provider.dispose();
+  }
+}
+
+/** Digest of the weights after three steps. */
+export async function trainedNet(provider: Provider): Promise<string> {
   const net = resnet8();
   const dims = { N: 16 };
   const statistics = withBatchStatistics(withLoss(net), { dims, updateRunning: true });
@@ -18,7 +29,6 @@ export async function trainSmallNet(threads: number, layout: 'nchw' | 'nchwc'): 
     optimiser: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-4 },
     carried: statistics,
   });
-  const provider = await createOrtProvider({ threads, layout });
   const compiled = await provider.compile(step.graph, { dims, state: step.state });
   compiled.setState(step.initialState);
   const learningRate = { dtype: 'float32' as const, dims: [], data: Float32Array.of(0.05) };
@@ -31,7 +41,7 @@ export async function trainSmallNet(threads: number, layout: 'nchw' | 'nchwc'): 
   for (const [name, { data }] of Object.entries(compiled.getState()).sort(([a], [b]) => (a < b ? -1 : 1))) {
     digest.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
-  await provider.dispose();
+  await compiled.dispose();
   return digest.digest('hex');
 }
 

@@ -44,7 +44,7 @@ describe('the check of the halves', () => {
     const context = toyContext(provider, fileGraph('resnet-bn'), { ...images, labels }, { 'crossfit.epochs': 40 });
     const encoder = await prepareEncoder(context);
     const pool = Int32Array.from(labels.keys());
-    const found = await runCrossFit(context, encoder, pool, 'toy');
+    const found = await runCrossFit(context, encoder, { pool, input: 'toy' });
     expect([...found.contradicted].filter((i) => wrong.includes(i)).length).toBeGreaterThanOrEqual(2);
     expect([...found.contradicted].filter((i) => !wrong.includes(i)).length).toBeLessThanOrEqual(4);
     expect(found.accepted.every((share) => share > 0.6)).toBe(true);
@@ -55,12 +55,10 @@ describe('the check of the halves', () => {
       'crossfit.epochs': 0,
     });
     const encoder = await prepareEncoder(context);
-    const found = await runCrossFit(
-      context,
-      encoder,
-      Int32Array.from({ length: 20 }, (_, i) => i),
-      'toy',
-    );
+    const found = await runCrossFit(context, encoder, {
+      pool: Int32Array.from({ length: 20 }, (_, i) => i),
+      input: 'toy',
+    });
     expect(found.contradicted.length).toBe(0);
     expect(rejectedClasses(found)).toEqual([]);
   });

@@ -237,6 +237,34 @@ export function zeroPhase(context: BlockedContext, shape: Omit<Blocked, 'name' |
   return emitter.op('Expand', [emitter.floats([], [0]), emitter.ints(dims)]);
 }
 
+/** A standard value that is still in phases, as `interleave` takes them; null = all zeros. */
+export interface Phases {
+  readonly parts: readonly (readonly (string | null)[])[];
+  readonly shape: Omit<Blocked, 'name' | 'wide'>;
+}
+
+export function joinPhases(context: BlockedContext, { parts, shape }: Phases): Blocked {
+  const part = {
+    ...shape,
+    height: Math.ceil(shape.height / parts.length),
+    width: Math.ceil(shape.width / parts[0].length),
+  };
+  const filled = parts.map((line) => line.map((name) => name ?? zeroPhase(context, part)));
+  return interleave(context, filled, shape);
+}
+
+/** The sum of two values in phases; null when they are cut in different ways. */
+export function addPhases({ emitter }: BlockedContext, a: Phases, b: Phases): Phases | null {
+  if (a.parts.length !== b.parts.length || a.parts[0].length !== b.parts[0].length) return null;
+  const parts = a.parts.map((line, row) =>
+    line.map((one, column) => {
+      const other = b.parts[row][column];
+      return one === null || other === null ? (one ?? other) : emitter.op('Add', [one, other]);
+    }),
+  );
+  return { parts, shape: a.shape };
+}
+
 /** A standard value with rows and columns of zeros added, or cut off where a pad is negative. */
 export function padOrCrop(context: BlockedContext, x: Blocked, pads: readonly number[]): Blocked {
   if (pads.every((pad) => pad === 0)) return x;
@@ -251,7 +279,7 @@ export function padOrCrop(context: BlockedContext, x: Blocked, pads: readonly nu
 }
 
 /**
- * Gradient of a convolution's input, [N, I, H, W]. Dilated windows need stride 1.
+ * Gradient of a convolution's input, [N, I, H, W]; in phases where the windows have strides. Dilated windows need stride 1.
  * `packed` is the forward filter as `packFilter` (or `packThinFilter` when depthwise) made it.
  */
 export function convGradInput(
@@ -261,7 +289,7 @@ export function convGradInput(
   packed: string,
   geometry: Window,
   size: readonly number[],
-): Blocked {
+): Blocked | Phases {
   const { kernel, strides, dilations, pads, out } = geometry;
   const channels = filter.depthwise ? filter.dims[0] : filter.dims[1];
   const correlate = (taps: readonly (readonly number[])[], around: readonly number[]): Blocked => {
@@ -285,20 +313,14 @@ export function convGradInput(
     return correlate(taps, [...first, ...last]);
   }
   const axes = size.map((length, axis) => phasesOf(length, kernel[axis], strides[axis], pads[axis], out[axis]));
-  const shape = { batch: gradient.batch, channels, height: size[0], width: size[1] };
-  const part = {
-    ...shape,
-    height: Math.ceil(size[0] / strides[0]),
-    width: Math.ceil(size[1] / strides[1]),
-  };
-  const phases = axes[0].map((row) =>
+  const parts = axes[0].map((row) =>
     axes[1].map((column) => {
-      if (row.taps.length === 0 || column.taps.length === 0) return zeroPhase(context, part);
+      if (row.taps.length === 0 || column.taps.length === 0) return null;
       const result = correlate([row.taps, column.taps], [row.before, column.before, row.after, column.after]);
       return standard(context, result).name;
     }),
   );
-  return interleave(context, phases, shape);
+  return { parts, shape: { batch: gradient.batch, channels, height: size[0], width: size[1] } };
 }
 
 /** Chosen taps of a depthwise filter: memory [C/b, taps', c]. */

@@ -2,6 +2,7 @@
 import type { GraphNode } from '../../graph/ir.ts';
 import { numbersOf, sizeOf } from '../../graph/tensors.ts';
 import { affine, alike, imageView, padVector, perImage, padded, reshape, type Blocked } from './blocked.ts';
+import { addPhases } from './blocked-conv.ts';
 import { blockedAs, hasPadding, type Layouts } from './layouts.ts';
 
 /** Operators whose result at a padding channel stays finite. */
@@ -42,7 +43,9 @@ export function pointwiseRule(layouts: Layouts, node: GraphNode): boolean {
   if (same.some((input) => !layouts.onlyBlocked(input) && layouts.dtype(input) !== 'float32')) return false;
 
   if (node.op === 'Relu') return relu(layouts, inputs[0], output);
-  if (node.op === 'Add' && same.length === 2 && addDeferred(layouts, same, output)) return true;
+  if (node.op === 'Add' && same.length === 2) {
+    if (addInPhases(layouts, same[0], same[1], output) || addDeferred(layouts, same, output)) return true;
+  }
   if (node.op === 'Sign' && layouts.producer(inputs[0])?.op === 'Relu') {
     const x = layouts.blocked(inputs[0]);
     const positive = layouts.emitter.op('Greater', [x.name, layouts.emitter.floats([], [0])]);
@@ -88,6 +91,20 @@ function relu(layouts: Layouts, input: string, output: string): true {
     layouts.put(output, { ...x, name: layouts.emitter.op('Relu', [x.name]) });
   }
   return true;
+}
+
+/** Gradients of two strided convolutions of one value: phases that only one of them has need no addition. */
+function addInPhases(layouts: Layouts, a: string, b: string, output: string): boolean {
+  const one = layouts.takePhases(a);
+  if (one === undefined) return false;
+  const other = layouts.takePhases(b);
+  const sum = other === undefined ? null : addPhases(layouts, one, other);
+  if (sum !== null) layouts.putPhases(output, sum);
+  else {
+    layouts.putPhases(a, one);
+    if (other !== undefined) layouts.putPhases(b, other);
+  }
+  return sum !== null;
 }
 
 /** An addition done inside the last pass of one of its operands. */

@@ -10,7 +10,7 @@ import {
   type Blocked,
   type BlockedContext,
 } from './blocked.ts';
-import { convGradInput, interleave, phasesOf, zeroPhase, type Filter } from './blocked-conv.ts';
+import { convGradInput, interleave, joinPhases, phasesOf, zeroPhase, type Filter } from './blocked-conv.ts';
 import { tightAfter, windowShares } from './geometry.ts';
 
 export function poolForward(
@@ -133,5 +133,6 @@ export function averagePoolGrad(
   const taps = geometry.kernel[0] * geometry.kernel[1];
   const ones = emitter.floats([channels, 1, ...geometry.kernel], new Float32Array(channels * taps).fill(1));
   const filter: Filter = { name: ones, dims: [dy.channels, 1, ...geometry.kernel], depthwise: true };
-  return convGradInput(context, scaled, filter, ones, geometry, dims.slice(2));
+  const made = convGradInput(context, scaled, filter, ones, geometry, dims.slice(2));
+  return 'parts' in made ? joinPhases(context, made) : made;
 }

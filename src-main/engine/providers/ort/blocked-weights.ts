@@ -9,6 +9,7 @@
 import type { Window } from '../../graph/ops/geometry.ts';
 import {
   fromPlain,
+  labelDims,
   nchwcConv,
   nchwcOp,
   padded,
@@ -27,6 +28,37 @@ export type Images = Blocked | { readonly plain: string; readonly dims: readonly
 
 /** Filter positions that a first-level cache and its neighbour hold for four blocks of output channels. */
 const FILTER_POSITIONS = 1024;
+
+/** Every `strides`-th row and column of the images: all that windows of one position read. */
+function everyStride(context: BlockedContext, images: Images, strides: readonly number[]): Images {
+  const { emitter, block } = context;
+  const cut = (name: string, dims: readonly number[], axis: number): string => {
+    const ends = emitter.ints([dims[axis], dims[axis + 1]]);
+    return emitter.op('Slice', [
+      name,
+      emitter.ints([0, 0]),
+      ends,
+      emitter.ints([axis, axis + 1]),
+      emitter.ints(strides),
+    ]);
+  };
+  const fewer = (length: number, axis: 0 | 1): number => Math.ceil(length / strides[axis]);
+  if ('plain' in images) {
+    const [batch, channels, height, width] = images.dims;
+    return {
+      plain: cut(images.plain, images.dims, 2),
+      dims: [batch, channels, fewer(height, 0), fewer(width, 1)],
+    };
+  }
+  const { batch, height, width } = images;
+  const blocks = padded(context, images.channels) / block;
+  const view = images.wide ? [blocks, height, width, batch * block] : [batch * blocks, height, width, block];
+  const shape = { ...images, height: fewer(height, 0), width: fewer(width, 1) };
+  return {
+    ...shape,
+    name: reshape(context, cut(reshape(context, images.name, view), view, 1), labelDims(context, shape)),
+  };
+}
 
 /** Memory [N/b, rows, columns*C, n] of the images, padded as the windows read them. */
 function imagesInnermost(context: BlockedContext, images: Images, geometry: Window): string {
@@ -108,6 +140,12 @@ export function convGradWeight(
   geometry: Window,
   rows: readonly number[] | null,
 ): string {
+  const { strides: apart } = geometry;
+  const single = [...geometry.kernel, ...geometry.pads].join() === '1,1,0,0,0,0';
+  if (single && apart.some((stride) => stride !== 1)) {
+    const dense: Window = { ...geometry, strides: [1, 1] };
+    return convGradWeight(context, everyStride(context, images, apart), gradient, dense, rows);
+  }
   const { emitter, block } = context;
   const chosen = rows === null ? gradient : chooseRows(context, gradient, rows);
   const channels = 'plain' in images ? images.dims[1] : images.channels;

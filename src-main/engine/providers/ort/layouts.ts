@@ -12,7 +12,7 @@ import {
   type Blocked,
   type BlockedContext,
 } from './blocked.ts';
-import { packFilter, packThinFilter, prefersWide, type Filter } from './blocked-conv.ts';
+import { joinPhases, packFilter, packThinFilter, prefersWide, type Filter, type Phases } from './blocked-conv.ts';
 import { createEmitter } from './emit.ts';
 
 /** A blocked value whose last pass waits to see whether an addition or a ReLU can be done in it. */
@@ -46,6 +46,10 @@ export interface Layouts extends BlockedContext {
   /** A waiting value that nobody else needs, taken to go on with it. */
   takeDeferred(value: string): Deferred | undefined;
   isDeferred(value: string): boolean;
+  /** Says that a value was made in phases, which are joined when somebody reads it. */
+  putPhases(value: string, phases: Phases): void;
+  /** The phases of a value that nobody else needs, taken to go on with them. */
+  takePhases(value: string): Phases | undefined;
   packed(filter: Filter): string;
   /** The shape of a 4-D value as a blocked one. */
   shape(value: string): Omit<Blocked, 'name'>;
@@ -60,6 +64,7 @@ export function createLayouts(graph: Graph, block: number, threads: number): Lay
   const plainValues = new Set<string>([...graph.initializers.keys(), ...graph.inputs.map((input) => input.name)]);
   const blockedValues = new Map<string, Blocked>();
   const waiting = new Map<string, Deferred>();
+  const inPhases = new Map<string, Phases>();
   const filters = new Map<string, string>();
   const readers = new Map<string, (GraphNode | null)[]>();
   const producers = new Map<string, GraphNode>();
@@ -82,6 +87,12 @@ export function createLayouts(graph: Graph, block: number, threads: number): Lay
   const settle = (value: Blocked): Blocked =>
     prefersWide(context, value.batch, value.width) ? wide(context, value) : standard(context, value);
   const finish = (value: string): void => {
+    const phases = inPhases.get(value);
+    if (phases !== undefined) {
+      inPhases.delete(value);
+      blockedValues.set(value, settle(joinPhases(context, phases)));
+      return;
+    }
     const deferred = waiting.get(value);
     if (deferred === undefined) return;
     waiting.delete(value);
@@ -101,7 +112,8 @@ export function createLayouts(graph: Graph, block: number, threads: number): Lay
       return list?.length === 1 ? (list[0] ?? undefined) : undefined;
     },
     producer: (value) => producers.get(value),
-    onlyBlocked: (value) => !plainValues.has(value) && (blockedValues.has(value) || waiting.has(value)),
+    onlyBlocked: (value) =>
+      !plainValues.has(value) && (blockedValues.has(value) || waiting.has(value) || inPhases.has(value)),
     isPlain: (value) => plainValues.has(value),
     isDeferred: (value) => waiting.has(value),
     plain(value) {
@@ -138,6 +150,15 @@ export function createLayouts(graph: Graph, block: number, threads: number): Lay
       if (deferred === undefined || (readers.get(value)?.length ?? 0) !== 1) return undefined;
       waiting.delete(value);
       return deferred;
+    },
+    putPhases(value, phases) {
+      inPhases.set(value, phases);
+    },
+    takePhases(value) {
+      const phases = inPhases.get(value);
+      if (phases === undefined || (readers.get(value)?.length ?? 0) !== 1) return undefined;
+      inPhases.delete(value);
+      return phases;
     },
     packed(filter) {
       const known = filters.get(filter.name);

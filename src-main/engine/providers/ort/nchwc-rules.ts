@@ -67,7 +67,8 @@ const ConvGradInput: LayoutRule = (layouts, node) => {
   layouts.plain(weight);
   const gradient = layouts.blocked(dy);
   const dx = convGradInput(layouts, gradient, filter, layouts.packed(filter), geometry, geometry.input);
-  layouts.put(node.outputs[0], dx);
+  if ('parts' in dx) layouts.putPhases(node.outputs[0], dx);
+  else layouts.put(node.outputs[0], dx);
   return true;
 };
 

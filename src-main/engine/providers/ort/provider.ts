@@ -1,19 +1,22 @@
 /** The CPU provider over onnxruntime-node. */
 import { availableParallelism } from 'node:os';
 import { ExpectedError } from '../../../../src-shared/failure.ts';
-import type { Graph, Tensor, ValueInfo } from '../../graph/ir.ts';
+import type { Graph } from '../../graph/ir.ts';
 import { foldNorms } from '../../encoder/normalisation.ts';
 import { INTERNAL_DOMAIN } from '../../graph/internal-ops.ts';
 import { writeOnnx } from '../../graph/onnx/write.ts';
 import { inferShapes } from '../../graph/shapes.ts';
-import { allocate, sizeOf } from '../../graph/tensors.ts';
-import { bindSymbols, checkedFeed, stateInputs } from '../binding.ts';
-import type { CompiledGraph, CompileOptions, Provider, StatePair } from '../provider.ts';
+import { bindSymbols } from '../binding.ts';
+import type { CompiledGraph, CompileOptions, Provider, ProviderInfo } from '../provider.ts';
 import { testLayouts, testNeighbours, type CompileIn } from '../self-test.ts';
+import { startAside } from './aside.ts';
+import type { Prepared } from './aside-protocol.ts';
+import { bindSession } from './bound.ts';
 import { lowerToNchw } from './nchw.ts';
 import { lowerToNchwc, gainsFromBlocks } from './nchwc.ts';
 import { probeBlockSize } from './probe.ts';
-import { createSession, fromOrt, loadOrt, toOrt, type Ort, type OrtTensor, type Session } from './session.ts';
+import { createSession, loadOrt, type Ort } from './session.ts';
+import { threadsFor } from './threads.ts';
 
 export interface OrtProviderOptions {
   /** Threads inside one operator; default: as many as the machine runs at once. */
@@ -36,56 +39,81 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
   if (layout === 'nchwc' && block === null) {
     throw new ExpectedError('provider-failed', `Blocked channels of ONNX Runtime on this machine: ${detail}.`);
   }
-  const target: Target = { threads, block, always: layout === 'nchwc' };
-  const open = new Set<CompiledGraph>();
+  const target: Target = { threads, block, always: layout === 'nchwc', detail, beside: false };
+  const here = (prepared: Prepared): Promise<CompiledGraph> => openHere(ort, prepared);
+  const info: ProviderInfo = {
+    id: 'ort-cpu',
+    device: 'cpu',
+    threads,
+    details: {
+      onnxruntime: ort.env.versions.node ?? ort.env.versions.common,
+      layout: block === null ? 'nchw' : 'nchwc',
+      blockSize: block ?? 1,
+    },
+  };
   return {
-    describe: () => ({
-      id: 'ort-cpu',
-      device: 'cpu',
-      threads,
-      details: {
-        onnxruntime: ort.env.versions.node ?? ort.env.versions.common,
-        layout: block === null ? 'nchw' : 'nchwc',
-        blockSize: block ?? 1,
-      },
-    }),
-    async compile(graph, compileOptions = {}) {
-      const compiled = await compile(ort, graph, compileOptions, target);
-      open.add(compiled);
-      return {
-        ...compiled,
-        async dispose() {
-          if (open.delete(compiled)) await compiled.dispose();
-        },
-      };
-    },
-    async selfTest() {
-      const compileFor = compileIn(ort, threads, block);
-      const rows = await testLayouts(compileFor, block === null ? ['nchw'] : ['nchw', 'nchwc']);
-      const neighbours = await testNeighbours((graph) => compileFor(graph, 'nchw'));
-      return [{ name: 'blocked layout', passed: true, error: null, detail }, ...rows, neighbours];
-    },
-    async dispose() {
-      for (const compiled of open) await compiled.dispose();
-      open.clear();
+    ...graphsOf(info, target, here, async () => {}),
+    async aside() {
+      if (threads === 1) return null;
+      const thread = await startAside();
+      return graphsOf(
+        info,
+        { ...target, beside: true },
+        (prepared) => thread.open(prepared),
+        () => thread.end(),
+      );
     },
   };
 }
 
-/** A state value lives in two buffers: a run reads one and writes the other. */
-interface StateSlot {
-  readonly pair: StatePair;
-  readonly info: ValueInfo;
-  current: Tensor;
-  next: Tensor;
-  currentOrt: OrtTensor;
-  nextOrt: OrtTensor;
-  known: boolean;
+/** A provider whose sessions `open` makes. */
+function graphsOf(
+  info: ProviderInfo,
+  target: Target,
+  open: (prepared: Prepared) => Promise<CompiledGraph>,
+  end: () => Promise<void>,
+): Provider {
+  const all = new Set<CompiledGraph>();
+  return {
+    describe: () => info,
+    async compile(graph, options = {}) {
+      const compiled = await open(prepare(graph, options, target));
+      all.add(compiled);
+      return {
+        ...compiled,
+        async dispose() {
+          if (all.delete(compiled)) await compiled.dispose();
+        },
+      };
+    },
+    async selfTest() {
+      const { block } = target;
+      const compileFor = compileIn(open, target.threads, block);
+      const rows = await testLayouts(compileFor, block === null ? ['nchw'] : ['nchw', 'nchwc']);
+      const neighbours = await testNeighbours((graph) => compileFor(graph, 'nchw'));
+      return [{ name: 'blocked layout', passed: true, error: null, detail: target.detail }, ...rows, neighbours];
+    },
+    async dispose() {
+      for (const compiled of all) await compiled.dispose();
+      all.clear();
+      await end();
+    },
+  };
 }
 
-function compileIn(ort: Ort, threads: number, block: number | null): CompileIn<'nchw' | 'nchwc'> {
+function compileIn(
+  open: (prepared: Prepared) => Promise<CompiledGraph>,
+  threads: number,
+  block: number | null,
+): CompileIn<'nchw' | 'nchwc'> {
   return (graph, layout) =>
-    compile(ort, graph, {}, { threads, block: layout === 'nchw' ? null : block, always: layout === 'nchwc' });
+    open(
+      prepare(
+        graph,
+        {},
+        { threads, block: layout === 'nchw' ? null : block, always: layout === 'nchwc', detail: '', beside: false },
+      ),
+    );
 }
 
 interface BlockedLayout {
@@ -103,7 +131,10 @@ function blockedLayout(ort: Ort, threads: number): Promise<BlockedLayout> {
   if (known !== undefined) return known;
   const probing = probeBlockSize().then(async (block) => {
     if (block === null) return { block, detail: 'none here; plain NCHW is used' };
-    const rows = await testLayouts(compileIn(ort, threads, block), ['nchwc']);
+    const rows = await testLayouts(
+      compileIn((prepared) => openHere(ort, prepared), threads, block),
+      ['nchwc'],
+    );
     const wrong = rows.filter((row) => !row.passed).map((row) => row.name);
     if (wrong.length === 0) return { block, detail: `${block} channels per block` };
     return { block: null, detail: `wrong answers (${wrong.join(', ')}); plain NCHW is used` };
@@ -118,6 +149,10 @@ interface Target {
   readonly block: number | null;
   /** Blocked channels also where all weights are constant and the runtime blocks them itself. */
   readonly always: boolean;
+  /** What was found of blocked channels here, for people. */
+  readonly detail: string;
+  /** Sessions run beside others and leave the other processors to them. */
+  readonly beside: boolean;
 }
 
 /** The graph in operators that the runtime has. */
@@ -135,71 +170,19 @@ function lower(graph: Graph, target: Target): { graph: Graph; optimisation: 'ext
   return { graph: lowered, optimisation: 'all' };
 }
 
-async function compile(ort: Ort, graph: Graph, options: CompileOptions, target: Target): Promise<CompiledGraph> {
+/**
+ * The graph as a session takes it. How many threads a session has changes no result; for how many it is laid out does,
+ * so that follows from what was asked for alone.
+ */
+function prepare(graph: Graph, options: CompileOptions, target: Target): Prepared {
+  const state = options.state ?? [];
   const bound = bindSymbols(graph, options.dims ?? {});
+  const { inputs, outputs } = bound;
   const lowered = lower(bound, target);
-  const { threads } = target;
-  const session = await createSession(writeOnnx(lowered.graph), { threads, optimisation: lowered.optimisation });
-  return bindSession(ort, session, bound, options.state ?? []);
+  const threads = target.beside ? 1 : state.length === 0 ? target.threads : threadsFor(bound, target.threads);
+  return { model: writeOnnx(lowered.graph), threads, optimisation: lowered.optimisation, inputs, outputs, state };
 }
 
-function bindSession(ort: Ort, session: Session, graph: Graph, state: readonly StatePair[]): CompiledGraph {
-  const infos = stateInputs(graph, state);
-  const slots = new Map<string, StateSlot>();
-  for (const pair of state) {
-    const info = infos.get(pair.input) as ValueInfo;
-    const dims = info.shape as readonly number[];
-    const make = (): Tensor => ({ dtype: info.dtype, dims, data: allocate(info.dtype, sizeOf(dims)) });
-    const [current, next] = [make(), make()];
-    slots.set(pair.input, {
-      pair,
-      info,
-      current,
-      next,
-      currentOrt: toOrt(ort, current),
-      nextOrt: toOrt(ort, next),
-      known: false,
-    });
-  }
-  const stateOutputs = new Set(state.map((pair) => pair.output));
-  const free = graph.inputs.filter((input) => !slots.has(input.name));
-  const wanted = graph.outputs.map((output) => output.name).filter((name) => !stateOutputs.has(name));
-
-  return {
-    async run(feeds) {
-      const given: Record<string, OrtTensor> = {};
-      for (const input of free) given[input.name] = toOrt(ort, checkedFeed(feeds[input.name], input));
-      const fetches: Record<string, OrtTensor | null> = {};
-      for (const slot of slots.values()) {
-        if (!slot.known) throw new TypeError(`the state "${slot.pair.input}" was not set before the first run`);
-        given[slot.pair.input] = slot.currentOrt;
-        fetches[slot.pair.output] = slot.nextOrt;
-      }
-      for (const name of wanted) fetches[name] = null;
-      const results = await session.run(given, fetches);
-      for (const slot of slots.values()) {
-        [slot.current, slot.next] = [slot.next, slot.current];
-        [slot.currentOrt, slot.nextOrt] = [slot.nextOrt, slot.currentOrt];
-      }
-      return Object.fromEntries(wanted.map((name) => [name, fromOrt(results[name])]));
-    },
-    setState(values) {
-      for (const [name, value] of Object.entries(values)) {
-        const slot = slots.get(name);
-        if (slot === undefined) throw new TypeError(`"${name}" is no state of the graph`);
-        slot.current.data.set(checkedFeed(value, slot.info).data as never);
-        slot.known = true;
-      }
-    },
-    getState(names = [...slots.keys()]) {
-      return Object.fromEntries(
-        names.map((name) => {
-          const slot = slots.get(name);
-          if (slot === undefined) throw new TypeError(`"${name}" is no state of the graph`);
-          return [name, { ...slot.current, data: slot.current.data.slice() }];
-        }),
-      );
-    },
-    dispose: () => session.release(),
-  };
+async function openHere(ort: Ort, { model, threads, optimisation, state, ...graph }: Prepared): Promise<CompiledGraph> {
+  return bindSession(ort, await createSession(model, { threads, optimisation }), graph, state);
 }
