@@ -87,24 +87,8 @@ async function findTrigger(
   const estimates = estimateTriggers(bad.pixels, good.pixels, found, chosen.length, samples.shape);
   const options = { batch: evaluationBatch, signal };
   const tester = await triggerTester(provider, models, samples, spread(unseen, heldOut), target, options);
-<<<<<<< HEAD
   const random = (trigger: Trigger): Trigger[] => controlsFor(trigger, good.pixels, context.seed, controls);
   const { trigger, carriers, test, flippedControl } = await tryOut(tester, estimates, random);
-=======
-  let best: (Estimate & { test: TriggerTest }) | null = null;
-  let flippedControl: number;
-  try {
-    for (const estimate of estimates) {
-      const test = await tester.test(estimate.trigger);
-      if (best === null || marginOf(test) > marginOf(best.test)) best = { ...estimate, test };
-    }
-    if (best === null) return nothing;
-    const random = controlsFor(best.trigger, good.pixels, context.seed, controls);
-    flippedControl = await tester.strongest(random, best.test.from);
-  } finally {
-    await tester.dispose();
-  }
->>>>>>> main
   const size = found.residue.length / chosen.length;
   const shown = Array.from({ length: Math.min(residuesShown, chosen.length) }, (_, at) => ({
     sample: chosen[at],
