@@ -8,6 +8,7 @@
  * suspects; nothing may be announced.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -47,7 +48,7 @@ const { values: given } = parseArgs({
 const sample = fileURLToPath(new URL('../../resources/samples/fashion', import.meta.url));
 const quick = readPlan('quick');
 const plan = { ...quick, data: { domain: 'sample' as const, samples: Number(given.samples) } };
-const cache = given.cache ?? '/nonexistent';
+const cache = given.cache ?? join(tmpdir(), 'coresift-bench-triggers');
 const provider = await createOrtProvider({ threads: Number(given.threads) });
 const signal = new AbortController().signal;
 const data = await readBenchData(plan, { sample, dataset: null, cache: join(cache, 'pixels') }, null, signal);

@@ -4,7 +4,7 @@
  *
  * Patch: a pixel belongs to it where most carriers show one and the same value and the credible samples most like them
  * show it less often. Black cells of a patch on images that are mostly dark are found this way, too. Overlay: the mean
- * residue of the suspects whose own residue points its way, to be added to an image.
+ * residue, drawn towards 0 where it is mostly chance, to be added to an image.
  */
 import { meanRow, type Residues } from './residue.ts';
 import type { Trigger } from './trigger.ts';
@@ -30,7 +30,7 @@ const ownShare = 0.8;
 const smallestPart = 3;
 const leastOfLargest = 0.25;
 /** A larger share of the image is no patch. */
-const largestPatch = 0.5;
+const largestPatch = 0.25;
 /** Fewest suspects that can agree on anything. */
 export const fewestCarriers = 8;
 const rounds = 4;
@@ -209,6 +209,25 @@ function around(at: number, height: number, width: number): number[] {
   return list;
 }
 
+/**
+ * The mean residue with each value drawn towards 0 by how uncertain it is (James and Stein's estimate with a variance of
+ * its own for every value), then scaled to the strength that is left of the mean when chance is taken out. Where images
+ * differ much, a mean of few residues is mostly chance; at dark edges it is mostly trigger.
+ */
 function estimateOverlay(residue: Float32Array, n: number): Estimate {
-  return { trigger: { form: 'overlay', shift: meanRow(residue, n) }, carriers: n };
+  const shift = meanRow(residue, n);
+  const size = shift.length;
+  const uncertain = new Float64Array(size);
+  for (let i = 0; i < residue.length; i++) {
+    uncertain[i % size] += (residue[i] - shift[i % size]) ** 2 / (n * Math.max(1, n - 1));
+  }
+  const strength = Math.max(
+    0,
+    shift.reduce((sum, value, at) => sum + value * value - uncertain[at], 0),
+  );
+  const each = strength / size;
+  const drawn = shift.map((value, at) => (each > 0 ? (value * each) / (each + uncertain[at]) : 0));
+  const norm = Math.sqrt(drawn.reduce((sum, value) => sum + value * value, 0));
+  const scale = norm > 0 ? Math.sqrt(strength) / norm : 0;
+  return { trigger: { form: 'overlay', shift: drawn.map((value) => value * scale) }, carriers: n };
 }

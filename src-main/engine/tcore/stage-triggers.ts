@@ -8,7 +8,7 @@ import { estimateTriggers, type Estimate } from '../evidence/estimate-trigger.ts
 import { greyAround, pictureOf, triggerImage } from '../evidence/picture.ts';
 import { meanRow, residues } from '../evidence/residue.ts';
 import { controlsFor } from '../evidence/control.ts';
-import { marginOf, triggerTester, type TriggerTest } from '../evidence/test-trigger.ts';
+import { marginOf, triggerTester, type TriggerTest, type TriggerTester } from '../evidence/test-trigger.ts';
 import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import { sweep } from './features.ts';
@@ -87,25 +87,13 @@ async function findTrigger(
   const estimates = estimateTriggers(bad.pixels, good.pixels, found, chosen.length, samples.shape);
   const options = { batch: evaluationBatch, signal };
   const tester = await triggerTester(provider, models, samples, spread(unseen, heldOut), target, options);
-  let best: (Estimate & { test: TriggerTest }) | null = null;
-  let flippedControl: number;
-  try {
-    for (const estimate of estimates) {
-      const test = await tester.test(estimate.trigger);
-      if (best === null || marginOf(test) > marginOf(best.test)) best = { ...estimate, test };
-    }
-    if (best === null) return nothing;
-    const random = controlsFor(best.trigger, good.pixels, context.seed, controls);
-    flippedControl = await tester.strongest(random, best.test.from);
-  } finally {
-    await tester.dispose();
-  }
+  const random = (trigger: Trigger): Trigger[] => controlsFor(trigger, good.pixels, context.seed, controls);
+  const { trigger, carriers, test, flippedControl } = await tryOut(tester, estimates, random);
   const size = found.residue.length / chosen.length;
   const shown = Array.from({ length: Math.min(residuesShown, chosen.length) }, (_, at) => ({
     sample: chosen[at],
     picture: pictureOf(greyAround(found.residue.subarray(at * size, (at + 1) * size)), samples.shape),
   }));
-  const { trigger, carriers, test } = best;
   return {
     trigger,
     evidence: {
@@ -122,6 +110,26 @@ async function findTrigger(
       },
     },
   };
+}
+
+/**
+ * The estimate that the undefended model follows most more than the sanitized one, and what its controls flip. The
+ * tester is disposed of. @param estimates at least one
+ */
+async function tryOut(
+  tester: TriggerTester,
+  estimates: readonly Estimate[],
+  controlsOf: (trigger: Trigger) => readonly Trigger[],
+): Promise<Estimate & { readonly test: TriggerTest; readonly flippedControl: number }> {
+  try {
+    const tried = [];
+    for (const estimate of estimates) tried.push({ ...estimate, test: await tester.test(estimate.trigger) });
+    const best = tried.reduce((most, next) => (marginOf(next.test) > marginOf(most.test) ? next : most));
+    const flippedControl = await tester.strongest(controlsOf(best.trigger), best.test.from);
+    return { ...best, flippedControl };
+  } finally {
+    await tester.dispose();
+  }
 }
 
 /** Pixels `[n, C, H, W]` and the sanitized model's representations `[n, wide]` of some samples. */

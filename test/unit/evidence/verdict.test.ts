@@ -148,6 +148,7 @@ describe('a trigger estimated from refused samples', () => {
   it.each([
     ['it flips both models alike: a natural feature', { flippedSanitized: 0.8 }],
     ['it flips hardly anything', { flippedUndefended: 0.3 }],
+    ['a random pattern flips nearly as much', { flippedControl: 0.7 }],
     ['it was tried on too few images', { n: 29 }],
   ])('says nothing where %s', (_, change) => {
     expect(judge(evidence(2, { estimate: { ...estimate, ...change } })).dataset.verdict).toBe('trusted');
