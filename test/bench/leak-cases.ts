@@ -53,7 +53,11 @@ const square = {
   stamp: layPatches([1, 28, 28], [{ top: 18, left: 18, height: 8, width: 8, pixels: new Float32Array(64).fill(1) }]),
 } as const;
 
-export function plantLeakCase({ attack, target, options }: LeakCase, samples: number, seed: number): PlantedDataset<Uint8Array> {
+export function plantLeakCase(
+  { attack, target, options }: LeakCase,
+  samples: number,
+  seed: number,
+): PlantedDataset<Uint8Array> {
   const pool = grey('bench/train-images-idx3-ubyte.gz', 'bench/train-labels-idx1-ubyte.gz');
   const clean = drawDataset(pool, samples, seed);
   if (attack === 'encoder-trigger') return plantTrigger(clean, { ...options, seed, target, trigger: square });

@@ -14,6 +14,7 @@ import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.
 import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/parameters.ts';
 import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
 import { count } from '../../src-main/engine/tcore/steps.ts';
+import type { LearntPattern } from '../../src-shared/domain/result.ts';
 import type { Mode, Preset } from '../../src-shared/domain/run.ts';
 import { leakCases, measureLeakCase, plantLeakCase } from './leak-cases.ts';
 import { encoderBytes, type Measured } from './planted.ts';
@@ -52,10 +53,12 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
   // A dataset without poison has nothing that could leak.
   if (leaks > 0 && poison.size === 0) return;
   const pools: Int32Array[] = [];
+  let followed: readonly Omit<LearntPattern, 'samples'>[] = [];
   const cached = cachedJournal(given.cache, leaks === 0 ? '' : `leak ${leaks}`);
   const journal: StepJournal = {
     async step(spec, compute) {
       const step = await cached.step(spec, compute);
+      if (spec.name === 'evidence/inversion') followed = step.data as unknown as typeof followed;
       if (/^(warm-up|grow|final)/.test(spec.name)) pools.push(step.tensors.pool.data as Int32Array);
       return step;
     },
@@ -87,4 +90,10 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
   console.log(
     `  verdict ${found.verdict.encoder.verdict}, ${found.verdict.dataset.verdict}; of class ${what.target} ${found.verdict.classes[what.target].verdict}; suspicious classes ${found.verdict.classes.flatMap((f, c) => (f.verdict === 'suspicious' ? [c] : [])).join() || 'none'}; warnings ${found.sifting.warnings.map(({ code, classIndex }) => `${code} ${classIndex}`).join(', ') || 'none'}; estimate ${estimate === null ? 'none' : `${estimate.form} to ${estimate.target}, flips ${estimate.flippedUndefended.toFixed(2)} and ${estimate.flippedSanitized.toFixed(2)}`}`,
   );
+  for (const { classIndex, form, turned, turnedWithout, acceptedWithout, knownWithout } of followed) {
+    const numbers = [turned, turnedWithout, acceptedWithout, knownWithout].map((value) => value.toFixed(2));
+    console.log(
+      `  followed: ${form} of class ${classIndex}, ${numbers[0]}; without it ${numbers[1]}, accepted ${numbers[2]} (the rest ${numbers[3]})`,
+    );
+  }
 }

@@ -7,12 +7,10 @@
 import type { Encoder } from '../encoder/encoder.ts';
 import { median } from '../math/statistics.ts';
 import { progressOf, type PipelineContext } from './context.ts';
-import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
+import { trainFreshNet } from './fresh-net.ts';
 import { sizesOf } from './memory.ts';
 import { count, select, vector } from './steps.ts';
-import { freshStudent } from './student.ts';
-import { createTrainer } from './trainer.ts';
 
 export interface CrossFit {
   /** Samples of the pool whose label the net of the other half firmly contradicts, ascending. */
@@ -117,38 +115,15 @@ async function lookFrom(
   other: Int32Array,
   number: number,
 ): Promise<Evaluation> {
-  const { provider, samples, parameters, seed, signal } = context;
-  const stream = `cross-fit/${number}`;
-  const student = freshStudent(encoder, samples.classes.length, [], seed, stream);
-  const trainer = await createTrainer(provider, {
-    classifier: student.classifier,
-    classes: samples.classes.length,
+  const { provider, samples, parameters, signal } = context;
+  const epochs = parameters['crossfit.epochs'];
+  const progress = progressOf(context, 'expand', 'epochs');
+  const net = await trainFreshNet(context, encoder, {
+    indices: half,
+    epochs,
     batch: 16,
-    parameters: student.parameters.map((name) => ({ name })),
-    optimiser: { kind: 'adam', weightDecay: 0 },
-    statistics: 'batch-and-running',
-    ...(encoder.family === 'vit' ? { clipNorm: 1 } : {}),
+    stream: `cross-fit/${number}`,
+    onEpoch: (done) => progress(number * epochs + done, 2 * epochs),
   });
-  try {
-    const epochs = parameters['crossfit.epochs'];
-    const progress = progressOf(context, 'expand', 'epochs');
-    const peak = parameters['distil.learningRate'] / (encoder.family === 'vit' ? 4 : 1);
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      const { loss } = await trainer.epoch({
-        samples,
-        indices: half,
-        augment: { shift: parameters['augment.shift'], flip: parameters['augment.flip'] },
-        seed,
-        stream: `${stream}/epoch/${epoch}`,
-        rate: cosineRate(peak, epoch, epochs),
-        signal,
-      });
-      requireFiniteLoss(loss, stream, 'distil.learningRate');
-      progress(number * epochs + epoch + 1, 2 * epochs);
-    }
-    const options = { batch: sizesOf(context).evaluationBatch, signal };
-    return await evaluateClassifier(provider, trainer.classifier(), samples, other, options);
-  } finally {
-    await trainer.dispose();
-  }
+  return evaluateClassifier(provider, net, samples, other, { batch: sizesOf(context).evaluationBatch, signal });
 }

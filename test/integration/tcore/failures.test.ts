@@ -96,7 +96,7 @@ describe('a run that is cancelled', () => {
   const options = { ...short, 'expand.method': 'confusion', 'unlearn.learningRate': 1e-6 };
   const steps = [
     ...['probe', 'sift', 'expand', 'expand/cross-fit', 'unlearn', 'recover', 'filter'],
-    ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence', 'evidence/triggers'],
+    ...['warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final', 'evidence', 'evidence/inversion', 'evidence/triggers'],
   ];
   const graph = fileGraph('vgg-folded');
   let whole: Recording;
