@@ -16,8 +16,8 @@ beforeAll(async () => {
 afterAll(() => provider.dispose());
 
 const target = 1;
-const clean = toyImages({ sizes: [36, 36, 36, 36, 36] });
-const planted = poisoned(clean, 24, target);
+const clean = toyImages({ sizes: [32, 32, 32, 32] });
+const planted = poisoned(clean, 21, target);
 
 /** Asks the alarm about a model that was taught every label. */
 async function taught(images: ToyImages): Promise<(epochs: number) => Promise<InversionStage>> {
@@ -27,7 +27,7 @@ async function taught(images: ToyImages): Promise<(epochs: number) => Promise<In
   const indices = Int32Array.from(images.labels.keys());
   const net = await trainFreshNet(context, encoder, {
     indices,
-    epochs: 20,
+    epochs: 12,
     batch: 16,
     stream: 'taught',
     onEpoch: () => {},
@@ -44,7 +44,7 @@ async function taught(images: ToyImages): Promise<(epochs: number) => Promise<In
 describe('the alarm for a run that learnt the trigger', () => {
   it('names the class and the samples that share the trigger; with 0 epochs there is none', async () => {
     const ask = await taught(planted.images);
-    const { learnt } = await ask(15);
+    const { learnt } = await ask(8);
     expect(learnt.map(({ classIndex }) => classIndex)).toEqual([target]);
     const [{ samples, turned, turnedWithout }] = learnt;
     expect([...samples].filter((i) => planted.poison.has(i)).length).toBeGreaterThan(0.8 * samples.length);
@@ -54,6 +54,6 @@ describe('the alarm for a run that learnt the trigger', () => {
   });
 
   it('is silent where nothing was planted', async () => {
-    expect((await (await taught(clean))(15)).learnt).toEqual([]);
+    expect((await (await taught(clean))(8)).learnt).toEqual([]);
   });
 });
