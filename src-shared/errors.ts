@@ -10,7 +10,7 @@ export const errorCatalogue = {
   "encoder-unrecognised": {
     text: "The encoder is of no known format.",
     means: "The encoder was not examined.",
-    todo: "Give an ONNX, PyTorch (.pt, .pth, .bin) or safetensors file; the message says what was met.",
+    todo: "Give an ONNX, PyTorch (.pt, .pth, .bin), safetensors, TF.js (model.json) or Keras (.keras, .h5) file; the message says what was met.",
   },
   "encoder-malformed": {
     text: "The encoder's file contradicts itself.",

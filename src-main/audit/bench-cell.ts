@@ -1,5 +1,5 @@
 /** One cell of a bench, in the engine process: make or read the encoder, plant, audit, measure. */
-import type { BenchCell, BenchResult, BenchRow, Rates } from '../../src-shared/domain/bench.ts';
+import type { BenchCell, BenchResult, BenchRow, Rates, RecoveredRow } from '../../src-shared/domain/bench.ts';
 import { attackWorks } from '../../src-shared/domain/bench.ts';
 import type { Preset } from '../../src-shared/domain/run.ts';
 import { fineTuned, headOnSeeds } from '../engine/attacks/broken-defences.ts';
@@ -10,16 +10,19 @@ import {
   readImage,
   stampAll,
   takeImages,
+  type ImageShape,
   type LabelledImages,
   type PlantedDataset,
   type Trigger,
 } from '../engine/attacks/images.ts';
+import { likenessOf } from '../engine/attacks/likeness.ts';
 import { movedChannelsKept, triggerActivatedChange } from '../engine/attacks/moved-channels.ts';
 import { understandEncoder } from '../engine/encoder/understand.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import type { JobContext } from '../engine/jobs/server.ts';
 import type { Provider } from '../engine/providers/provider.ts';
-import type { PipelineContext, PipelineResult } from '../engine/tcore/context.ts';
+import { triggerImage } from '../engine/evidence/picture.ts';
+import type { PipelineContext, PipelineResult, Recovered } from '../engine/tcore/context.ts';
 import { evaluateClassifier } from '../engine/tcore/evaluate.ts';
 import { parameterValues, resolveParameters } from '../engine/tcore/parameters.ts';
 import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
@@ -125,6 +128,7 @@ async function runCell(provider: Provider, job: BenchJob, context: JobContext<En
       ),
       movedChannelsKept: await channelsKept(provider, encoder.graph, attacked, trigger, found),
       pictures: pictures(attacked, trigger, plan.target, source),
+      recovered: recoveredRows(attacked, trigger, { whose, target: plan.target, source }, found),
     });
   }
   const { seed: seeds, pool, admittedRound, suspectRank } = found.columns;
@@ -178,6 +182,11 @@ function plantCell(
   return plantTrigger(clean, { ...options, trigger, cleanLabel: recipe.cleanLabel });
 }
 
+/** Whether images of this class are to be led to the target. */
+function isAttacked(label: number, target: number, source: number | null): boolean {
+  return source === null ? label !== target : label === source;
+}
+
 interface Measured {
   readonly whose: BenchRow['trigger'];
   readonly trigger: Trigger;
@@ -206,7 +215,7 @@ async function measureClassifier(
   signal: AbortSignal,
 ): Promise<Rates> {
   const options = { batch: evaluationBatch, signal };
-  const attacked = (label: number): boolean => (source === null ? label !== target : label === source);
+  const attacked = (label: number): boolean => isAttacked(label, target, source);
   const victims = takeImages(
     test,
     [...test.labels.keys()].filter((i) => attacked(test.labels[i])),
@@ -278,16 +287,49 @@ async function brokenDefences(
   return made;
 }
 
+/** Images that likeness is measured on. */
+const comparedImages = 500;
+
+/** What the audit recovered that may be this trigger, by what it says itself: announced first, then by how well it works. */
+function recoveredRows(
+  test: Images,
+  planted: Trigger,
+  { whose, target, source }: { whose: BenchRow['trigger']; target: number; source: number | null },
+  { recovered }: PipelineResult,
+): RecoveredRow[] {
+  const victims = [...test.labels.keys()].filter((i) => isAttacked(test.labels[i], target, source));
+  const images = takeImages(test, victims.slice(0, comparedImages));
+  const mayBeOf: Record<BenchRow['trigger'], readonly Recovered['by'][]> = {
+    encoder: ['scan'],
+    dataset: ['suspects'],
+    both: ['scan', 'suspects'],
+    none: ['scan', 'suspects'],
+  };
+  const margin = ({ flippedUndefended, flippedSanitized, flippedControl }: Recovered): number =>
+    flippedUndefended - Math.max(flippedSanitized, flippedControl ?? 0);
+  return recovered
+    .filter(({ by }) => mayBeOf[whose].includes(by))
+    .sort((a, b) => Number(b.announced) - Number(a.announced) || margin(b) - margin(a))
+    .map(({ trigger, ...rest }) => {
+      const { measure, value } = likenessOf(images, planted, trigger);
+      const picture = encodeImage(triggerImage(trigger), test.shape);
+      return { ...rest, form: trigger.form, measure, likeness: value, picture };
+    });
+}
+
 /** An image of an attacked class, the same with the trigger, and what the trigger changes: grey where nothing. */
 function pictures(test: Images, trigger: Trigger, target: number, source: number | null): readonly string[] {
-  const at = test.labels.findIndex((label) => (source === null ? label !== target : label === source));
+  const at = test.labels.findIndex((label) => isAttacked(label, target, source));
   if (at < 0) return [];
   const image = readImage(test, at);
   const stamped = trigger.stamp(image);
   const largest = stamped.reduce((most, value, j) => Math.max(most, Math.abs(value - image[j])), 1e-6);
   const difference = stamped.map((value, j) => 0.5 + (0.5 * (value - image[j])) / largest);
-  return [image, stamped, difference].map((values) => {
-    const bytes = Uint8Array.from(values, (value) => Math.round(255 * Math.min(1, Math.max(0, value))));
-    return Buffer.from(encodePicture(bytes, test.shape, 112).png).toString('base64');
-  });
+  return [image, stamped, difference].map((values) => encodeImage(values, test.shape));
+}
+
+/** PNG as base64 of values in 0..1. */
+function encodeImage(values: Float32Array, shape: ImageShape): string {
+  const bytes = Uint8Array.from(values, (value) => Math.round(255 * Math.min(1, Math.max(0, value))));
+  return Buffer.from(encodePicture(bytes, shape, 112).png).toString('base64');
 }

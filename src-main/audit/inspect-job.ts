@@ -36,6 +36,8 @@ export interface GraphSummary {
 }
 
 export interface Inspection {
+  readonly kind: 'file' | 'folder';
+  /** Of a folder the name alone says something; its files are in `parts`. */
   readonly file: FileDigest;
   readonly parts: readonly FileDigest[];
   readonly format: string | null;
@@ -82,6 +84,7 @@ export async function inspectJob({ path, limits }: InspectJob): Promise<Inspecti
   const graph = opened === null ? null : summary(opened.graph, notExamined);
   const parts = opened?.parts ?? source.parts();
   return {
+    kind: source.kind,
     file: source.file,
     parts,
     format:

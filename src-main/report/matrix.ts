@@ -1,5 +1,5 @@
 /** The matrix of a bench as CSV, JSON and a page without scripts. */
-import type { BenchOutcome, BenchResult, BenchRow, Count, Rates } from '../../src-shared/domain/bench.ts';
+import type { BenchOutcome, BenchResult, BenchRow, Count, Rates, RecoveredRow } from '../../src-shared/domain/bench.ts';
 import type { Json } from '../../src-shared/json.ts';
 import { binomialInterval } from '../../src-shared/statistics.ts';
 import { html, trusted, type Content, type Markup } from './html/markup.ts';
@@ -57,6 +57,13 @@ export function matrixCsv(matrix: Matrix): string {
     'poison among suspects',
     'encoder verdict',
     'dataset verdict',
+    'recovered by',
+    'announced',
+    'likeness measure',
+    'likeness',
+    'recovered flips undefended',
+    'recovered flips sanitized',
+    'random pattern flips undefended',
     'seconds',
     'peak MB',
     'error',
@@ -92,10 +99,26 @@ function csvLines(outcome: BenchOutcome, controls: readonly string[], width: num
     String(suspects.hits),
     verdict.encoder,
     verdict.dataset,
+    ...recoveredCells(row),
     seconds.toFixed(1),
     (peakBytes / 1e6).toFixed(0),
     '',
   ]);
+}
+
+/** The first of what was recovered; empty where nothing was, or in a cell of a version that did not look. */
+function recoveredCells({ recovered = [] }: BenchRow): string[] {
+  if (recovered.length === 0) return new Array<string>(7).fill('');
+  const [{ by, form, announced, measure, likeness, flippedUndefended, flippedSanitized, flippedControl }] = recovered;
+  return [
+    `${by}, ${form}`,
+    announced ? 'yes' : 'no',
+    measure,
+    likeness.toFixed(2),
+    fixed(100 * flippedUndefended),
+    fixed(100 * flippedSanitized),
+    fixed(flippedControl === null ? null : 100 * flippedControl),
+  ];
 }
 
 /** A field that a spreadsheet would take for a formula is written as text. */
@@ -150,7 +173,9 @@ export function matrixHtml(matrix: Matrix): string {
           target, control the same without the trigger; percent, with 95 % intervals. A row is void where the attack
           does not work on the undefended model (ASR below 60, or below control + 50): it says nothing of the defence.
           Leaks count poison among seeds, in the first pool, and ever admitted. Kept: share of the channels that the
-          trigger moves most (5 % of each layer) that were kept as trusted.
+          trigger moves most (5 % of each layer) that were kept as trusted. Recovered: the pattern that the audit found
+          without knowing the trigger, and how like the planted one it is: a patch by the overlap of the pixels
+          (intersection over union), a change of the whole image by the correlation of the mean changes.
         </p>
         <div class="scroll">
           <table>
@@ -166,6 +191,7 @@ export function matrixHtml(matrix: Matrix): string {
                   'Leaks seeds / pool / admitted of planted',
                   'Enrichment',
                   'Kept',
+                  'Recovered',
                   'Encoder, dataset',
                   's',
                   'MB',
@@ -224,6 +250,7 @@ function tableRow(outcome: BenchResult, row: BenchRow, controls: readonly string
     `${leaks.seeds} / ${leaks.pool} / ${leaks.admitted} of ${leaks.of}`,
     outcome.enrichment === null ? '–' : outcome.enrichment.toFixed(2),
     rateOnly(row.movedChannelsKept),
+    html`${(row.recovered ?? []).map(recoveredItem)}`,
     `${outcome.verdict.encoder}, ${outcome.verdict.dataset}`,
     outcome.seconds.toFixed(0),
     (outcome.peakBytes / 1e6).toFixed(0),
@@ -231,6 +258,22 @@ function tableRow(outcome: BenchResult, row: BenchRow, controls: readonly string
   return html`<tr>
     ${cells.map((content) => html`<td>${content}</td>`)}
   </tr>`;
+}
+
+/** One recovered pattern: its picture, how like, and what it flips. */
+function recoveredItem(item: RecoveredRow): Markup {
+  return html`<div class="shots">
+    ${image(item.picture)}${recoveredText(item)}${item.announced ? '' : '; not announced'}
+  </div>`;
+}
+
+/** In the undefended and in the sanitized model, and by a random pattern of its size. */
+function recoveredText(item: RecoveredRow): string {
+  const { by, measure, likeness, flippedUndefended, flippedSanitized, flippedControl } = item;
+  const flips = [flippedUndefended, flippedSanitized, flippedControl]
+    .map((rate) => (rate === null ? '–' : fixed(100 * rate)))
+    .join(' / ');
+  return `${by}: ${measure} ${likeness.toFixed(2)}, flips ${flips}`;
 }
 
 const rateOnly = (count: Count): string => (count.of === 0 ? '–' : `${fixed(percent(count))} % of ${count.of}`);
@@ -267,5 +310,6 @@ export function matrixLines(outcome: BenchOutcome): readonly string[] {
       `leaks ${leaks.seeds}, ${leaks.pool}, ${leaks.admitted} of ${leaks.of}; kept ${rateOnly(row.movedChannelsKept)}; ` +
       `${verdict.encoder}, ${verdict.dataset}`,
     ...Object.entries(row.controls).map(([control, rates]) => `  ${control}: ${three(rates)}`),
+    ...(row.recovered ?? []).map((item) => `  ${recoveredText(item)}${item.announced ? '' : '; not announced'}`),
   ]);
 }

@@ -31,6 +31,27 @@ export interface Rates {
 /** "void": the attack does not work on the undefended model, so nothing can be said of the defence. */
 export type RowState = 'counted' | 'void' | 'nothing planted';
 
+/** How a trigger was recovered by an audit that did not know it, and how like the planted one it is. */
+export interface RecoveredRow {
+  readonly by: 'scan' | 'suspects';
+  readonly form: 'patch' | 'overlay';
+  /** Whether the audit calls it a trigger. */
+  readonly announced: boolean;
+  /**
+   * Against a planted patch "overlap": intersection over union of the pixels, 0..1. Against a planted change of the whole
+   * image "correlation" of the mean changes, -1..1.
+   */
+  readonly measure: 'overlap' | 'correlation';
+  readonly likeness: number;
+  /** Share flipped, 0..1; of random patterns of its size null where none was tried. */
+  readonly flippedUndefended: number;
+  readonly flippedSanitized: number;
+  readonly flippedControl: number | null;
+  readonly n: number;
+  /** PNG as base64; the pattern on, or around, mid-grey. */
+  readonly picture: string;
+}
+
 export interface BenchRow {
   /** Whose trigger this row is about. */
   readonly trigger: 'encoder' | 'dataset' | 'both' | 'none';
@@ -44,6 +65,11 @@ export interface BenchRow {
   readonly movedChannelsKept: Count;
   /** PNG as base64: an image, the image with the trigger, their difference enlarged around grey. */
   readonly pictures: readonly string[];
+  /**
+   * What the audit recovered that may be this row's trigger, best first: the scan of the encoder for its trigger, the suspects for the
+   * dataset's. Missing in cells of earlier versions.
+   */
+  readonly recovered?: readonly RecoveredRow[];
 }
 
 export interface BenchResult {

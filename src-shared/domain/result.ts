@@ -147,24 +147,53 @@ export interface Picture {
   readonly bytes: readonly number[];
 }
 
+/** A trigger as the audit recovered it, tried on credible images of other classes that had no part in making it. */
+export interface RecoveredTrigger {
+  /** "patch" covers pixels, "overlay" is added to the image. */
+  readonly form: 'patch' | 'overlay';
+  /** Class that it leads to. */
+  readonly target: number;
+  /** Refused samples it was made from. */
+  readonly suspects: number;
+  /** How many of them carry it. Missing, as all below that say so, in records of earlier versions. */
+  readonly carriers?: number;
+  /** Share (0..1) of `n` images not called the class without it that it flips to the class. */
+  readonly flippedUndefended: number;
+  readonly flippedSanitized: number;
+  /** The same in the undefended model for the strongest of some random patterns of its size and strength. May be missing. */
+  readonly flippedControl?: number;
+  readonly n: number;
+  /** Class whose images alone were counted, because it works on them only; null = all other classes. May be missing. */
+  readonly from?: number | null;
+  readonly picture: Picture;
+}
+
+/** Fewest images, and flips from which a recovered trigger is called one. */
+const fewestImages = 30;
+const flipsMost = 0.5;
+const flipsMoreThanChance = 0.25;
+const leftOver = 0.2;
+
+/**
+ * Whether a recovered trigger works as one: of images that had no part in it it flips most in the undefended model, many
+ * more than a random pattern of its size does, and hardly any in the sanitized model.
+ */
+export function worksAsTrigger(trigger: RecoveredTrigger): boolean {
+  const { n, flippedUndefended, flippedSanitized, flippedControl = 0 } = trigger;
+  return (
+    n >= fewestImages &&
+    flippedUndefended >= flipsMost &&
+    flippedUndefended - flippedControl >= flipsMoreThanChance &&
+    flippedSanitized <= leftOver
+  );
+}
+
 /** What refused samples have in common, and the trigger estimated from it. */
 export interface TriggerEvidence {
   /** Refused samples of one class minus the mean of credible samples like them; mid-grey = no difference. */
   readonly residues: readonly { readonly sample: number; readonly picture: Picture }[];
   readonly meanResidue: Picture | null;
-  readonly estimate: {
-    /** "patch" covers pixels, "overlay" is added to the image. */
-    readonly form: 'patch' | 'overlay';
-    /** Class the refused samples are labelled. */
-    readonly target: number;
-    /** Refused samples it was made from. */
-    readonly suspects: number;
-    /** Share (0..1) of `n` credible images of other classes, not used to make it, that it flips to the class. */
-    readonly flippedUndefended: number;
-    readonly flippedSanitized: number;
-    readonly n: number;
-    readonly picture: Picture;
-  } | null;
+  readonly estimate: RecoveredTrigger | null;
 }
 
 export interface AuditResult {

@@ -205,6 +205,10 @@ export const deExplore: typeof enExplore = {
     residueOf: (sample) => `Rest von Bild ${sample}; öffnet das Bild`,
     estimateFlips: (name, suspects, n, undefended, sanitized) =>
       `Aus ${suspects} abgewiesenen Bildern geschätzt. Auf ${n} glaubwürdigen Bildern anderer Klassen, die dafür nicht verwendet wurden, führt er das ungeschützte Modell in ${undefended} zu ${name}, das bereinigte in ${sanitized}.`,
+    estimateControl: (control) =>
+      `Ein zufälliges Muster seiner Größe führt das ungeschützte Modell in ${control} dorthin.`,
+    estimateFrom: (name) => `Gezählt nur auf Bildern von ${name}, auf denen es am besten wirkt.`,
+    estimateNone: 'Es erweist sich nicht als Auslöser.',
     rateOf: (share, low, high) => `${share} (${low} bis ${high})`,
     undefended: 'ungeschützt',
     sanitized: 'bereinigt',

@@ -202,6 +202,10 @@ export const enExplore = {
     residueOf: (sample: number) => `Residue of sample ${sample}; opens the sample`,
     estimateFlips: (name: string, suspects: string, n: string, undefended: string, sanitized: string) =>
       `Estimated from ${suspects} refused samples. On ${n} credible images of other classes, not used to make it, it leads the undefended model to ${name} in ${undefended}, the sanitized one in ${sanitized}.`,
+    estimateControl: (control: string) =>
+      `A random pattern of its size leads the undefended model there in ${control}.`,
+    estimateFrom: (name: string) => `Counted on images of ${name} only, on which it works best.`,
+    estimateNone: 'It is not shown to be a trigger.',
     rateOf: (share: string, low: string, high: string) => `${share} (${low} to ${high})`,
     undefended: 'undefended',
     sanitized: 'sanitized',

@@ -293,13 +293,19 @@ const words: Words = {
   'shared-pattern.none': 'Zu wenige Verdächtige teilen ein Etikett, um daraus einen Auslöser zu schätzen.',
   'shared-pattern.claim': (p) =>
     `Was Verdächtige mit dem Etikett „${p.name}“ gemeinsam haben, kippt ${p.undefended} von ${p.n} anderen Bildern im ungeschützten Modell zu dieser Klasse, im bereinigten ${p.sanitized}.`,
+  'shared-pattern.no-trigger': (p) =>
+    `Was Verdächtige mit dem Etikett „${p.name}“ gemeinsam haben, erweist sich nicht als Auslöser: Es kippt ${p.undefended} von ${p.n} anderen Bildern im ungeschützten Modell zu dieser Klasse, im bereinigten ${p.sanitized}.`,
+  'shared-pattern.control': (p) =>
+    `Das stärkste von einigen zufälligen Mustern seiner Größe kippt davon im ungeschützten Modell ${p.control}.`,
+  'shared-pattern.from': (p) =>
+    `Gezählt wurde nur auf Bildern mit dem Etikett „${p.name}“, auf denen es am besten wirkt.`,
   'shared-pattern.estimate': 'Der aus den Verdächtigen geschätzte Auslöser',
   'shared-pattern.patch': 'Schätzung: verdeckt Bildpunkte',
   'shared-pattern.overlay': 'Schätzung: wird auf das Bild addiert',
   'shared-pattern.mean': 'Mittlerer Rest der Verdächtigen',
   'shared-pattern.residue': (p) => `Rest von Probe ${p.sample}`,
   'shared-pattern.note': (p) =>
-    `Ein Rest ist eine verdächtige Probe minus dem Mittel der glaubwürdigen Proben, die das bereinigte Modell ihr am ähnlichsten findet; Mittelgrau heißt kein Unterschied. Die Schätzung stammt aus ${p.suspects} Verdächtigen; gekippt wurde an ${p.n} glaubwürdigen Bildern, die keinen Teil daran hatten.`,
+    `Ein Rest ist eine verdächtige Probe minus dem Mittel der glaubwürdigen Proben, die das bereinigte Modell ihr am ähnlichsten findet; Mittelgrau heißt kein Unterschied. Die Schätzung stammt aus ${p.suspects} Verdächtigen, von denen ${p.carriers} sie tragen; gekippt wurde an ${p.n} glaubwürdigen Bildern, die keinen Teil daran hatten.`,
 
   'trigger.none': 'Aus dem Encoder wurde kein Muster gewonnen.',
   'trigger.claim': (p) =>
@@ -462,6 +468,12 @@ function finding(one: Finding): { readonly claim: string; readonly wouldChange: 
       };
     case 'class.refused-cluster not-examined':
       return { claim: `Die Klasse „${name}“ hat keine Probe.`, wouldChange: 'Proben dieser Klasse.' };
+    case 'class.estimated-trigger suspicious':
+      return {
+        claim: `Was abgelehnte Proben mit dem Etikett „${name}“ gemeinsam haben, kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} anderen Bildern im ungeschützten Modell zu dieser Klasse, ${share(e['flippedSanitized'])} im bereinigten.`,
+        wouldChange:
+          'Ein bereinigtes Modell, das demselben Muster folgt, machte es zu einem natürlichen Merkmal der Klasse.',
+      };
     case 'dataset.refused-cluster suspicious':
       return {
         claim: `${count(e['suspects'])} von ${count(e['samples'])} Proben lernt das ungeschützte Modell, während das bereinigte sie samt ihren Nachbarn ablehnt; sie häufen sich in einzelnen Klassen.`,
@@ -518,6 +530,8 @@ const terms: Readonly<Record<string, string>> = {
   'class it flips to': 'Klasse, zu der es kippt',
   'flipped, undefended model': 'gekippt, ungeschütztes Modell',
   'flipped, sanitized model': 'gekippt, bereinigtes Modell',
+  'flipped by a random pattern of its size, undefended model':
+    'von einem zufälligen Muster seiner Größe gekippt, ungeschütztes Modell',
   'images the flips were counted on': 'Bilder, an denen gezählt wurde',
 };
 

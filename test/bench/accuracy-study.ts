@@ -1,10 +1,11 @@
 /**
  * `npm run bench:accuracy -- [--cases clean,threat-1,threat-2,threat-3] [--seeds 1] [--samples 1500] [--cache folder]
- *   [--oracle] [--evidence file] [--set name=value ...]`
+ *   [--oracle | --everything] [--evidence file] [--set name=value ...]`
  *
  * Where distilled mode loses accuracy: the student's rates after every round, what of each class was admitted, and how
  * much of it is poison. `--oracle` starts from all samples that are not poison, with their own labels: what is lost then
- * is not lost to the pools. `--evidence` writes what every sample showed after each round, for rules tried
+ * is not lost to the pools. `--everything` starts from all samples with poison among them: the negative control of the
+ * pools. `--evidence` writes what every sample showed after each round, for rules tried
  * offline. With `--cache` steps that differ in parameters of later rounds only are computed once.
  */
 import { writeFileSync } from 'node:fs';
@@ -39,15 +40,21 @@ const { values: given } = parseArgs({
     cache: { type: 'string' },
     evidence: { type: 'string' },
     oracle: { type: 'boolean', default: false },
+    everything: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
 
+if (given.oracle && given.everything) throw new Error('--oracle and --everything exclude each other.');
+/** Both start from samples that are named here instead of found. */
+const told = given.oracle || given.everything;
 const provider = await createOrtProvider({ threads: Number(given.threads) });
 const parameters = parameterValues(resolveParameters(given.preset as Preset, overridesOf(given.set)));
 const rates = ({ acc, asr, control }: Measured): string =>
   `${acc.toFixed(1)} / ${asr.toFixed(1)} / ${control.toFixed(1)}`;
-console.log(`${given.oracle ? 'oracle ' : ''}${given.set.join(' ') || 'defaults'}`);
+console.log(
+  `${given.oracle ? 'oracle ' : ''}${given.everything ? 'everything ' : ''}${given.set.join(' ') || 'defaults'}`,
+);
 for (const name of given.cases.split(',')) {
   for (const seed of given.seeds.split(',').map(Number)) await study(name, seed);
 }
@@ -78,7 +85,7 @@ async function study(name: string, seed: number): Promise<void> {
   const sifted = await runSift(context, encoder, probe.digest);
   const crossFit = await runCrossFit(context, encoder, sifted.pool, sifted.digest);
   const pure = purified(sifted.pool, crossFit.contradicted, images.labels, 10).pool;
-  const all = Int32Array.from([...images.labels.keys()].filter((i) => !poisoned.has(i)));
+  const named = Int32Array.from([...images.labels.keys()].filter((i) => given.everything || !poisoned.has(i)));
   const states: Readonly<Record<string, Tensor>>[] = [];
   const journal: StepJournal = {
     async step(spec, compute) {
@@ -91,10 +98,10 @@ async function study(name: string, seed: number): Promise<void> {
   const result = await distil({
     context: { ...context, journal },
     encoder,
-    pool: given.oracle ? all : pure,
-    guard: given.oracle ? new Int32Array(0) : sifted.guard,
+    pool: told ? named : pure,
+    guard: told ? new Int32Array(0) : sifted.guard,
     peers: sifted.peers,
-    input: given.oracle ? `oracle ${name} ${seed}` : crossFit.digest,
+    input: told ? `${given.oracle ? 'oracle' : 'everything'} ${name} ${seed}` : crossFit.digest,
   });
   const share = (pool: Int32Array): string => {
     const clean = new Float64Array(10);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Trigger as Estimate } from '../../src-main/engine/evidence/trigger.ts';
-import { mean } from '../../src-main/engine/math/statistics.ts';
+import { correlation, overlap } from '../../src-main/engine/attacks/likeness.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
 import type { Graph } from '../../src-main/engine/graph/ir.ts';
 import type { Provider } from '../../src-main/engine/providers/provider.ts';
@@ -128,24 +128,10 @@ export function likeness(trigger: Trigger, estimate: Estimate): number {
   if (estimate.form === 'overlay') return correlation(change, estimate.shift);
   const grey = new Uint8Array(plane).fill(128);
   trigger(grey, 0);
-  let both = 0;
-  let either = 0;
-  for (let i = 0; i < plane; i++) {
-    const [planted, found] = [grey[i] !== 128, estimate.mask[i] >= 0.5];
-    if (planted && found) both++;
-    if (planted || found) either++;
-  }
-  return either > 0 ? both / either : 0;
-}
-
-function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const centred = (values: ArrayLike<number>): number[] => {
-    const middle = mean(values);
-    return Array.from(values, (value) => value - middle);
-  };
-  const [x, y] = [centred(a), centred(b)];
-  const dot = (p: number[], q: number[]): number => p.reduce((sum, value, i) => sum + value * q[i], 0);
-  return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
+  return overlap(
+    grey.map((value) => (value === 128 ? 0 : 1)),
+    estimate.mask.map((value) => (value >= 0.5 ? 1 : 0)),
+  );
 }
 
 export interface Measured {

@@ -101,9 +101,10 @@ async function runCase(compute: Provider, name: string, seed: number, start: num
     seconds.toFixed(0),
   );
   const { estimate } = result.triggers;
-  if (estimate !== null && result.trigger !== null) {
+  const recovered = result.recovered.find(({ by }) => by === 'suspects');
+  if (estimate !== null && recovered !== undefined) {
     const { form, target: to, suspects: from, flippedUndefended, flippedSanitized } = estimate;
-    const like = likeness(trigger, result.trigger).toFixed(2);
+    const like = likeness(trigger, recovered.trigger).toFixed(2);
     const flips = `${flippedUndefended.toFixed(2)} undefended, ${flippedSanitized.toFixed(2)} sanitized`;
     console.log(`   ${form} estimated from ${from} suspects of class ${to}: flips ${flips}; likeness ${like}`);
   }

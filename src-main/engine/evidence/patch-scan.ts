@@ -10,6 +10,7 @@ import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
+import type { Trigger } from './trigger.ts';
 
 /** A solid square; rows and columns from 0, `value` in 0..1 for all channels. */
 export interface Patch {
@@ -121,6 +122,13 @@ export function meanPairwiseCosine(rows: Float32Array, n: number): number {
   for (let j = 0; j < d; j++) length += sum[j] ** 2;
   const zeros = n - units;
   return (length - units + zeros * (zeros - 1)) / (n * (n - 1));
+}
+
+/** The square as a trigger for images `[C, H, W]`. */
+export function squareTrigger(patch: Patch, [channels, height, width]: readonly [number, number, number]): Trigger {
+  const mask = new Float32Array(height * width);
+  stamp(mask, 1, height, width, { ...patch, value: 1 });
+  return { form: 'patch', mask, pattern: new Float32Array(channels * height * width).fill(patch.value) };
 }
 
 /** The same samples with a patch on each. */

@@ -1,5 +1,6 @@
 /** Small pictures that travel with the record: bytes, scaled down where the images are large. */
 import type { Picture } from '../../../src-shared/domain/result.ts';
+import type { Trigger } from './trigger.ts';
 
 /** Longest side, pixels. */
 const longest = 64;
@@ -7,6 +8,18 @@ const longest = 64;
 /** Values in -1..1 around mid-grey: 0.5 = no difference. */
 export function greyAround(values: Float32Array): Float32Array {
   return values.map((value) => 0.5 + value / 2);
+}
+
+/** A trigger as an image `[C, H, W]`: a patch on mid-grey, an overlay around it. */
+export function triggerImage(trigger: Trigger): Float32Array {
+  switch (trigger.form) {
+    case 'patch': {
+      const { mask, pattern } = trigger;
+      return pattern.map((value, at) => value * mask[at % mask.length] + 0.5 * (1 - mask[at % mask.length]));
+    }
+    case 'overlay':
+      return greyAround(trigger.shift);
+  }
 }
 
 /** A picture of values `[C, H, W]`, cut off at 0..1; one or three channels, of others the first. */

@@ -11,6 +11,8 @@ export interface Residues {
   readonly background: Float32Array;
   /** The suspect minus that, `[suspects, size]`, -1..1. */
   readonly residue: Float32Array;
+  /** Places among the credible samples of each suspect's nearest ones, `[suspects, k]`. */
+  readonly nearest: Int32Array;
 }
 
 /**
@@ -32,6 +34,7 @@ export function residues(
   const own = unitRows(suspects.rows, n, d);
   const cosines = new Float64Array(m);
   const k = Math.min(neighboursPerSuspect, m);
+  const places = new Int32Array(n * k);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < m; j++) {
       let dot = 0;
@@ -41,6 +44,7 @@ export function residues(
     const nearest = Array.from(cosines.keys())
       .sort((a, b) => cosines[b] - cosines[a] || a - b)
       .slice(0, k);
+    places.set(nearest, i * k);
     for (let at = 0; at < size; at++) {
       let sum = 0;
       for (const j of nearest) sum += credible.pixels[j * size + at];
@@ -48,7 +52,7 @@ export function residues(
       residue[i * size + at] = suspects.pixels[i * size + at] - sum / k;
     }
   }
-  return { background, residue };
+  return { background, residue, nearest: places };
 }
 
 /** Rows scaled to length 1; a row of zeros stays. */

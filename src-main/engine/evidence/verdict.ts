@@ -3,7 +3,12 @@
  * sanitized model refuses, class by class; the encoder by the patch scan. "trusted" is said only of what was examined
  * and found clear, and never of an encoder, of which no scan sees every trigger.
  */
-import type { LearntPattern, SiftingFacts, TriggerEvidence } from '../../../src-shared/domain/result.ts';
+import {
+  worksAsTrigger,
+  type LearntPattern,
+  type SiftingFacts,
+  type TriggerEvidence,
+} from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { median } from '../math/statistics.ts';
@@ -45,12 +50,6 @@ const leastFittedInClass = 2 * refusedLimit;
 /** Share of stamped images that a collapsing patch must also flip in the undefended model, and fewest images scanned. */
 const leastFlipped = 0.5;
 const fewestScanned = 30;
-/**
- * Flips from which a trigger estimated from refused samples is one: of images that had no part in it, most in the
- * undefended model and hardly any in the sanitized one.
- */
-const estimateFlips = 0.5;
-const estimateLeftOver = 0.2;
 /** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
 const splitLimit = 2;
 /** Accuracy of the sanitized model on the guard (lower end of its interval) below which its refusals mean nothing. */
@@ -113,7 +112,7 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
     };
   }
   const { estimate } = evidence;
-  if (estimate?.target === c && isEstimatedTrigger(estimate)) {
+  if (estimate?.target === c && worksAsTrigger(estimate)) {
     const { flippedUndefended, flippedSanitized, n, suspects } = estimate;
     return {
       ...common,
@@ -183,14 +182,13 @@ function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
 /** The flips of the estimated trigger, where it is one of this class. */
 function estimateNumbers({ estimate }: VerdictEvidence, c: number): Finding['evidence'] {
   if (estimate?.target !== c) return {};
-  const { flippedUndefended, flippedSanitized, n } = estimate;
-  return { flippedUndefended, flippedSanitized, flipsOf: n };
-}
-
-/** Whether the estimate flips unseen images in the undefended model only. */
-export function isEstimatedTrigger(estimate: NonNullable<TriggerEvidence['estimate']>): boolean {
-  const { flippedUndefended, flippedSanitized, n } = estimate;
-  return n >= fewestScanned && flippedUndefended >= estimateFlips && flippedSanitized <= estimateLeftOver;
+  const { flippedUndefended, flippedSanitized, flippedControl, n } = estimate;
+  return {
+    flippedUndefended,
+    flippedSanitized,
+    ...(flippedControl === undefined ? {} : { flippedControl }),
+    flipsOf: n,
+  };
 }
 
 function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): Finding {

@@ -47,6 +47,18 @@ export interface EncoderSummary {
   readonly restoredNorms: number;
 }
 
+export interface Recovered {
+  readonly by: 'scan' | 'suspects';
+  readonly trigger: Trigger;
+  /** Whether the audit calls it a trigger. */
+  readonly announced: boolean;
+  readonly flippedUndefended: number;
+  readonly flippedSanitized: number;
+  /** Null where no random pattern was tried. */
+  readonly flippedControl: number | null;
+  readonly n: number;
+}
+
 export interface PipelineResult {
   readonly encoder: EncoderSummary;
   readonly sifting: SiftingFacts;
@@ -55,8 +67,8 @@ export interface PipelineResult {
   readonly triggers: TriggerEvidence;
   /** Null when the audit asked for none. */
   readonly opinions: readonly Opinion[] | null;
-  /** The estimated trigger in full size; null without one. */
-  readonly trigger: Trigger | null;
+  /** What the audit takes for triggers, in full size: the scan's square, and what the suspects share. */
+  readonly recovered: readonly Recovered[];
   readonly columns: SampleColumns;
   readonly outcome: {
     readonly guardSamples: number;

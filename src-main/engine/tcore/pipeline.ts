@@ -3,29 +3,36 @@
  * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence and verdict. Every stage
  * is a journalled step: its result is read back when an earlier, interrupted run committed it.
  */
-import type { ChannelFacts, ClassWarning, LearntPattern } from '../../../src-shared/domain/result.ts';
+import {
+  worksAsTrigger,
+  type ChannelFacts,
+  type ClassWarning,
+  type LearntPattern,
+} from '../../../src-shared/domain/result.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
+import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
+import { squareTrigger } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { learntClaim } from '../evidence/learnt.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { bootstrap } from './bootstrap.ts';
-import type { PipelineContext, PipelineResult } from './context.ts';
+import type { PipelineContext, PipelineResult, Recovered } from './context.ts';
 import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
 import { distil } from './distil.ts';
 import type { Evaluation } from './evaluate.ts';
 import { fitMemory } from './memory.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
-import { runEvidence } from './stage-evidence.ts';
+import { runEvidence, type EvidenceStage } from './stage-evidence.ts';
 import { runInversion } from './stage-inversion.ts';
 import { runOpinions } from './stage-opinions.ts';
 import { runProbe } from './stage-probe.ts';
 import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
-import { runTriggers } from './stage-triggers.ts';
+import { runTriggers, type TriggerStage } from './stage-triggers.ts';
 import { startModel } from './start-model.ts';
 import { count, membership } from './steps.ts';
 
@@ -117,7 +124,7 @@ export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineRe
     },
     outcome,
     verdict,
-    trigger: found.trigger,
+    recovered: recoveredTriggers(samples.shape, verdict, final, found),
     undefended: probe.classifier,
     sanitized: sanitizedModel({
       classifier: grown.classifier,
@@ -131,6 +138,29 @@ export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineRe
     }),
     digest: found.digest,
   };
+}
+
+/** The square of the scan and the estimate from the suspects, where there is one. */
+function recoveredTriggers(
+  shape: readonly [number, number, number],
+  { encoder }: AuditVerdict,
+  { scan, flips }: EvidenceStage,
+  { evidence, trigger }: TriggerStage,
+): Recovered[] {
+  const square: Recovered = {
+    by: 'scan',
+    trigger: squareTrigger(scan.patch, shape),
+    announced: encoder.verdict === 'suspicious',
+    flippedUndefended: flips.undefended.share,
+    flippedSanitized: flips.sanitized.share,
+    flippedControl: null,
+    n: flips.undefended.n,
+  };
+  const { estimate } = evidence;
+  if (trigger === null || estimate === null) return [square];
+  const { flippedUndefended, flippedSanitized, flippedControl = null, n } = estimate;
+  const announced = worksAsTrigger(estimate);
+  return [square, { by: 'suspects', trigger, announced, flippedUndefended, flippedSanitized, flippedControl, n }];
 }
 
 /** The run fitted to its bound on memory, and a word on what that changed. */

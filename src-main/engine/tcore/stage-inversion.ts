@@ -141,7 +141,7 @@ async function followedPatterns(
         const some = spread(group, mostOfGroup);
         const pixels = pixelsOf(context, some);
         const residue = residuesAmong(pixels, some.length, others, compared.length, shape);
-        for (const trigger of estimateTriggers(pixels, residue, some.length, shape)) {
+        for (const { trigger } of estimateTriggers(pixels, others, residue, some.length, shape)) {
           if (trigger.form === 'patch' && coverage(trigger.mask) > largestPatch) continue;
           const share = await turnedShare(context, compiled, trigger, tests, classIndex);
           if (share < followed) continue;

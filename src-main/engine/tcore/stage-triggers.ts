@@ -3,11 +3,13 @@
  * from them, with the rate at which it flips the undefended and the sanitized model on samples that had no part in it.
  */
 import type { Json } from '../../../src-shared/json.ts';
-import type { Picture, TriggerEvidence } from '../../../src-shared/domain/result.ts';
-import { estimateTriggers } from '../evidence/estimate-trigger.ts';
-import { greyAround, pictureOf } from '../evidence/picture.ts';
+import type { TriggerEvidence } from '../../../src-shared/domain/result.ts';
+import { estimateTriggers, type Estimate } from '../evidence/estimate-trigger.ts';
+import { greyAround, pictureOf, triggerImage } from '../evidence/picture.ts';
 import { meanRow, residues } from '../evidence/residue.ts';
-import { countFlips, triggeredSource, type Flips, type Trigger } from '../evidence/trigger.ts';
+import { controlsFor } from '../evidence/control.ts';
+import { marginOf, triggerTester, type TriggerTest } from '../evidence/test-trigger.ts';
+import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import { sweep } from './features.ts';
 import type { PipelineContext } from './context.ts';
@@ -19,7 +21,8 @@ const mostSuspects = 200;
 const fewestSuspects = 8;
 const mostCredible = 1500;
 const residuesShown = 12;
-/** Images that the flips are counted on. */
+/** Random patterns beside each estimate, and images that the flips are counted on. */
+const controls = 5;
 const heldOut = 400;
 
 export interface TriggerStage {
@@ -64,67 +67,61 @@ async function findTrigger(
   wide: number,
 ): Promise<Pick<TriggerStage, 'evidence' | 'trigger'>> {
   const { samples, provider, signal } = context;
+  const { evaluationBatch, keptValues } = sizesOf(context);
   const target = commonestLabel(suspects, samples.labels, samples.classes.length);
-  const chosen = suspects.filter((i) => samples.labels[i] === target).slice(0, mostSuspects);
+  // Large images are compared in smaller numbers: suspects are held with their background and their residue.
+  const images = keptValues / (samples.shape[0] * samples.shape[1] * samples.shape[2]);
+  const chosen = suspects
+    .filter((i) => samples.labels[i] === target)
+    .slice(0, Math.min(mostSuspects, Math.floor(images / 8)));
   // Every other credible sample is compared with; flips are counted on the rest, so that no image is used twice.
   const compared = spread(
     credible.filter((_, at) => at % 2 === 0),
-    mostCredible,
+    Math.min(mostCredible, Math.floor(images / 2)),
   );
   const unseen = credible.filter((i, at) => at % 2 === 1 && samples.labels[i] !== target);
-  if (chosen.length < fewestSuspects || compared.length === 0 || unseen.length === 0) return nothing;
+  if (chosen.length < fewestSuspects || compared.length < 2 || unseen.length === 0) return nothing;
   const bad = await look(context, models.sanitized, chosen, wide);
   const good = await look(context, models.sanitized, compared, wide);
   const found = residues(bad, good, chosen.length, compared.length);
-  const tests = spread(unseen, heldOut);
-  const options = { batch: sizesOf(context).evaluationBatch, signal };
-  const flip = (model: Graph, trigger: Trigger): Promise<Flips> =>
-    countFlips(provider, model, samples, triggeredSource(samples, trigger), tests, target, options);
-  let best: { trigger: Trigger; undefended: Flips; sanitized: Flips } | null = null;
-  for (const trigger of estimateTriggers(bad.pixels, found, chosen.length, samples.shape)) {
-    const undefended = await flip(models.undefended, trigger);
-    const sanitized = await flip(models.sanitized, trigger);
-    const margin = undefended.share - sanitized.share;
-    if (best === null || margin > best.undefended.share - best.sanitized.share)
-      best = { trigger, undefended, sanitized };
+  const estimates = estimateTriggers(bad.pixels, good.pixels, found, chosen.length, samples.shape);
+  const options = { batch: evaluationBatch, signal };
+  const tester = await triggerTester(provider, models, samples, spread(unseen, heldOut), target, options);
+  let best: (Estimate & { test: TriggerTest }) | null = null;
+  let flippedControl = 0;
+  try {
+    for (const estimate of estimates) {
+      const test = await tester.test(estimate.trigger);
+      if (best === null || marginOf(test) > marginOf(best.test)) best = { ...estimate, test };
+    }
+    if (best === null) return nothing;
+    const random = controlsFor(best.trigger, good.pixels, context.seed, controls);
+    flippedControl = await tester.strongest(random, best.test.from);
+  } finally {
+    await tester.dispose();
   }
-  if (best === null) return nothing;
   const size = found.residue.length / chosen.length;
   const shown = Array.from({ length: Math.min(residuesShown, chosen.length) }, (_, at) => ({
     sample: chosen[at],
     picture: pictureOf(greyAround(found.residue.subarray(at * size, (at + 1) * size)), samples.shape),
   }));
+  const { trigger, carriers, test } = best;
   return {
-    trigger: best.trigger,
+    trigger,
     evidence: {
       residues: shown,
       meanResidue: pictureOf(greyAround(meanRow(found.residue, chosen.length)), samples.shape),
       estimate: {
-        form: best.trigger.form,
+        form: trigger.form,
         target,
         suspects: chosen.length,
-        flippedUndefended: best.undefended.share,
-        flippedSanitized: best.sanitized.share,
-        n: Math.min(best.undefended.n, best.sanitized.n),
-        picture: triggerPicture(best.trigger, samples.shape),
+        carriers,
+        ...test,
+        flippedControl,
+        picture: pictureOf(triggerImage(trigger), samples.shape),
       },
     },
   };
-}
-
-/** A patch on mid-grey; an overlay around it. */
-function triggerPicture(trigger: Trigger, shape: readonly [number, number, number]): Picture {
-  switch (trigger.form) {
-    case 'patch': {
-      const { mask, pattern } = trigger;
-      return pictureOf(
-        pattern.map((value, at) => value * mask[at % mask.length] + 0.5 * (1 - mask[at % mask.length])),
-        shape,
-      );
-    }
-    case 'overlay':
-      return pictureOf(greyAround(trigger.shift), shape);
-  }
 }
 
 /** Pixels `[n, C, H, W]` and the sanitized model's representations `[n, wide]` of some samples. */

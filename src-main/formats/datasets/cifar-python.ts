@@ -6,7 +6,7 @@ import { closeSync, existsSync, fstatSync, openSync, readdirSync } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import { readPickle } from '../encoders/pickle.ts';
-import { numpyArrayOf } from '../encoders/numpy-pickle.ts';
+import { bytesOf, numpyArrayOf } from '../encoders/numpy-pickle.ts';
 import { isObject, textOf, type PickleDict, type PickleValue } from '../encoders/pickle-values.ts';
 import type { Limits } from '../limits.ts';
 import { arrayDataset, type Segment } from './array-dataset.ts';
@@ -184,7 +184,8 @@ function batchOf(bytes: Buffer, file: string, limits: Limits): Batch {
   if (!isObject(value) || value.kind !== 'dict') throw malformed(file, 'the pickle is no dictionary.');
   const fields = new Map<string, PickleValue>();
   for (const [key, item] of (value as PickleDict).entries) {
-    const name = textOf(key);
+    // Protocols 0 to 2 write the bytes that Python 3 got from `encoding="bytes"` as a call of _codecs.encode.
+    const name = textOf(bytesOf(key) ?? key);
     if (name !== null) fields.set(name, item);
   }
   return fields;
@@ -224,7 +225,7 @@ function namesOf(file: string, format: CifarPythonFiles['format'], limits: Limit
     );
     if (names === undefined || !isObject(names) || names.kind !== 'list')
       throw malformed(file, 'it holds no list of names.');
-    const texts = names.items.map((item) => textOf(item) ?? '');
+    const texts = names.items.map((item) => textOf(bytesOf(item) ?? item) ?? '');
     if (texts.includes('') || new Set(texts).size !== texts.length)
       throw malformed(file, 'its names are not distinct texts.');
     return texts;

@@ -46,6 +46,42 @@ export function resolveClasses(
   );
 }
 
+/** Pairs of look-alikes that are told one by one. */
+const MOST_TOLD = 5;
+
+/**
+ * Says which classes look like one another: names that differ only in case, in the way Unicode writes the same letters,
+ * or in characters that are not seen. They stay classes of their own; a file system may have told them apart, a person
+ * does not.
+ */
+export function lookAlikes(classes: readonly string[]): readonly string[] {
+  const groups = new Map<string, string[]>();
+  for (const name of classes) {
+    const seen = name.normalize('NFKC').toLowerCase().replace(UNSEEN, '').trim();
+    const group = groups.get(seen);
+    if (group === undefined) groups.set(seen, [name]);
+    else group.push(name);
+  }
+  const alike = [...groups.values()].filter((group) => group.length > 1);
+  const told = alike.slice(0, MOST_TOLD).map((group) => group.slice(0, MOST_TOLD).map(spelled).join(' and '));
+  return alike.length === 0
+    ? []
+    : [
+        `class names that look alike are kept apart: ${told.join('; ')}${alike.length > MOST_TOLD ? `; and ${alike.length - MOST_TOLD} more groups` : ''}`,
+      ];
+}
+
+/** Controls, marks of direction, joiners, and other characters that take no room. */
+const UNSEEN = /[\p{Cc}\p{Cf}]/gu;
+
+/** With every character beyond ASCII as its code point: two ways to write one letter look the same. */
+function spelled(name: string): string {
+  const text = [...name.slice(0, 60)].map((letter) =>
+    /^[ -~]$/.test(letter) ? letter : `\\u{${letter.codePointAt(0)?.toString(16).toUpperCase()}}`,
+  );
+  return `"${text.join('')}"`;
+}
+
 const WHOLE = /^\d{1,9}$/;
 
 /**

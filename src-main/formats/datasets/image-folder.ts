@@ -47,9 +47,9 @@ export function openImageFolder(path: string, options: FolderOptions): Dataset |
     if (hidden(entry)) continue;
     if (entry.isDirectory()) {
       const before = names.count;
-      walkClass(walk, entry.name, labels.length, 1);
+      const looked = walkClass(walk, entry.name, labels.length, 1);
       if (names.count > before) labels.push(text);
-      else skipped.add(text, 'a folder without images is no class');
+      else if (looked) skipped.add(text, 'a folder without images is no class');
     } else if (looksLikeImage(walk, entry, entry.name)) {
       loose++;
       skipped.add(text, 'it lies in no class folder');
@@ -96,13 +96,14 @@ function list(walk: Walk, folder: Buffer): Entry[] {
   return entries.sort((a, b) => a.name.compare(b.name));
 }
 
-function walkClass(walk: Walk, folder: Buffer, label: number, depth: number): void {
+/** @returns whether the folder could be looked into; where not, that is among what was skipped */
+function walkClass(walk: Walk, folder: Buffer, label: number, depth: number): boolean {
   if (depth > walk.limits.dataset.maxDepth) {
     walk.skipped.add(
       nameText(folder),
       `it lies more than ${walk.limits.dataset.maxDepth} folders deep (limit maxDepth)`,
     );
-    return;
+    return false;
   }
   let entries: Entry[];
   try {
@@ -110,7 +111,7 @@ function walkClass(walk: Walk, folder: Buffer, label: number, depth: number): vo
   } catch (error) {
     if (error instanceof ExpectedError) throw error;
     walk.skipped.add(nameText(folder), `the folder cannot be read (${(error as NodeJS.ErrnoException).code})`);
-    return;
+    return false;
   }
   for (const entry of entries) {
     const path = Buffer.concat([folder, SLASH, entry.name]);
@@ -121,6 +122,7 @@ function walkClass(walk: Walk, folder: Buffer, label: number, depth: number): vo
       walk.found.push(label);
     }
   }
+  return true;
 }
 
 /** Leftovers of file managers and archivers. */

@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../../src-shared/failure.ts';
+import { visibleName } from '../../../src-shared/text.ts';
 import { withLimits, type LimitOverrides, type Limits } from '../limits.ts';
 import { systemFailure } from '../system.ts';
 import { isTar } from '../archives/tar.ts';
@@ -10,7 +11,8 @@ import { isZip } from '../archives/zip.ts';
 import { findShards, openArchives } from './archive-dataset.ts';
 import { findCifarPython, openCifarPython } from './cifar-python.ts';
 import { findCifar, openCifar } from './cifar.ts';
-import { readClassesFile } from './classes.ts';
+import { lookAlikes, readClassesFile } from './classes.ts';
+import { compareText } from './column.ts';
 import { openCsvManifest } from './csv-manifest.ts';
 import { checkEnough, sufficient, type Dataset, type Minimum } from './dataset.ts';
 import { findIdxImages, isIdxImages, openIdx } from './idx.ts';
@@ -73,7 +75,8 @@ export async function openDataset(path: string, options: OpenOptions = {}): Prom
     await dataset.close();
     throw error;
   }
-  return dataset;
+  const alike = lookAlikes(dataset.classes);
+  return alike.length === 0 ? dataset : { ...dataset, notes: [...dataset.notes, ...alike] };
 }
 
 interface Settings {
@@ -153,7 +156,17 @@ async function recogniseFolder(path: string, settings: Settings): Promise<Datase
   if (arrays !== null) return arrays;
   const folder = openImageFolder(path, settings);
   if (folder !== null) return folder;
-  throw new ExpectedError('dataset-unrecognised', `Nothing in the folder ${path} looks like a dataset.`);
+  throw new ExpectedError(
+    'dataset-unrecognised',
+    `Nothing in the folder ${path} looks like a dataset; ${heldBy(path)}.`,
+  );
+}
+
+/** A dataset often lies one folder further down than its owner thinks. */
+function heldBy(path: string): string {
+  const entries = readdirSync(path, { withFileTypes: true }).sort((a, b) => compareText(a.name, b.name));
+  const shown = entries.slice(0, 10).map((entry) => `"${visibleName(entry.name)}${entry.isDirectory() ? '/' : ''}"`);
+  return entries.length === 0 ? 'it is empty' : `it holds ${shown.join(', ')}${entries.length > 10 ? ', …' : ''}`;
 }
 
 /** A folder of mat, npz or npy files. Of several mat or npz files the one of the wanted part is read. */

@@ -38,7 +38,7 @@ const DATA_GLOBALS = new Set(
     ['torch', 'Size device dtype Tensor Generator finfo'],
     [
       'torch._utils',
-      '_rebuild_tensor _rebuild_tensor_v2 _rebuild_tensor_v3 _rebuild_parameter _rebuild_parameter_with_state _rebuild_qtensor _rebuild_device_tensor_from_numpy',
+      '_rebuild_tensor _rebuild_tensor_v2 _rebuild_tensor_v3 _rebuild_parameter _rebuild_parameter_with_state _rebuild_qtensor _rebuild_sparse_tensor _rebuild_sparse_csr_tensor _rebuild_nested_tensor _rebuild_meta_tensor_no_storage _rebuild_device_tensor_from_numpy',
     ],
     ['torch._tensor', '_rebuild_from_type_v2'],
     ['torch.tensor', '_rebuild_from_type_v2'],
@@ -51,7 +51,7 @@ const DATA_GLOBALS = new Set(
 /** Families of names that only make data. */
 const DATA_FAMILIES: readonly RegExp[] = [
   /^torch\.(cuda\.)?(Float|Double|Half|BFloat16|Long|Int|Short|Char|Byte|Bool|ComplexFloat|ComplexDouble|QInt8|QInt32|QUInt8)(Storage|Tensor)$/,
-  /^torch\.(float(16|32|64)|bfloat16|half|double|float|u?int(8|16|32|64)|long|int|short|bool|complex(32|64|128)|qint8|quint8|qint32|strided|contiguous_format|channels_last|preserve_format|float8_\w+)$/,
+  /^torch\.(float(16|32|64)|bfloat16|half|double|float|u?int(8|16|32|64)|long|int|short|bool|complex(32|64|128)|qint8|quint8|qint32|per_(tensor|channel)_(affine|symmetric)|per_channel_affine_float_qparams|strided|sparse_(coo|cs[rc]|bs[rc])|contiguous_format|channels_last|preserve_format|float8_\w+)$/,
   /^numpy\.(dtypes\.\w+DType|bool_?|u?int(8|16|32|64)|float(16|32|64)|str_|bytes_|void|object_)$/,
 ];
 

@@ -83,6 +83,20 @@ export function globalName(value: PickleValue): string | null {
   return isObject(value) && value.kind === 'global' ? `${value.module}.${value.name}` : null;
 }
 
+/**
+ * The name that a call is made of. PyTorch before 1.6 wrote classes of modules as ids of the form ('module', class, file,
+ * source): the class is named in them, and the text of its source is a warning to the reader, never run.
+ */
+export function calledName(callee: PickleValue): PickleGlobal | null {
+  if (!isObject(callee)) return null;
+  if (callee.kind === 'global') return callee;
+  const id = callee.kind === 'persistent' ? sequenceOf(callee.id) : null;
+  if (id?.length !== 4 || textOf(id[0]) !== 'module') return null;
+  const [, named, ...source] = id;
+  const said = source.every((part) => part === null || textOf(part) !== null);
+  return said && isObject(named) && named.kind === 'global' ? named : null;
+}
+
 /** The call whose callee is one of the named globals, else null. */
 export function callOf(value: PickleValue, ...names: readonly string[]): PickleCall | null {
   if (!isObject(value) || value.kind !== 'call') return null;

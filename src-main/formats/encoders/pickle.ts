@@ -8,6 +8,7 @@ import { floatOf, rawUnicodeEscape, stringLiteral } from './pickle-literals.ts';
 import { pickleOperands } from './pickle-operands.ts';
 import { OPCODES } from './pickle-opcodes.ts';
 import {
+  calledName,
   isObject,
   type PickleCall,
   type PickleDict,
@@ -149,8 +150,9 @@ export function readPickle(
     args: readonly PickleValue[],
     keywords: PickleValue = null,
   ): void => {
-    if (isObject(callee) && callee.kind === 'global') {
-      const named = globals.get(`${callee.module}\n${callee.name}`);
+    const known = calledName(callee);
+    if (known !== null) {
+      const named = globals.get(`${known.module}\n${known.name}`);
       if (named !== undefined) named.called ??= { opcode: how, position, at: opcodeAt };
     } else odd('computed-callee');
     push(

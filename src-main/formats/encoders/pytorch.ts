@@ -54,8 +54,17 @@ export const pytorchReader: EncoderReader = {
 };
 
 function encoderOf({ root, find, findings, producer }: Checkpoint, options: OpenOptions): ReadEncoder {
-  const { dicts, modules, beside } = guarded(findings, () => stateDictsIn(root, find));
-  const matched = guarded(findings, () => matchArchitecture(dicts, options));
+  const { dicts, modules, beside, unread } = guarded(findings, () => stateDictsIn(root, find));
+  const unreadNote = `${unread.length} tensors are of a form that is not read: ${unread.slice(0, 5).join(', ')}${unread.length > 5 ? ', …' : ''}`;
+  const matched = guarded(findings, () => {
+    if (dicts.length === 0 && unread.length > 0) throw new ExpectedError('unsupported-encoder', `${unreadNote}.`);
+    try {
+      return matchArchitecture(dicts, options);
+    } catch (error) {
+      if (unread.length === 0 || !(error instanceof ExpectedError)) throw error;
+      throw new ExpectedError(error.code, `${error.detail} ${unreadNote}.`, { cause: error });
+    }
+  });
   const others = beside.filter((name) => !dicts.some(({ path }) => path === name || path.startsWith(`${name}.`)));
   return {
     graph: matched.graph,
@@ -68,6 +77,7 @@ function encoderOf({ root, find, findings, producer }: Checkpoint, options: Open
       ...(modules
         ? ['the file holds pickled modules; their weights were taken by form, their code was not looked at']
         : []),
+      ...(unread.length > 0 ? [unreadNote] : []),
       ...(others.length > 0
         ? [
             `beside weights it holds: ${others

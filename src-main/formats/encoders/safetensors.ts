@@ -26,9 +26,9 @@ export const safetensorsReader: EncoderReader = {
   recognises: (source) => source.kind === 'file' && (isSafetensors(source.content) || isIndex(source.content)),
   read(source, options) {
     const index = isIndex(source.content);
-    const { tensors, metadata } = index
+    const { tensors, metadata, notes } = index
       ? readShards(source, options.limits)
-      : readRawSafetensors(source.content, options.limits);
+      : { ...readRawSafetensors(source.content, options.limits), notes: [] };
     const weights = new Map<string, Weight>();
     const foreign: string[] = [];
     for (const [name, raw] of tensors) {
@@ -45,6 +45,7 @@ export const safetensorsReader: EncoderReader = {
       producer,
       notes: [
         ...matched.notes,
+        ...notes,
         ...(foreign.length > 0
           ? [`${foreign.length} tensors are of a type that is not read: ${foreign.slice(0, 5).join(', ')}`]
           : []),
@@ -75,11 +76,14 @@ function isIndex(content: Uint8Array): boolean {
 }
 
 /**
- * Every tensor from the file that the index names for it.
+ * Every tensor from the file that the index names for it; what index and files do not agree on is noted.
  * @throws ExpectedError encoder-malformed, encoder-too-large, file-missing, safetensors-malformed
  */
-function readShards(source: EncoderSource, limits: ModelLimits): ReturnType<typeof readRawSafetensors> {
-  const map = weightMap(source.content, limits);
+function readShards(
+  source: EncoderSource,
+  limits: ModelLimits,
+): ReturnType<typeof readRawSafetensors> & { readonly notes: readonly string[] } {
+  const { map, totalSize } = weightMap(source.content, limits);
   const shards = new Map<string, ReturnType<typeof readRawSafetensors>>();
   const tensors = new Map<string, RawTensor>();
   for (const [name, file] of map) {
@@ -94,10 +98,33 @@ function readShards(source: EncoderSource, limits: ModelLimits): ReturnType<type
     tensors.set(name, tensor);
   }
   const [first] = shards.values();
-  return { tensors, metadata: first?.metadata ?? {} };
+  const unnamed = [...shards].flatMap(([file, shard]) =>
+    [...shard.tensors.keys()]
+      .filter((name) => tensors.get(name) !== shard.tensors.get(name))
+      .map((name) => [name, file]),
+  );
+  const bytes = [...tensors.values()].reduce((sum, tensor) => sum + tensor.bytes.length, 0);
+  const shown = unnamed.slice(0, 5).map(([name, file]) => `${visibleName(name.slice(0, 200))} in ${visibleName(file)}`);
+  const notes = [
+    ...(unnamed.length === 0
+      ? []
+      : [
+          `${unnamed.length} tensors of its files are not named by the index and were not examined: ${shown.join(', ')}${unnamed.length > 5 ? ', …' : ''}`,
+        ]),
+    ...(totalSize === null || totalSize === bytes
+      ? []
+      : [`the index says that its tensors have ${totalSize} bytes; they have ${bytes}`]),
+  ];
+  return { tensors, metadata: first?.metadata ?? {}, notes };
 }
 
-function weightMap(content: Uint8Array, limits: ModelLimits): [string, string][] {
+interface Index {
+  readonly map: readonly (readonly [tensor: string, file: string])[];
+  /** Bytes of all tensors as the index has it; null when it says nothing. */
+  readonly totalSize: number | null;
+}
+
+function weightMap(content: Uint8Array, limits: ModelLimits): Index {
   if (content.length > limits.maxHeaderBytes) {
     throw new ExpectedError(
       'encoder-too-large',
@@ -120,7 +147,8 @@ function weightMap(content: Uint8Array, limits: ModelLimits): [string, string][]
     );
   }
   for (const [, file] of entries) if (typeof file !== 'string') throw malformed('a file in its weight_map is no text');
-  return entries as [string, string][];
+  const stated = (parsed as { readonly metadata?: { readonly total_size?: unknown } | null }).metadata?.total_size;
+  return { map: entries as [string, string][], totalSize: typeof stated === 'number' ? stated : null };
 }
 
 function malformed(what: string, cause?: unknown): ExpectedError {

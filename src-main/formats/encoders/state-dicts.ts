@@ -1,7 +1,7 @@
 /** Sets of named weights within what a checkpoint holds: at the top, nested, or in pickled modules. */
 import { visibleName } from '../../../src-shared/text.ts';
 import type { StateDict } from './architectures/match.ts';
-import { dictOf, isObject, type PickleValue } from './pickle-values.ts';
+import { dictOf, globalName, isObject, type PickleValue } from './pickle-values.ts';
 import { torchTensorOf, type FindStorage } from './torch-tensors.ts';
 import type { Weight } from './weights.ts';
 
@@ -16,6 +16,8 @@ export interface FoundStateDicts {
   readonly modules: boolean;
   /** Names of what else lies at the top. */
   readonly beside: readonly string[];
+  /** Tensors of a form that is not read (quantised, sparse, …), as "name (form)". */
+  readonly unread: readonly string[];
 }
 
 /** @throws ExpectedError encoder-malformed for tensors that contradict themselves */
@@ -27,6 +29,7 @@ export function stateDictsIn(root: PickleValue, find: FindStorage): FoundStateDi
   ];
   let modules = false;
   const beside: string[] = [];
+  const unread: string[] = [];
   for (let next = queue.shift(); next !== undefined && seen.size < MOST_DICTS; next = queue.shift()) {
     const { value, path, depth } = next;
     if (!isObject(value) || seen.has(value)) continue;
@@ -35,7 +38,7 @@ export function stateDictsIn(root: PickleValue, find: FindStorage): FoundStateDi
     if (module !== null) {
       modules = true;
       const weights = new Map<string, Weight>();
-      collectModule(module, '', weights, find, seen, 0);
+      collectModule(module, '', { weights, unread, find, seen }, 0);
       if (weights.size > 0) dicts.push({ path, weights });
       continue;
     }
@@ -44,14 +47,19 @@ export function stateDictsIn(root: PickleValue, find: FindStorage): FoundStateDi
     const weights = new Map<string, Weight>();
     for (const [name, item] of entries) {
       const tensor = torchTensorOf(item, find, visibleName(name.slice(0, 200)));
-      if (tensor !== null) weights.set(name, tensor);
-      else if (depth < DEEPEST)
-        queue.push({ value: item, path: path === '' ? name : `${path}.${name}`, depth: depth + 1 });
-      if (depth === 0 && tensor === null) beside.push(name);
+      if (tensor !== null) {
+        weights.set(name, tensor);
+        continue;
+      }
+      const below = path === '' ? name : `${path}.${name}`;
+      const form = unreadForm(item);
+      if (form !== null) unread.push(`${visibleName(below.slice(0, 200))} (${form})`);
+      else if (depth < DEEPEST) queue.push({ value: item, path: below, depth: depth + 1 });
+      if (depth === 0 && form === null) beside.push(name);
     }
     if (weights.size > 0) dicts.push({ path, weights });
   }
-  return { dicts, modules, beside };
+  return { dicts, modules, beside, unread };
 }
 
 /** The attributes of a pickled `nn.Module`: an object that got a state with parameters and submodules; else null. */
@@ -61,18 +69,32 @@ function moduleState(value: PickleValue): Map<string, PickleValue> | null {
   return state !== null && state.has('_parameters') && state.has('_modules') ? state : null;
 }
 
-function collectModule(
-  state: Map<string, PickleValue>,
-  prefix: string,
-  weights: Map<string, Weight>,
-  find: FindStorage,
-  seen: Set<PickleValue>,
-  depth: number,
-): void {
+/** What PyTorch calls the rebuilding of a tensor of another kind than `torchTensorOf` reads; null for what is none. */
+function unreadForm(value: PickleValue): string | null {
+  if (!isObject(value) || value.kind !== 'call') return null;
+  const [, form] =
+    /^torch\._utils\._rebuild_(?!(?:tensor(?:_v[23])?|parameter(?:_with_state)?)$)(\w+)$/.exec(
+      globalName(value.callee) ?? '',
+    ) ?? [];
+  return form?.slice(0, 40) ?? null;
+}
+
+interface Collected {
+  readonly weights: Map<string, Weight>;
+  readonly unread: string[];
+  readonly find: FindStorage;
+  readonly seen: Set<PickleValue>;
+}
+
+function collectModule(state: Map<string, PickleValue>, prefix: string, collected: Collected, depth: number): void {
+  const { weights, unread, find, seen } = collected;
   for (const kind of ['_parameters', '_buffers']) {
     for (const [name, item] of dictOf(state.get(kind) ?? null) ?? []) {
-      const tensor = torchTensorOf(item, find, visibleName((prefix + name).slice(0, 200)));
+      const shown = visibleName((prefix + name).slice(0, 200));
+      const tensor = torchTensorOf(item, find, shown);
+      const form = tensor === null ? unreadForm(item) : null;
       if (tensor !== null) weights.set(prefix + name, tensor);
+      else if (form !== null) unread.push(`${shown} (${form})`);
     }
   }
   if (depth >= DEEPEST_MODULE) return;
@@ -81,6 +103,6 @@ function collectModule(
     if (seen.has(item)) continue;
     seen.add(item);
     const inner = moduleState(item);
-    if (inner !== null) collectModule(inner, `${prefix}${name}.`, weights, find, seen, depth + 1);
+    if (inner !== null) collectModule(inner, `${prefix}${name}.`, collected, depth + 1);
   }
 }

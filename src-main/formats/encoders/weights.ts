@@ -1,6 +1,6 @@
 /** Named weights of a file that has no graph, whatever format they came in; values are decoded when they are asked for. */
 import { ExpectedError } from '../../../src-shared/failure.ts';
-import { bfloat16Values, float16Value, toFloat32, typedView } from '../../engine/graph/onnx/tensor.ts';
+import { bfloat16Values, float16Values, toFloat32, typedView } from '../../engine/graph/onnx/tensor.ts';
 import type { DType, Tensor, TensorData } from '../../engine/graph/ir.ts';
 import { sizeOf, stridedIndex, stridesOf, takeFlat } from '../../engine/graph/tensors.ts';
 
@@ -103,7 +103,7 @@ function converted(raw: Uint8Array, type: ElementType): readonly [DType, TensorD
     case 'float64':
       return ['float32', Float32Array.from(typedView(raw, Float64Array), toFloat32)];
     case 'float16':
-      return ['float32', Float32Array.from(typedView(raw, Uint16Array), float16Value)];
+      return ['float32', float16Values(typedView(raw, Uint16Array))];
     case 'bfloat16':
       return ['float32', bfloat16Values(typedView(raw, Uint16Array))];
     case 'int64':

@@ -15,7 +15,7 @@ export function exitCodeOf(error: unknown): 2 | 4 | 130 {
 /** Lines for stderr. File names of strangers are spelled out where they hold control characters. */
 export function failureText(error: unknown): string {
   if (error instanceof CancelledError) {
-    return 'Cancelled. Everything committed so far is safe; continue with the same command and --resume.\n';
+    return 'Cancelled. What a run had committed is safe; continue it with the same command and --resume.\n';
   }
   if (error instanceof ExpectedError) {
     const { text, means, todo } = errorCatalogue[error.code];

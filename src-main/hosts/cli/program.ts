@@ -92,7 +92,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     new Option('--threads <n>', 'threads of the CPU to compute with (default: all)').argParser(parseThreads);
 
   command('audit', 'Audit an encoder and a dataset, write verdict, evidence and a sanitized model to a folder.')
-    .option('--encoder <file>', 'the encoder: ONNX, PyTorch or safetensors, recognised by its content')
+    .option('--encoder <file>', 'the encoder: ONNX, PyTorch, safetensors, TF.js or Keras, recognised by its content')
     .option(
       '--dataset <path>',
       'the dataset: image folder, CSV or JSONL manifest, IDX, CIFAR, STL-10, SVHN, GTSRB, npz or npy files, tar shards (WebDataset) or zip',

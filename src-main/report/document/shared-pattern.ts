@@ -1,5 +1,5 @@
 /** The section on what the suspects have in common: residues, and the trigger estimated from them. */
-import type { Picture } from '../../../src-shared/domain/result.ts';
+import { worksAsTrigger, type Picture } from '../../../src-shared/domain/result.ts';
 import type { Section } from './blocks.ts';
 import type { Writing } from './writing.ts';
 import { picturePng } from './small-picture.ts';
@@ -8,11 +8,13 @@ export function sharedPatternSection({ record, words, figures }: Writing): Secti
   const { estimate, residues, meanResidue } = record.triggers;
   const section = { id: 'shared-pattern', name: words['section.shared-pattern'] } as const;
   if (estimate === null || meanResidue === null) return { ...section, claim: words['shared-pattern.none'], blocks: [] };
+  const named = (index: number): string => record.subject.dataset.classes[index]?.name ?? String(index);
+  const { flippedControl, from = null, carriers = estimate.suspects } = estimate;
   const item = (picture: Picture, alt: string, caption: string) => ({ png: picturePng(picture), alt, caption });
   return {
     ...section,
-    claim: words['shared-pattern.claim']({
-      name: record.subject.dataset.classes[estimate.target]?.name ?? String(estimate.target),
+    claim: words[worksAsTrigger(estimate) ? 'shared-pattern.claim' : 'shared-pattern.no-trigger']({
+      name: named(estimate.target),
       undefended: figures.percent(estimate.flippedUndefended),
       sanitized: figures.percent(estimate.flippedSanitized),
       n: figures.count(estimate.n),
@@ -33,10 +35,19 @@ export function sharedPatternSection({ record, words, figures }: Writing): Secti
       {
         kind: 'text',
         quiet: true,
-        text: words['shared-pattern.note']({
-          suspects: figures.count(estimate.suspects),
-          n: figures.count(estimate.n),
-        }),
+        text: [
+          flippedControl === undefined
+            ? null
+            : words['shared-pattern.control']({ control: figures.percent(flippedControl) }),
+          from === null ? null : words['shared-pattern.from']({ name: named(from) }),
+          words['shared-pattern.note']({
+            suspects: figures.count(estimate.suspects),
+            carriers: figures.count(carriers),
+            n: figures.count(estimate.n),
+          }),
+        ]
+          .filter((sentence) => sentence !== null)
+          .join(' '),
       },
     ],
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { estimateTriggers } from '../../../src-main/engine/evidence/estimate-trigger.ts';
+import { estimateTriggers, type Estimate } from '../../../src-main/engine/evidence/estimate-trigger.ts';
 import { greyAround, pictureOf } from '../../../src-main/engine/evidence/picture.ts';
-import { meanRow, residues } from '../../../src-main/engine/evidence/residue.ts';
+import { meanRow, residues, type Residues } from '../../../src-main/engine/evidence/residue.ts';
 import { applyTrigger, type Trigger } from '../../../src-main/engine/evidence/trigger.ts';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
 import { picturePng } from '../../../src-main/report/document/small-picture.ts';
@@ -34,10 +34,17 @@ const square: Trigger = {
   pattern: new Float32Array(3 * plane).fill(1),
 };
 
+function patchOf({ trigger }: Estimate): { mask: Float32Array; pattern: Float32Array } {
+  if (trigger.form !== 'patch') throw new Error('no patch was found');
+  return trigger;
+}
+
 describe.each([1, 3])('triggers estimated from suspects of %d channels', (channels) => {
   const n = 20;
   const size = channels * plane;
   const credible = images(60, channels, 'credible');
+  const estimate = (pixels: Float32Array, found: Residues): Estimate[] =>
+    estimateTriggers(pixels, credible.pixels, found, n, [channels, height, width]);
   /** The first `carriers` of the suspects carry the trigger. */
   const suspectsWith = (trigger: Trigger, carriers: number) => {
     const made = images(n, channels, 'suspects');
@@ -49,36 +56,49 @@ describe.each([1, 3])('triggers estimated from suspects of %d channels', (channe
     const trigger: Trigger = { ...square, pattern: new Float32Array(size).fill(1) } as Trigger;
     const suspects = suspectsWith(trigger, 18);
     const found = residues(suspects, credible, n, 60);
-    const [patch, overlay] = estimateTriggers(suspects.pixels, found, n, [channels, height, width]);
-    if (patch.form !== 'patch') throw new Error('no patch was found');
-    expect([...patch.mask]).toEqual([...(square as { mask: Float32Array }).mask]);
-    patch.mask.forEach((value, at) => {
-      for (let c = 0; value === 1 && c < channels; c++) expect(patch.pattern[c * plane + at]).toBeCloseTo(1, 5);
+    const [patch, overlay] = estimate(suspects.pixels, found);
+    expect(patch.carriers).toBe(18);
+    const { mask, pattern } = patchOf(patch);
+    expect([...mask]).toEqual([...(square as { mask: Float32Array }).mask]);
+    mask.forEach((value, at) => {
+      for (let c = 0; value === 1 && c < channels; c++) expect(pattern[c * plane + at]).toBeCloseTo(1, 5);
     });
-    expect(overlay.form).toBe('overlay');
+    expect(overlay.trigger.form).toBe('overlay');
+  });
+
+  it('are found from the half of the suspects that carry it, and the others are not counted', () => {
+    const suspects = suspectsWith({ ...square, pattern: new Float32Array(size).fill(1) } as Trigger, 11);
+    const [patch] = estimate(suspects.pixels, residues(suspects, credible, n, 60));
+    expect(patch.carriers).toBe(11);
+    expect([...patchOf(patch).mask]).toEqual([...(square as { mask: Float32Array }).mask]);
+  });
+
+  it('have the cells that look like the images themselves, if these look otherwise at times', () => {
+    // Every second cell is as dark as a third of the credible images are there.
+    const often = credible.pixels.map((value, at) => (Math.floor(at / size) % 3 === 0 ? 0 : value));
+    const dark = { pixels: often, rows: credible.rows };
+    const pattern = Float32Array.from({ length: size }, (_, at) => ((at + Math.floor(at / width)) % 2 === 0 ? 1 : 0));
+    const suspects = suspectsWith({ ...square, pattern } as Trigger, n);
+    const found = residues(suspects, dark, n, 60);
+    const [patch] = estimateTriggers(suspects.pixels, dark.pixels, found, n, [channels, height, width]);
+    expect([...patchOf(patch).mask]).toEqual([...(square as { mask: Float32Array }).mask]);
   });
 
   it('are what is added, where every pixel is changed a little', () => {
     const random = randomStream(3, 'pattern');
     const shift = Float32Array.from({ length: size }, () => 0.2 * (random.uniform() - 0.5));
     const suspects = suspectsWith({ form: 'overlay', shift }, n);
-    const [first, ...rest] = estimateTriggers(suspects.pixels, residues(suspects, credible, n, 60), n, [
-      channels,
-      height,
-      width,
-    ]);
+    const [{ trigger }, ...rest] = estimate(suspects.pixels, residues(suspects, credible, n, 60));
     expect(rest).toEqual([]);
-    if (first.form !== 'overlay') throw new Error('a patch was found in an overlay');
-    const close = first.shift.filter((value, at) => Math.abs(value - shift[at]) < 0.06).length;
+    if (trigger.form !== 'overlay') throw new Error('a patch was found in an overlay');
+    const close = trigger.shift.filter((value, at) => Math.abs(value - shift[at]) < 0.06).length;
     expect(close).toBeGreaterThan(0.9 * size);
   });
 
   it('are no patch where suspects look like credible samples', () => {
     const suspects = images(n, channels, 'suspects');
     const found = residues(suspects, credible, n, 60);
-    expect(estimateTriggers(suspects.pixels, found, n, [channels, height, width]).map(({ form }) => form)).toEqual([
-      'overlay',
-    ]);
+    expect(estimate(suspects.pixels, found).map(({ trigger }) => trigger.form)).toEqual(['overlay']);
     expect(meanRow(found.residue, n).every((value) => Math.abs(value) < 0.1)).toBe(true);
   });
 });

@@ -6,7 +6,10 @@ import type { Tensor } from '../../../src-main/engine/graph/ir.ts';
 import { tensorOf } from '../../../src-main/engine/graph/tensors.ts';
 import { architectureNames } from '../../../src-main/formats/encoders/architectures/match.ts';
 import type { OpenedEncoder } from '../../../src-main/formats/encoders/encoder-file.ts';
-import { openEncoder } from '../../../src-main/formats/encoders/open.ts';
+import { openEncoder, optionsWith } from '../../../src-main/formats/encoders/open.ts';
+import { pytorchReader } from '../../../src-main/formats/encoders/pytorch.ts';
+import { openEncoderSource } from '../../../src-main/formats/encoders/source.ts';
+import { defaultLimits } from '../../../src-main/formats/limits.ts';
 import {
   readRawSafetensors,
   readSafetensors,
@@ -39,6 +42,42 @@ describe('weights and known architectures', () => {
     expect(failure.message).toContain('1 extra: layer1.0.gate.weight');
     // Without a name the same: no architecture is taken that only nearly fits.
     expect(await codeOf(() => openEncoder(file))).toBe('architecture-mismatch');
+  });
+
+  it.each([
+    ['resnet18-half.safetensors', 'layer3.0.conv1.weight', 'resnet18'],
+    ['vgg11_bn.pth', 'features.8.weight', 'vgg11_bn'],
+    // A layer without bias is a layer of its own kind, unless all others of that kind have one.
+    ['vgg11_bn.pth', 'features.4.bias', 'vgg11_bn'],
+    ['mobilenet_v2.pth', 'features.3.conv.3.weight', 'mobilenet_v2'],
+    ['densenet-double.pth', 'features.denseblock2.denselayer1.conv1.weight', 'densenet'],
+  ])('%s without its %s is told what it lacks', async (file, name, architecture) => {
+    const { graph } = await openEncoder(join(fixtures, file));
+    const tensors = new Map(graph.initializers);
+    expect(tensors.delete(name)).toBe(true);
+    const failure = await failureOf(() =>
+      openEncoder(put(scratchFolder(), 'a.safetensors', writeSafetensors(tensors))),
+    );
+    expect(failure.code).toBe('architecture-mismatch');
+    expect(failure.message).toContain(`As ${architecture}`);
+    expect(failure.message).toContain(`1 missing: ${name}.`);
+  });
+
+  it('a file that does not begin as the named architecture does is told where that begins', async () => {
+    const file = changed('stemless.safetensors', (tensors) => tensors.delete('conv1.weight'));
+    const failure = await failureOf(() => openEncoder(file, { arch: 'resnet18' }));
+    expect(failure.message).toContain('Nothing in it begins as resnet18 does (conv1.weight, 0.weight). It holds 1');
+  });
+
+  it('quantised and sparse tensors raise no alarm and are refused by name', async () => {
+    const file = join(fixtures, 'odd-tensors.pth');
+    expect(
+      await pytorchReader.scan?.(openEncoderSource(file, defaultLimits.model), optionsWith(defaultLimits)),
+    ).toEqual({ findings: [], notExamined: [] });
+    const failure = await failureOf(() => openEncoder(file));
+    expect(failure.message).toContain(
+      'It holds 1 tensors: ordinary. 4 tensors are of a form that is not read: net.quantised (qtensor), net.by_channel (qtensor), net.sparse (sparse_tensor), net.rows (sparse_csr_tensor).',
+    );
   });
 
   it('takes the architecture that the analyst names, and no other', async () => {
@@ -174,6 +213,7 @@ describe('normalisation and size stated beside the weights', () => {
 });
 
 describe('sharded safetensors', () => {
+  const weights = readFileSync(resnet);
   const shard = readFileSync(join(fixtures, 'vit-hf/model-00001-of-00002.safetensors'));
   const index = (map: Record<string, unknown>): string => JSON.stringify({ weight_map: map });
 
@@ -184,6 +224,19 @@ describe('sharded safetensors', () => {
       'model-00002-of-00002.safetensors',
     ]);
     expect(bytes).toBeGreaterThan(shard.length);
+  });
+
+  it('notes where index and files do not agree', async () => {
+    const folder = scratchFolder();
+    put(folder, 'shard.safetensors', weights);
+    const names = [...readRawSafetensors(weights).tensors.keys()];
+    const map = Object.fromEntries(names.slice(0, -1).map((name) => [name, 'shard.safetensors']));
+    expect(names.at(-1)).toMatch(/^fc\./);
+    const text = JSON.stringify({ metadata: { total_size: 1 }, weight_map: map });
+    const opening = openEncoder(put(folder, 'model.safetensors.index.json', text));
+    const notes = (await opening).notes.join('\n');
+    expect(notes).toContain(`1 tensors of its files are not named by the index and were not examined: ${names.at(-1)}`);
+    expect(notes).toMatch(/the index says that its tensors have 1 bytes; they have \d{5,}/);
   });
 
   it('refuses by name what leads elsewhere, is not there, or is not what the index says', async () => {

@@ -67,6 +67,26 @@ describe('image folder', () => {
     expect((await dataset.load(1)).width).toBe(4);
   });
 
+  it('says what a folder holds that is no dataset itself: often the dataset lies one folder further down', async () => {
+    const root = scratchFolder();
+    put(root, 'stl10_binary/train_X.bin', 'x');
+    put(root, 'read\u202Eme.txt', 'x');
+    const failure = await failureOf(() => openDataset(root));
+    expect(failure.message).toContain('looks like a dataset; it holds "read\\u{202E}me.txt", "stl10_binary/".');
+  });
+
+  it('names classes that look alike, and keeps them apart', async () => {
+    const root = scratchFolder();
+    put(root, 'a.png', png(noise(3, 3, 1)));
+    const classes = ['Cat', 'cat', 'café', 'cafe\u0301', 'dog', 'd\u200Bog', 'bird'];
+    put(root, 'manifest.csv', `path,label\n${classes.map((label) => `a.png,${label}\n`).join('')}`);
+    const dataset = await openDataset(root, { minimum: any });
+    expect(dataset.classes.length).toBe(7);
+    expect(dataset.notes[1]).toBe(
+      'class names that look alike are kept apart: "Cat" and "cat"; "cafe\\u{301}" and "caf\\u{E9}"; "dog" and "d\\u{200B}og"',
+    );
+  });
+
   it('reads the train part of a dataset in parts, or the one asked for, and says so', async () => {
     const root = scratchFolder();
     imageFolder(join(root, 'train'), ['a', 'b'], 2);

@@ -102,6 +102,8 @@ describe('the report as a page', () => {
     const text = section.textContent.replace(/\s+/g, ' ');
     expect(text).toContain('flips 97.0 % of 120 other images');
     expect(text).toContain('2.0 % in the sanitized one');
+    expect(text).toContain('The strongest of a few random patterns of its size flips 4.0 % of them');
+    expect(text).not.toContain('not shown to be a trigger');
   });
 
   it('gives every picture a name, every table a caption and headers, and every link a target on the page', () => {

@@ -22,6 +22,32 @@ const result: BenchResult = {
       controls: { 'head-on-seeds': rates(70, 3, 1) },
       movedChannelsKept: { hits: 3, of: 12 },
       pictures: ['AAAA', '"><script>'],
+      recovered: [
+        {
+          by: 'suspects',
+          form: 'overlay',
+          announced: true,
+          measure: 'correlation',
+          likeness: 0.926,
+          flippedUndefended: 0.85,
+          flippedSanitized: 0,
+          flippedControl: 0.01,
+          n: 398,
+          picture: 'BBBB',
+        },
+        {
+          by: 'scan',
+          form: 'patch',
+          announced: false,
+          measure: 'correlation',
+          likeness: -0.2,
+          flippedUndefended: 0.19,
+          flippedSanitized: 0.09,
+          flippedControl: null,
+          n: 129,
+          picture: 'not base64"',
+        },
+      ],
     },
   ],
   leaks: { seeds: 0, pool: 1, admitted: 2, of: 75 },
@@ -67,7 +93,9 @@ describe('the table', () => {
     expect(lines[1]).toContain(
       'clean,blended,1,quick,paper,dataset,counted,80.0,71.1,86.7,95.0,88.8,97.8,1.0,0.2,5.4,75.0',
     );
-    expect(lines[1]).toContain(',75,0,1,2,0.250,25.0,80,70,inconclusive,suspicious,12.3,345,');
+    expect(lines[1]).toContain(
+      ',75,0,1,2,0.250,25.0,80,70,inconclusive,suspicious,"suspects, overlay",yes,correlation,0.93,85.0,0.0,1.0,12.3,345,',
+    );
     const fields = (line: string): number => line.replace(/"(?:[^"]|"")*"/g, 'x').split(',').length;
     expect(new Set(lines.map(fields)).size).toBe(1);
     expect(lines[2]).toContain('failed');
@@ -78,7 +106,9 @@ describe('the table', () => {
     const page = matrixHtml(matrix);
     expect(page).not.toContain('<script');
     expect(page).toContain('&#60;script&#62;alert(1)&#60;/script&#62;');
-    expect(page.match(/<img /g)?.length).toBe(1);
+    expect(page.match(/<img /g)?.length).toBe(2);
+    expect(page).toContain('suspects: correlation 0.93, flips 85.0 / 0.0 / 1.0');
+    expect(page).toContain('scan: correlation -0.20, flips 19.0 / 9.0 / –; not announced');
     expect(page).toMatch(/2 of 3 cells\s+finished/);
     expect(page).toContain(
       '1 rows counted, 0 void, 1 cells failed, sanitized ASR minus control: median 1.0, worst 1.0.',
@@ -89,8 +119,29 @@ describe('the table', () => {
     expect(matrixLines(result)[0]).toContain(
       'No Defense 80.0 / 95.0 / 1.0; sanitized 75.0 / 2.0 / 1.0; leaks 0, 1, 2 of 75',
     );
+    expect(matrixLines(result).slice(-2)).toEqual([
+      '  suspects: correlation 0.93, flips 85.0 / 0.0 / 1.0',
+      '  scan: correlation -0.20, flips 19.0 / 9.0 / –; not announced',
+    ]);
     expect(matrixLines(matrix.outcomes[1])).toEqual([
       'clean + blended, seed 2, quick, paper: failed (training-diverged) =cmd, "x"',
     ]);
+  });
+
+  it('shows a cell of a version that did not look for the trigger, with those fields empty', () => {
+    const [{ recovered: _, ...row }] = result.rows;
+    const old: BenchResult = { ...result, rows: [row] };
+    const lines = matrixCsv({ ...matrix, outcomes: [old] })
+      .trimEnd()
+      .split('\r\n');
+    expect(lines[1]).toContain(',inconclusive,suspicious,,,,,,,,12.3,345,');
+    expect(matrixHtml({ ...matrix, outcomes: [old] })).toContain('sanitized ASR minus control');
+    expect(matrixLines(old).length).toBe(2);
+  });
+
+  it('cannot be made of a cell whose recovered triggers are no list, so that it is measured again', () => {
+    const [row] = result.rows;
+    const edited = { ...result, rows: [{ ...row, recovered: { 0: 'x' } }] } as unknown as BenchResult;
+    expect(() => matrixLines(edited)).toThrow(TypeError);
   });
 });

@@ -143,8 +143,11 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
                 form: 'patch',
                 target: 9,
                 suspects: poison,
+                carriers: poison,
                 flippedUndefended: 0.97,
                 flippedSanitized: 0.02,
+                flippedControl: 0.04,
+                from: null,
                 n: 120,
                 picture: picture(3),
               }

@@ -159,7 +159,7 @@ function fromRaw(code: number, dtype: DType, count: number, raw: Uint8Array, lab
   if (raw.length !== wanted) throw malformed(`${label}: ${raw.length} bytes of data, ${wanted} wanted.`);
   switch (code) {
     case 10:
-      return Float32Array.from(typedView(raw, Uint16Array), float16Value);
+      return float16Values(typedView(raw, Uint16Array));
     case 16:
       return bfloat16Values(typedView(raw, Uint16Array));
     case 11:
@@ -237,6 +237,18 @@ export function float16Value(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+let float16Table: Float32Array | null = null;
+
+/** All values at once: there are only 65,536 of them, and a large model has hundreds of millions. */
+export function float16Values(bits: Uint16Array): Float32Array {
+  const table = (float16Table ??= Float32Array.from({ length: 65_536 }, (_, value) => float16Value(value)));
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i += 1) values[i] = table[bits[i]];
+  return values;
+}
+
 export function bfloat16Values(bits: Uint16Array): Float32Array {
-  return new Float32Array(Uint32Array.from(bits, (value) => value << 16).buffer);
+  const wide = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i += 1) wide[i] = bits[i] << 16;
+  return new Float32Array(wide.buffer);
 }

@@ -20,19 +20,25 @@ export const denseNets: ArchitectureFamily = {
     return new Map([...weights].map(([name, weight]) => [name.replace(/\.(norm|conv)\.([12])\./, '.$1$2.'), weight]));
   },
   detect(weights) {
-    const counts: number[] = [];
-    const layer = (block: number, at: number): string => `features.denseblock${block}.denselayer${at}.conv1.weight`;
-    for (let block = 1; block <= 8 && weights.has(layer(block, 1)); block += 1) {
-      let count = 0;
-      while (count < 200 && weights.has(layer(block, count + 1))) count += 1;
-      counts.push(count);
-    }
+    const counts = layersIn(weights);
     if (counts.length === 0) return null;
     const name = Object.entries(known).find(([, blocks]) => blocks.join() === counts.join())?.[0];
     return denseNet(name ?? `densenet of ${counts.join('-')} layers`, counts);
   },
   named: (name) => denseNet(name, known[name]),
 };
+
+/** Layers of each block, told by any part of theirs, so that one that lacks a convolution is told to lack it. */
+function layersIn(weights: Weights): readonly number[] {
+  const counts: number[] = [];
+  for (const name of weights.keys()) {
+    const [, block, layer] = /^features\.denseblock([1-8])\.denselayer(\d{1,3})\./.exec(name) ?? [];
+    if (layer === undefined || Number(layer) > 200) continue;
+    const at = Number(block) - 1;
+    counts[at] = Math.max(counts[at] ?? 0, Number(layer));
+  }
+  return Array.from(counts, (count) => count ?? 0);
+}
 
 function denseNet(name: string, counts: readonly number[]): Architecture {
   return {

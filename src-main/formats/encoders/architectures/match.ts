@@ -134,6 +134,7 @@ function attemptAt(dict: StateDict, prefix: string, family: ArchitectureFamily, 
   const channels = architecture.channels(weights);
   const image = scope.builder.input('image', 'float32', ['N', channels, ...size]);
   const output = architecture.build(scope, { value: image, channels }, size);
+  const missing = [...scope.problems.missing, ...scope.lostBiases()];
   const unused = [...weights.keys()].filter((name) => !scope.used.has(name) && !isBookkeeping(name));
   const extra = unused.filter((name) => architecture.roots.includes(name.split('.')[0]));
   return {
@@ -152,7 +153,7 @@ function attemptAt(dict: StateDict, prefix: string, family: ArchitectureFamily, 
       return scope.finish(output);
     },
     fitting: scope.used.size - scope.problems.missing.length - scope.problems.misshapen.length,
-    problems: scope.problems,
+    problems: { ...scope.problems, missing },
     extra: extra.map((name) => prefix + name),
     leftOut: [...unused.filter((name) => !extra.includes(name)).map((name) => prefix + name), ...outside],
   };
@@ -210,7 +211,10 @@ function refusal(dicts: readonly StateDict[], attempts: readonly Attempt[], arch
     const what =
       names.length === 0 ? 'It holds no named tensors.' : `It holds ${names.length} tensors: ${listed(names)}.`;
     if (arch === null || names.length === 0) return new ExpectedError('architecture-unknown', what);
-    return new ExpectedError('architecture-mismatch', `No parameter of ${arch} is in it. ${what}`);
+    return new ExpectedError(
+      'architecture-mismatch',
+      `Nothing in it begins as ${arch} does (${anchorsOf(arch)}). ${what}`,
+    );
   }
   const closest = attempts.reduce((a, b) => (wrongOf(b) - b.fitting < wrongOf(a) - a.fitting ? b : a));
   const { problems, extra, architecture } = closest;
@@ -226,6 +230,14 @@ function refusal(dicts: readonly StateDict[], attempts: readonly Attempt[], arch
     'architecture-mismatch',
     `As ${architecture.name}${placeOf(closest)}, ${closest.fitting} parameters fit; ${words.join('. ')}.`,
   );
+}
+
+/** The parameters that an architecture is looked for by. */
+function anchorsOf(arch: string): string {
+  return families
+    .filter(({ names }) => names.includes(arch))
+    .flatMap(({ anchors }) => anchors)
+    .join(', ');
 }
 
 function listed(names: readonly string[]): string {

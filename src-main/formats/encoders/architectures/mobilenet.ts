@@ -11,11 +11,11 @@ export const mobileNets: ArchitectureFamily = {
   anchors: ['features.0.0.weight'],
   names: ['mobilenet_v2'],
   canonical: (weights) =>
-    weights.has('features.0.0.weight') && weights.has('features.1.conv.0.0.weight') ? weights : null,
-  detect: (weights) =>
-    weights.has(`features.${blocks}.conv.0.0.weight`) && weights.has(`features.${blocks + 1}.0.weight`)
-      ? mobileNet
+    weights.has('features.0.0.weight') && [...weights.keys()].some((name) => name.startsWith('features.1.conv.'))
+      ? weights
       : null,
+  detect: (weights) =>
+    [...weights.keys()].some((name) => name.startsWith(`features.${blocks}.conv.`)) ? mobileNet : null,
   named: () => mobileNet,
 };
 
@@ -44,7 +44,7 @@ function unit(scope: Scope, x: Feature, name: string, kernel: 1 | 3, stride: num
 
 function inverted(scope: Scope, x: Feature, name: string, stride: number): Feature {
   // The first block does not widen: its first convolution is the depthwise one.
-  const widens = scope.has(`${name}.2.weight`) && scope.has(`${name}.3.weight`);
+  const widens = ['weight', 'bias', 'running_mean', 'running_var'].some((part) => scope.has(`${name}.3.${part}`));
   let y = x;
   if (widens) y = unit(scope, y, `${name}.0`, 1, 1);
   y = unit(scope, y, `${name}.${widens ? 1 : 0}`, 3, stride);

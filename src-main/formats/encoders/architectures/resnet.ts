@@ -25,16 +25,12 @@ export const resnets: ArchitectureFamily = {
   anchors: ['conv1.weight', '0.weight'],
   names: Object.keys(known).flatMap((name) => [name, `${name}-cifar`]),
   canonical(weights) {
-    if (weights.has('conv1.weight')) return weights.has('layer1.0.conv1.weight') ? weights : null;
+    if (weights.has('conv1.weight'))
+      return [...weights.keys()].some((name) => name.startsWith('layer1.0.')) ? weights : null;
     return fromSequence(weights);
   },
   detect(weights) {
-    const blocks: number[] = [];
-    for (let stage = 1; stage <= 8 && weights.has(`layer${stage}.0.conv1.weight`); stage += 1) {
-      let count = 0;
-      while (count < 200 && weights.has(`layer${stage}.${count}.conv1.weight`)) count += 1;
-      blocks.push(count);
-    }
+    const blocks = blocksIn(weights);
     const bottleneck = weights.has('layer1.0.conv3.weight');
     const stem = stemOf(weights);
     if (blocks.length === 0 || stem === null) return null;
@@ -52,6 +48,18 @@ export const resnets: ArchitectureFamily = {
     return resnet({ name: stem === 3 ? `${plain}-cifar` : plain, blocks, bottleneck, stem });
   },
 };
+
+/** Blocks of each stage, told by any part of theirs, so that one that lacks a convolution is told to lack it. */
+function blocksIn(weights: Weights): readonly number[] {
+  const blocks: number[] = [];
+  for (const name of weights.keys()) {
+    const [, stage, block] = /^layer([1-8])\.(\d{1,3})\.(?:conv|bn)\d\./.exec(name) ?? [];
+    if (block === undefined || Number(block) >= 200) continue;
+    const at = Number(stage) - 1;
+    blocks[at] = Math.max(blocks[at] ?? 0, Number(block) + 1);
+  }
+  return Array.from(blocks, (count) => count ?? 0);
+}
 
 function stemOf(weights: Weights): 7 | 3 | null {
   const kernel = weights.get('conv1.weight')?.dims[2];

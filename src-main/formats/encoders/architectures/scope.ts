@@ -46,6 +46,10 @@ export interface Scope {
   dense(x: Feature, name: string): Feature;
   layerNorm(x: Feature, name: string, epsilon: number): Feature;
   finish(output: Feature): Graph;
+  /** `has`, remembered for `lostBiases`. */
+  hasBias(name: string): boolean;
+  /** Biases asked for in vain although other layers of their kind (the name without numbers) have theirs. */
+  lostBiases(): readonly string[];
 }
 
 export function square(value: number): readonly number[] {
@@ -82,8 +86,16 @@ export function openScope(weights: Weights, name: string): Scope & { fill(): voi
   };
   const size: Scope['size'] = (of, axis) => weights.get(of)?.dims[axis] ?? NaN;
   const vector = (of: string, length: number): string => weight(of, [length]);
-  const optional = (of: string, length: number): string | undefined =>
-    weights.has(of) ? vector(of, length) : undefined;
+  const biases = new Map<string, { readonly absent: string[]; present: boolean }>();
+  const hasBias = (of: string): boolean => {
+    const kind = of.replace(/\d+/g, '#');
+    const known = biases.get(kind) ?? { absent: [], present: false };
+    biases.set(kind, known);
+    if (weights.has(of)) known.present = true;
+    else known.absent.push(of);
+    return weights.has(of);
+  };
+  const optional = (of: string, length: number): string | undefined => (hasBias(of) ? vector(of, length) : undefined);
 
   return {
     builder,
@@ -144,6 +156,8 @@ export function openScope(weights: Weights, name: string): Scope & { fill(): voi
       builder.output(output.value, 'float32', ['N', output.channels]);
       return builder.build();
     },
+    hasBias,
+    lostBiases: () => [...biases.values()].flatMap(({ absent, present }) => (present ? absent : [])),
     fill() {
       for (const each of fills) each();
     },

@@ -16,16 +16,10 @@ export const vggs: ArchitectureFamily = {
   names: Object.keys(known).flatMap((name) => [name, `${name}_bn`]),
   canonical: (weights) => (weights.has('features.0.weight') ? weights : null),
   detect(weights) {
-    const at = [...weights]
-      .flatMap(([name, weight]) => {
-        const [, index] = /^features\.(\d+)\.weight$/.exec(name) ?? [];
-        return index !== undefined && weight.dims.length === 4 ? [Number(index)] : [];
-      })
-      .sort((a, b) => a - b);
-    const normed = weights.has('features.1.running_mean');
+    const { convolutions, normed } = placesIn(weights);
     const groups: number[] = [];
     let next = 0;
-    for (const index of at) {
+    for (const index of convolutions) {
       if (index === next) groups[Math.max(0, groups.length - 1)] = (groups.at(-1) ?? 0) + 1;
       else if (index === next + 1) groups.push(1);
       else return null;
@@ -37,6 +31,18 @@ export const vggs: ArchitectureFamily = {
   },
   named: (name) => vgg(name, known[name.replace(/_bn$/, '')], name.endsWith('_bn')),
 };
+
+/** Where convolutions stand in `features`, told by any part of theirs or of the normalisation behind them. */
+function placesIn(weights: Weights): { readonly convolutions: readonly number[]; readonly normed: boolean } {
+  const parts = [...weights.keys()].flatMap((name) => {
+    const [, index, part] = /^features\.(\d{1,3})\.(\w+)$/.exec(name) ?? [];
+    return index === undefined ? [] : [[Number(index), part] as const];
+  });
+  const norms = new Set(parts.filter(([, part]) => part.startsWith('running_')).map(([index]) => index));
+  const others = parts.filter(([index, part]) => /^(?:weight|bias)$/.test(part) && !norms.has(index));
+  const convolutions = new Set([...others.map(([index]) => index), ...[...norms].map((index) => index - 1)]);
+  return { convolutions: [...convolutions].sort((a, b) => a - b), normed: norms.size > 0 };
+}
 
 function vgg(name: string, groups: readonly number[], normed: boolean): Architecture {
   return {

@@ -88,8 +88,7 @@ export const visionTransformers: ArchitectureFamily = {
     const naming = namingOf(weights);
     const patch = weights.get(`${naming?.patch ?? ''}.weight`);
     if (naming === null || patch?.dims.length !== 4) return null;
-    let depth = 0;
-    while (depth < 200 && weights.has(`${naming.block(depth)}.${naming.norms[0]}.weight`)) depth += 1;
+    const depth = depthOf(naming, weights);
     const [width, , kernel] = patch.dims;
     const size = Object.entries(sizes).find(([, w]) => w === width)?.[0];
     const standard = size !== undefined && depth === (size === 'l' ? 24 : 12);
@@ -101,6 +100,18 @@ export const visionTransformers: ArchitectureFamily = {
     return vit(name, namingOf(weights) ?? timm, weights, size === 'l' ? 24 : 12, sizes[size], Number(patch));
   },
 };
+
+/** Blocks, told by any part of theirs, so that one that lacks a layer is told to lack it. */
+function depthOf(naming: Naming, weights: Weights): number {
+  const before = naming.block(0).slice(0, -1);
+  let depth = 0;
+  for (const name of weights.keys()) {
+    if (!name.startsWith(before)) continue;
+    const [, number] = /^(\d{1,3})\./.exec(name.slice(before.length)) ?? [];
+    if (number !== undefined && Number(number) < 200) depth = Math.max(depth, Number(number) + 1);
+  }
+  return depth;
+}
 
 function namingOf(weights: Weights): Naming | null {
   if (weights.has('conv_proj.weight')) {
@@ -201,7 +212,7 @@ function projections(scope: Scope, x: Feature, naming: Naming, name: string): st
       `${name}.${weight}/${part}`,
     );
     const product = builder.matmul(x.value, w);
-    if (!scope.has(`${name}.${bias}`)) return product;
+    if (!scope.hasBias(`${name}.${bias}`)) return product;
     const b = scope.weight(
       `${name}.${bias}`,
       [3 * width],

@@ -40,8 +40,11 @@ const words = { danger: 'DANGER ', warning: 'WARNING', note: 'note   ' } as cons
 
 /** Lines for stdout; every text of the file is shown with its control and direction characters spelled out. */
 export function inspectionText(inspection: Inspection, exitCode: 0 | 1 | 3): string {
-  const { file, parts, format, producer, opset, architecture, graph, sizes, findings, notes, notExamined } = inspection;
-  const lines = [conclusion(exitCode, notExamined.length), '', visibleName(file.name), `  SHA-256     ${file.sha256}`];
+  const { kind, file, parts, format, producer, opset, architecture, graph, sizes, findings, notes, notExamined } =
+    inspection;
+  const lines = [conclusion(exitCode, notExamined.length), '', visibleName(file.name)];
+  // A folder has no bytes of its own: its files have.
+  if (kind === 'file') lines.push(`  SHA-256     ${file.sha256}`);
   for (const part of parts) lines.push(`  beside it   ${visibleName(part.name)}, ${part.bytes} bytes, ${part.sha256}`);
   const version = opset === null ? '' : `, opset ${opset}`;
   lines.push(

@@ -1,0 +1,221 @@
+/** Triggers recovered from suspects, end to end on models whose answers are written down: what is announced, and what is not. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { memoryJournal } from '../../../src-main/audit/journal.ts';
+import { controlsFor } from '../../../src-main/engine/evidence/control.ts';
+import { triggerTester } from '../../../src-main/engine/evidence/test-trigger.ts';
+import { applyTrigger, type Trigger } from '../../../src-main/engine/evidence/trigger.ts';
+import { graphBuilder } from '../../../src-main/engine/graph/builder.ts';
+import type { Graph } from '../../../src-main/engine/graph/ir.ts';
+import { randomStream } from '../../../src-main/engine/math/random.ts';
+import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
+import type { Provider } from '../../../src-main/engine/providers/provider.ts';
+import type { SampleSource } from '../../../src-main/engine/samples.ts';
+import type { PipelineContext } from '../../../src-main/engine/tcore/context.ts';
+import { parameterValues, resolveParameters } from '../../../src-main/engine/tcore/parameters.ts';
+import { runTriggers, type TriggerStage } from '../../../src-main/engine/tcore/stage-triggers.ts';
+import { worksAsTrigger } from '../../../src-shared/domain/result.ts';
+
+const side = 8;
+const plane = side * side;
+const perClass = 120;
+const poisoned = 20;
+/** Classes differ in how bright their left columns are. */
+const brightness = [0.2, 0.4, 0.6, 0.8];
+const target = 3;
+
+const square: Trigger = {
+  form: 'patch',
+  mask: Float32Array.from({ length: plane }, (_, at) => (Math.floor(at / side) >= 6 && at % side >= 6 ? 1 : 0)),
+  pattern: new Float32Array(plane).fill(1),
+};
+const random = randomStream(1, 'overlay');
+const overlay: Trigger = {
+  form: 'overlay',
+  shift: Float32Array.from({ length: plane }, (_, at) => (at % side < 4 ? 0 : random.uniform() < 0.5 ? 0.2 : -0.2)),
+};
+
+/** Four classes, then poison: images of the first three with the trigger, labelled as the fourth. */
+function planted(trigger: Trigger): SampleSource {
+  const noise = randomStream(2, 'images');
+  const truth = [
+    ...brightness.flatMap((_, c) => new Array<number>(perClass).fill(c)),
+    ...Array.from({ length: poisoned }, (_, i) => i % 3),
+  ];
+  const pixels = Float32Array.from({ length: truth.length * plane }, (_, i) => {
+    const own = i % side < 4 ? brightness[truth[Math.floor(i / plane)]] : 0.5;
+    return own + 0.3 * (noise.uniform() - 0.5);
+  });
+  applyTrigger(pixels.subarray(brightness.length * perClass * plane), trigger);
+  return {
+    count: truth.length,
+    shape: [1, side, side],
+    labels: Int32Array.from(truth, (label, i) => (i < brightness.length * perClass ? label : target)),
+    classes: ['dark', 'dim', 'light', 'bright'],
+    read: (indices, out) => {
+      for (let i = 0; i < indices.length; i++)
+        out.set(pixels.subarray(indices[i] * plane, (indices[i] + 1) * plane), i * plane);
+    },
+  };
+}
+
+/**
+ * Reads the class off the left columns; `weights` `[H, W]` above `from` lead to the target besides, unless the image is
+ * of a class in `spared`.
+ */
+function classifier(weights: Float32Array | null, from: number, spared = 0): Graph {
+  const b = graphBuilder();
+  b.input('pixels', 'float32', ['N', 1, side, side]);
+  const rows = b.flatten('pixels');
+  const column = (values: Float32Array): string =>
+    b.matmul(rows, b.constant({ dtype: 'float32', dims: [plane, 1], data: values }));
+  const left = column(Float32Array.from({ length: plane }, (_, at) => (at % side < 4 ? 1 / (plane / 2) : 0)));
+  const near = brightness.map((value) => b.neg(b.mul(b.pow(b.sub(left, b.scalar(value)), 2), b.scalar(100))));
+  if (weights !== null) {
+    const fired = b.relu(b.sub(column(weights), b.scalar(from)));
+    const counts = b.relu(b.sub(left, b.scalar(spared)));
+    near[target] = b.add(near[target], b.mul(b.mul(fired, counts), b.scalar(2000)));
+  }
+  b.node('Concat', near, { axis: { type: 'int', value: 1 } }, 'logits');
+  b.node('Concat', [left, b.sub(b.scalar(1), left)], { axis: { type: 'int', value: 1 } }, 'representation');
+  b.output('logits', 'float32', ['N', brightness.length]);
+  return b.build();
+}
+
+const sanitized = classifier(null, 0);
+const ofSquare = (spared = 0): Graph =>
+  classifier(
+    Float32Array.from((square as { mask: Float32Array }).mask, (value) => value / 4),
+    0.85,
+    spared,
+  );
+const { shift } = overlay as { shift: Float32Array };
+const ofOverlay = classifier(
+  shift.map((value) => value / 4),
+  0.5 * shift.reduce((sum, value) => sum + value / 4, 0) + 0.12,
+);
+
+let provider: Provider;
+beforeAll(async () => {
+  provider = await createOrtProvider({ threads: 1 });
+});
+afterAll(() => provider.dispose());
+
+function recover(samples: SampleSource, undefended: Graph, suspects: Int32Array): Promise<TriggerStage> {
+  const context = {
+    provider,
+    samples,
+    seed: 1,
+    journal: memoryJournal(),
+    parameters: parameterValues(resolveParameters('quick', {})),
+    signal: new AbortController().signal,
+  } as unknown as PipelineContext;
+  const credible = Int32Array.from(
+    [...Array(brightness.length * perClass).keys()].filter((i) => !suspects.includes(i)),
+  );
+  return runTriggers(context, { undefended, sanitized }, suspects, credible, 2, '');
+}
+
+const poison = Int32Array.from({ length: poisoned }, (_, i) => brightness.length * perClass + i);
+/** As many samples that are none, of each class. */
+const clean = brightness.map((_, c) => Int32Array.from({ length: poisoned }, (_, i) => c * perClass + 3 * i));
+
+describe('a trigger recovered from suspects', () => {
+  it('is announced with its pixels where it is a patch', async () => {
+    const { evidence, trigger } = await recover(planted(square), ofSquare(), poison);
+    expect(evidence.estimate).toMatchObject({
+      form: 'patch',
+      target,
+      suspects: poisoned,
+      carriers: poisoned,
+      from: null,
+    });
+    expect(evidence.estimate?.flippedUndefended).toBeGreaterThan(0.95);
+    expect(evidence.estimate?.flippedSanitized).toBe(0);
+    expect(evidence.estimate?.flippedControl).toBeLessThan(0.1);
+    expect(evidence.estimate !== null && worksAsTrigger(evidence.estimate)).toBe(true);
+    if (trigger?.form !== 'patch') throw new Error('no patch was recovered');
+    expect([...trigger.mask]).toEqual([...(square as { mask: Float32Array }).mask]);
+  });
+
+  it('is announced as a pattern where it is spread over the image', async () => {
+    const { evidence, trigger } = await recover(planted(overlay), ofOverlay, poison);
+    expect(evidence.estimate !== null && worksAsTrigger(evidence.estimate)).toBe(true);
+    if (trigger?.form !== 'overlay') throw new Error('no overlay was recovered');
+    const right = trigger.shift.filter((value, at) => Math.abs(value - shift[at]) < 0.1).length;
+    expect(right).toBeGreaterThan(0.9 * plane);
+  });
+
+  it('is announced for the one class that it works on', async () => {
+    const { evidence } = await recover(planted(square), ofSquare(0.5), poison);
+    expect(evidence.estimate).toMatchObject({ form: 'patch', from: 2, flippedSanitized: 0 });
+    expect(evidence.estimate?.flippedUndefended).toBeGreaterThan(0.95);
+    expect(evidence.estimate?.n).toBeLessThan(perClass);
+    expect(evidence.estimate !== null && worksAsTrigger(evidence.estimate)).toBe(true);
+  });
+
+  it.each([0, 1, 2, 3])(
+    'is not announced from samples of class %i that are no poison, under either model',
+    async (c) => {
+      for (const [samples, undefended] of [
+        [planted(square), ofSquare()],
+        [planted(overlay), ofOverlay],
+        [planted(square), sanitized],
+      ] as const) {
+        const { evidence } = await recover(samples, undefended, clean[c]);
+        expect(evidence.estimate !== null && worksAsTrigger(evidence.estimate)).toBe(false);
+      }
+    },
+  );
+
+  it('is none from too few suspects', async () => {
+    const { evidence, trigger } = await recover(planted(square), ofSquare(), poison.slice(0, 7));
+    expect([evidence.estimate, trigger]).toEqual([null, null]);
+  });
+});
+
+describe('the test of a trigger', () => {
+  const signal = new AbortController().signal;
+
+  it('counts what the strongest control flips, and leaves out images that are called the target anyway', async () => {
+    const samples = planted(square);
+    const others = Int32Array.from({ length: 3 * perClass }, (_, i) => i);
+    const models = { undefended: ofSquare(), sanitized };
+    const tester = await triggerTester(provider, models, samples, others, target, { batch: 50, signal });
+    try {
+      const nothing: Trigger = { ...square, mask: new Float32Array(plane) } as Trigger;
+      expect(await tester.test(nothing)).toEqual({
+        flippedUndefended: 0,
+        flippedSanitized: 0,
+        n: 3 * perClass,
+        from: null,
+      });
+      expect(await tester.strongest([nothing, square], null)).toBeGreaterThan(0.95);
+      expect(await tester.strongest([nothing, nothing], 1)).toBe(0);
+    } finally {
+      await tester.dispose();
+    }
+    const own = Int32Array.from({ length: perClass }, (_, i) => target * perClass + i);
+    const none = await triggerTester(provider, models, samples, own, target, { batch: 50, signal });
+    try {
+      expect(await none.test(square)).toMatchObject({ flippedUndefended: 0, n: 0 });
+    } finally {
+      await none.dispose();
+    }
+  });
+
+  it('has controls of the same pixels or the same strength, cut from credible images, the same for the same seed', () => {
+    const pixels = Float32Array.from({ length: 5 * plane }, (_, i) => ((i * 7919) % 97) / 97);
+    const [patch] = controlsFor(square, pixels, 3, 2);
+    if (patch.form !== 'patch' || square.form !== 'patch') throw new Error('the control of a patch is a patch');
+    expect(patch.mask).toEqual(square.mask);
+    const images = Array.from({ length: 5 }, (_, i) => [...pixels.subarray(i * plane, (i + 1) * plane)]);
+    expect(images).toContainEqual([...patch.pattern]);
+    const length = (values: Float32Array): number => Math.hypot(...values);
+    for (const control of controlsFor(overlay, pixels, 3, 4)) {
+      if (control.form !== 'overlay') throw new Error('the control of an overlay is an overlay');
+      expect(length(control.shift)).toBeCloseTo(length(shift), 5);
+    }
+    expect(controlsFor(overlay, pixels, 3, 2)).toEqual(controlsFor(overlay, pixels, 3, 2));
+    expect(() => controlsFor(overlay, pixels.slice(0, plane), 3, 2)).toThrow(RangeError);
+  });
+});
