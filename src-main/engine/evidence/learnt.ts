@@ -10,6 +10,13 @@ const accepted = 0.4;
 /** Least of the rest of the class that such a model must know: one that learnt nothing follows nothing and accepts nothing. */
 const known = 0.7;
 
+/** Turned share from which the class is suspicious; below it, it is only not trusted. */
+const surely = 0.5;
+
+export function isSurelyLearnt({ turned }: LearntPattern): boolean {
+  return turned >= surely;
+}
+
 /** Of the patterns that the sanitized model follows, those that the rest of their class does not explain: the worst of each class. */
 export function unexplained(followed: readonly LearntPattern[]): LearntPattern[] {
   const worst = new Map<number, LearntPattern>();
@@ -32,8 +39,9 @@ export function learntFinding(
   classes: readonly string[],
 ): Pick<Finding, 'verdict' | 'confidence' | 'claim' | 'wouldChange'> {
   return {
-    verdict: 'suspicious',
-    confidence: margin(learnt),
+    ...(isSurelyLearnt(learnt)
+      ? { verdict: 'suspicious', confidence: margin(learnt) }
+      : { verdict: 'inconclusive', confidence: null }),
     claim: learntClaim(learnt, classes),
     wouldChange:
       'A look at these samples: if they all show what their label says, the pattern is a feature of a kind of its own.',

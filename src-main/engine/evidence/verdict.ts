@@ -12,7 +12,7 @@ import {
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { median } from '../math/statistics.ts';
-import { learntFinding, learntNumbers } from './learnt.ts';
+import { isSurelyLearnt, learntFinding, learntNumbers } from './learnt.ts';
 import { baseLimit, collapseLimit, isTrigger, type PatchScan } from './patch-scan.ts';
 import { isFitted, isRefused, type RefusalEvidence } from './suspects.ts';
 import type { Flips } from './trigger.ts';
@@ -91,8 +91,9 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
       wouldChange: 'Samples of this class.',
     };
   }
+  const cluster = share >= refusedLimit && refused >= fewestRefused(samples);
   const learnt = evidence.learnt.find(({ classIndex }) => classIndex === c);
-  if (learnt !== undefined) {
+  if (learnt !== undefined && (isSurelyLearnt(learnt) || !cluster)) {
     return {
       ...common,
       ...learntFinding(learnt, evidence.classes),
@@ -100,7 +101,7 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
       evidence: { ...common.evidence, ...learntNumbers(learnt) },
     };
   }
-  if (share >= refusedLimit && refused >= fewestRefused(samples)) {
+  if (cluster) {
     return {
       ...common,
       evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
@@ -201,7 +202,7 @@ function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): F
     evidence: { suspects: evidence.suspects.length, samples: evidence.labels.length, refusedShares: shares },
   };
   const bad = of('suspicious');
-  const [learnt] = evidence.learnt;
+  const learnt = evidence.learnt.find(isSurelyLearnt);
   if (learnt !== undefined) return { ...common, ...learntFinding(learnt, evidence.classes) };
   if (bad.length > 0) {
     const names = bad.map((finding) => `"${finding.name}"`).join(', ');
