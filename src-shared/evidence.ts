@@ -26,6 +26,12 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   flippedUndefended: { words: 'flipped, undefended model', share: true },
   flippedSanitized: { words: 'flipped, sanitized model', share: true },
   flippedControl: { words: 'flipped by a random pattern of its size, undefended model', share: true },
+  sharing: { words: 'samples that share the pattern' },
+  turnedSanitized: { words: 'turned into the class by it, sanitized model', share: true },
+  turnedWithout: { words: 'turned, model without these samples', share: true },
+  turnedOf: { words: 'images it was laid over' },
+  acceptedWithout: { words: 'of these samples, accepted by that model', share: true },
+  knownWithout: { words: 'of the rest of the class, accepted by that model', share: true },
   flipsOf: { words: 'images the flips were counted on' },
 };
 

@@ -46,7 +46,7 @@ export interface DatasetFacts {
 export interface ClassWarning {
   readonly classIndex: number;
   readonly className: string;
-  /** "oversized", "balanced-split", "rules-disagree", "tiny", "no-gated-sample", "single-class", … */
+  /** "oversized", "balanced-split", "rules-disagree", "tiny", "no-gated-sample", "cross-fit", "learnt-pattern", … */
   readonly code: string;
   readonly message: string;
 }
@@ -121,6 +121,21 @@ export interface SampleColumns {
   /** Two principal components of the last used tap, for the scatter. */
   readonly scatterX: Float32Array;
   readonly scatterY: Float32Array;
+}
+
+/** A pattern that samples of a class share and that the sanitized model follows, though a model that never saw them does not. */
+export interface LearntPattern {
+  readonly classIndex: number;
+  readonly form: 'patch' | 'overlay';
+  /** Samples that share it, ascending. */
+  readonly samples: Int32Array;
+  /** Of `n` images of other classes that it was laid over, the share that the sanitized model then calls the class, 0..1. */
+  readonly turned: number;
+  readonly n: number;
+  /** The same of a net made anew that was taught the class without these samples; the shares of them and of the rest that it accepts. */
+  readonly turnedWithout: number;
+  readonly acceptedWithout: number;
+  readonly knownWithout: number;
 }
 
 /** A small picture: bytes of its planes, one (grey) or three (red, green, blue), row by row. */

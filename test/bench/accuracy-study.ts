@@ -8,13 +8,11 @@
  * pools. `--evidence` writes what every sample showed after each round, for rules tried
  * offline. With `--cache` steps that differ in parameters of later rounds only are computed once.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { stepJournal } from '../../src-main/audit/journal.ts';
 import type { Tensor } from '../../src-main/engine/graph/ir.ts';
 import { defaultSizes } from '../../src-main/engine/tcore/memory.ts';
-import type { StepJournal, StepSpec } from '../../src-main/engine/journal.ts';
+import type { StepJournal } from '../../src-main/engine/journal.ts';
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import type { PipelineContext } from '../../src-main/engine/tcore/context.ts';
@@ -27,10 +25,9 @@ import { prepareEncoder } from '../../src-main/engine/tcore/prepare.ts';
 import { runProbe } from '../../src-main/engine/tcore/stage-probe.ts';
 import { runSift } from '../../src-main/engine/tcore/stage-sift.ts';
 import { createStudent, freshStudent } from '../../src-main/engine/tcore/student.ts';
-import { canonicalJson, sha256, toJson } from '../../src-main/store/canonical.ts';
 import { benchSlice, encoderBytes, measure, sampleSource, type Measured } from './planted.ts';
 import { cases, overridesOf, slices } from './sample-cases.ts';
-import type { Json } from '../../src-shared/json.ts';
+import { cachedJournal } from './step-cache.ts';
 import type { Preset } from '../../src-shared/domain/run.ts';
 
 const { values: given } = parseArgs({
@@ -167,38 +164,4 @@ async function study(name: string, seed: number): Promise<void> {
     }
     await student.dispose();
   }
-}
-
-/** Steps kept in a folder by what decides them: a round does not depend on the parameters of later rounds. */
-function cachedJournal(folder: string | undefined): StepJournal {
-  const stored = new Map<string, string>();
-  const keyOf = ({ name, params, inputs }: StepSpec): string => {
-    const later = name === 'final' ? /^$/ : /^distil\.(final|labels$|answers$)/;
-    const kept =
-      name === 'final' || /^(warm-up|grow)/.test(name)
-        ? Object.fromEntries(Object.entries(params as Record<string, Json>).filter(([key]) => !later.test(key)))
-        : params;
-    return sha256(Buffer.from(canonicalJson(toJson({ name, params: kept, inputs }))));
-  };
-  if (folder !== undefined) mkdirSync(folder, { recursive: true });
-  return stepJournal({
-    find: (spec) => {
-      const key = keyOf(spec);
-      const path = folder === undefined ? '' : join(folder, key);
-      if (folder === undefined || !existsSync(`${path}.json`)) return Promise.resolve(null);
-      const data = JSON.parse(readFileSync(`${path}.json`, 'utf8')) as Json;
-      const tensors = existsSync(`${path}.safetensors`) ? readFileSync(`${path}.safetensors`) : null;
-      return Promise.resolve({ data, tensors, digest: key });
-    },
-    commit: ({ spec, data, tensors }) => {
-      const key = keyOf(spec);
-      stored.set(key, spec.name);
-      const written = toJson(data);
-      if (folder !== undefined) {
-        if (tensors !== null) writeFileSync(join(folder, `${key}.safetensors`), tensors);
-        writeFileSync(join(folder, `${key}.json`), JSON.stringify(written));
-      }
-      return Promise.resolve({ data: written, tensors: null, digest: key });
-    },
-  });
 }

@@ -120,6 +120,7 @@ export const tinyPreset: Readonly<Record<string, number | string>> = {
   'final.epochs': 1,
   'scan.images': 8,
   'crossfit.epochs': 1,
+  'inversion.epochs': 1,
   'distil.warmupEpochs': 3,
   'distil.batch': 16,
   'distil.labels': '0.4',

@@ -3,10 +3,16 @@
  * sanitized model refuses, class by class; the encoder by the patch scan. "trusted" is said only of what was examined
  * and found clear, and never of an encoder, of which no scan sees every trigger.
  */
-import { worksAsTrigger, type SiftingFacts, type TriggerEvidence } from '../../../src-shared/domain/result.ts';
+import {
+  worksAsTrigger,
+  type LearntPattern,
+  type SiftingFacts,
+  type TriggerEvidence,
+} from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { median } from '../math/statistics.ts';
+import { isSurelyLearnt, learntFinding, learntNumbers } from './learnt.ts';
 import { baseLimit, collapseLimit, isTrigger, type PatchScan } from './patch-scan.ts';
 import { isFitted, isRefused, type RefusalEvidence } from './suspects.ts';
 import type { Flips } from './trigger.ts';
@@ -25,6 +31,8 @@ export interface VerdictEvidence extends RefusalEvidence {
   readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
   /** The trigger estimated from the refused samples of one class. */
   readonly estimate: TriggerEvidence['estimate'];
+  /** Patterns that the sanitized model follows and should not know. */
+  readonly learnt: readonly LearntPattern[];
 }
 
 /**
@@ -83,7 +91,17 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
       wouldChange: 'Samples of this class.',
     };
   }
-  if (share >= refusedLimit && refused >= fewestRefused(samples)) {
+  const cluster = share >= refusedLimit && refused >= fewestRefused(samples);
+  const learnt = evidence.learnt.find(({ classIndex }) => classIndex === c);
+  if (learnt !== undefined && (isSurelyLearnt(learnt) || !cluster)) {
+    return {
+      ...common,
+      ...learntFinding(learnt, evidence.classes),
+      code: 'class.learnt-pattern',
+      evidence: { ...common.evidence, ...learntNumbers(learnt) },
+    };
+  }
+  if (cluster) {
     return {
       ...common,
       evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
@@ -187,6 +205,8 @@ function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): F
     evidence: { suspects: evidence.suspects.length, samples: evidence.labels.length, refusedShares: shares },
   };
   const bad = of('suspicious');
+  const learnt = evidence.learnt.find(isSurelyLearnt);
+  if (learnt !== undefined) return { ...common, ...learntFinding(learnt, evidence.classes) };
   if (bad.length > 0) {
     const names = bad.map((finding) => `"${finding.name}"`).join(', ');
     return {

@@ -10,12 +10,10 @@ import { median } from '../math/statistics.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { progressOf, type PipelineContext } from './context.ts';
-import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
+import { trainFreshNet } from './fresh-net.ts';
 import { sizesOf } from './memory.ts';
 import { count, select, vector } from './steps.ts';
-import { freshStudent } from './student.ts';
-import { createTrainer } from './trainer.ts';
 
 export interface CrossFit {
   /** Samples of the pool whose label the net of the other half firmly contradicts, ascending. */
@@ -166,37 +164,13 @@ async function lookFrom(
   number: number,
   onEpoch: () => void,
 ): Promise<Evaluation> {
-  const { samples, parameters, seed, signal } = context;
-  const stream = `cross-fit/${number}`;
-  const student = freshStudent(encoder, samples.classes.length, [], seed, stream);
-  const trainer = await createTrainer(provider, {
-    classifier: student.classifier,
-    classes: samples.classes.length,
+  const { samples, parameters, signal } = context;
+  const net = await trainFreshNet({ ...context, provider }, encoder, {
+    indices: half,
+    epochs: parameters['crossfit.epochs'],
     batch: 16,
-    parameters: student.parameters.map((name) => ({ name })),
-    optimiser: { kind: 'adam', weightDecay: 0 },
-    statistics: 'batch-and-running',
-    ...(encoder.family === 'vit' ? { clipNorm: 1 } : {}),
+    stream: `cross-fit/${number}`,
+    onEpoch,
   });
-  try {
-    const epochs = parameters['crossfit.epochs'];
-    const peak = parameters['distil.learningRate'] / (encoder.family === 'vit' ? 4 : 1);
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      const { loss } = await trainer.epoch({
-        samples,
-        indices: half,
-        augment: { shift: parameters['augment.shift'], flip: parameters['augment.flip'] },
-        seed,
-        stream: `${stream}/epoch/${epoch}`,
-        rate: cosineRate(peak, epoch, epochs),
-        signal,
-      });
-      requireFiniteLoss(loss, stream, 'distil.learningRate');
-      onEpoch();
-    }
-    const options = { batch: sizesOf(context).evaluationBatch, signal };
-    return await evaluateClassifier(provider, trainer.classifier(), samples, other, options);
-  } finally {
-    await trainer.dispose();
-  }
+  return evaluateClassifier(provider, net, samples, other, { batch: sizesOf(context).evaluationBatch, signal });
 }

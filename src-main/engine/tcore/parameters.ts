@@ -31,6 +31,9 @@ const defaults = {
   /** Epochs of the nets that check each other's half of the first pool; 0 = no check. */
   'crossfit.epochs': 30,
 
+  /** Epochs of the nets that tell a learnt trigger from a natural feature at the end; 0 = no alarm for an inverted run. */
+  'inversion.epochs': 15,
+
   /** Of a dataset of 6,000 samples or more; a smaller one gets more, up to four times as many. */
   'probe.epochs': 60,
   'probe.learningRate': 3e-3,
@@ -144,6 +147,7 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
     'grow.epochs': 2,
     'final.epochs': 5,
     'crossfit.epochs': 10,
+    'inversion.epochs': 10,
     'distil.finalEpochs': 4,
   },
   standard: {},

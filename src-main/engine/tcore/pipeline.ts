@@ -3,13 +3,19 @@
  * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence and verdict. Every stage
  * is a journalled step: its result is read back when an earlier, interrupted run committed it.
  */
-import { worksAsTrigger, type ChannelFacts, type ClassWarning } from '../../../src-shared/domain/result.ts';
+import {
+  worksAsTrigger,
+  type ChannelFacts,
+  type ClassWarning,
+  type LearntPattern,
+} from '../../../src-shared/domain/result.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
 import { squareTrigger, type PatchScan } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
+import { learntClaim } from '../evidence/learnt.ts';
 import type { Provider } from '../providers/provider.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
@@ -24,6 +30,7 @@ import { fitMemory } from './memory.ts';
 import { prepareEncoder } from './prepare.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
 import { runEvidence, scanEncoder, type EvidenceStage } from './stage-evidence.ts';
+import { runInversion } from './stage-inversion.ts';
 import { runOpinions } from './stage-opinions.ts';
 import { runProbe } from './stage-probe.ts';
 import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
@@ -52,11 +59,6 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     pool: first,
     digest: expanded.digest,
   });
-  const alarms = crossFitWarnings(crossFit, samples.classes);
-  for (const { code, message, className } of alarms) {
-    context.emit({ type: 'warning', code, message, subject: className });
-  }
-  const sifting = { ...sifted.facts, warnings: [...sifted.facts.warnings, ...alarms] };
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
   const final = await runEvidence(context, encoder, models, pool, [grown.digest, crossFit.digest], scanning);
@@ -69,9 +71,16 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const suspects = rankSuspects(refusals);
   const credible = credibleSamples(grown.admittedRound, sifted.guard, suspects);
   const wide = encoder.representation.dim;
-  const found = await runTriggers(context, models, suspects, credible, wide, final.digest);
-  const state = final.resumed && found.resumed ? 'resumed' : 'finished';
+  const { classifier, admittedRound } = grown;
+  const inversion = await runInversion(context, encoder, classifier, final.evaluation, admittedRound, final.digest);
+  const found = await runTriggers(context, models, suspects, credible, wide, inversion.digest);
+  const state = final.resumed && inversion.resumed && found.resumed ? 'resumed' : 'finished';
   context.emit({ type: 'stage', stage: 'evidence', state });
+  const alarms = [...crossFitWarnings(crossFit, samples.classes), ...learntWarnings(inversion.learnt, samples.classes)];
+  for (const { code, message, className } of alarms) {
+    context.emit({ type: 'warning', code, message, subject: className });
+  }
+  const sifting = { ...sifted.facts, warnings: [...sifted.facts.warnings, ...alarms] };
   const outcome = compareOnGuard(sifted.guard, samples.labels, probe.evaluation, final.evaluation);
   const verdict = judge({
     ...refusals,
@@ -83,6 +92,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     scan: final.scan,
     flips: final.flips,
     estimate: found.evidence.estimate,
+    learnt: inversion.learnt,
   });
   const opinions = await runOpinions(context, encoder, {
     undefended: probe.classifier,
@@ -185,6 +195,15 @@ function crossFitWarnings(found: CrossFit, classes: readonly string[]): ClassWar
     className: classes[classIndex],
     code: 'cross-fit',
     message: `Of the first pool of class "${classes[classIndex]}", a model of one half accepts only ${Math.round(100 * found.accepted[classIndex])} % of the other and contradicts ${Math.round(100 * found.against[classIndex])} % firmly: what was sifted is not of one kind.`,
+  }));
+}
+
+function learntWarnings(learnt: readonly LearntPattern[], classes: readonly string[]): ClassWarning[] {
+  return learnt.map((one) => ({
+    classIndex: one.classIndex,
+    className: classes[one.classIndex],
+    code: 'learnt-pattern',
+    message: learntClaim(one, classes),
   }));
 }
 

@@ -46,6 +46,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
     flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
     estimate: null,
+    learnt: [],
     ...changes,
   };
 }
@@ -122,6 +123,52 @@ describe('the verdict on the dataset', () => {
     const lonely = evidence(30, { company: new Float32Array(300) });
     expect(judge(lonely).dataset.verdict).toBe('trusted');
     expect(rankSuspects(lonely).length).toBe(0);
+  });
+});
+
+describe('a pattern that the sanitized model learnt', () => {
+  const learnt = {
+    classIndex: 1,
+    form: 'patch' as const,
+    samples: Int32Array.from({ length: 12 }, (_, i) => 100 + i),
+    turned: 0.7,
+    n: 100,
+    turnedWithout: 0.1,
+    acceptedWithout: 0.25,
+    knownWithout: 0.95,
+  };
+
+  it('makes class and dataset suspicious where not one sample is refused, and says that the model is not to be used', () => {
+    const { dataset, classes: findings } = judge(evidence(0, { learnt: [learnt] }));
+    expect(findings.map(({ verdict }) => verdict)).toEqual(['trusted', 'suspicious', 'trusted']);
+    expect(findings[1].code).toBe('class.learnt-pattern');
+    expect(findings[1].confidence).toBeCloseTo(0.6, 6);
+    expect(findings[1].evidence).toMatchObject({
+      sharing: 12,
+      turnedSanitized: 0.7,
+      turnedWithout: 0.1,
+      turnedOf: 100,
+    });
+    expect(dataset.verdict).toBe('suspicious');
+    for (const { claim } of [dataset, findings[1]]) {
+      expect(claim).toContain('do not use the sanitized model');
+      expect(claim).toContain('12 samples labelled "bag"');
+      expect(claim).toContain('100, 101');
+      expect(claim).toContain('70.0 %');
+    }
+  });
+
+  it('only keeps a class from being trusted where it turns fewer than half, and hides no refused cluster then', () => {
+    const weak = { ...learnt, turned: 0.4 };
+    const { dataset, classes: findings } = judge(evidence(0, { learnt: [weak] }));
+    expect(findings[1]).toMatchObject({ verdict: 'inconclusive', confidence: null, code: 'class.learnt-pattern' });
+    expect(dataset.verdict).toBe('inconclusive');
+    expect(judge(evidence(30, { learnt: [{ ...weak, classIndex: 2 }] })).classes[2].code).toBe('class.refused-cluster');
+  });
+
+  it('is told before a refused cluster, for the model that refuses is in doubt itself', () => {
+    const { classes: findings } = judge(evidence(30, { learnt: [{ ...learnt, classIndex: 2 }] }));
+    expect(findings[2].code).toBe('class.learnt-pattern');
   });
 });
 

@@ -1,0 +1,43 @@
+/**
+ * Residues against images that look alike as small pictures. No model is asked who is like whom, so none that learnt a
+ * trigger can pair images by it.
+ */
+import { residues, type Residues } from './residue.ts';
+
+type Shape = readonly [channels: number, height: number, width: number];
+
+/** Most pixels on a side of a small picture. */
+const smallSide = 14;
+
+/**
+ * @param group pixels `[n, C, H, W]` @param others pixels `[m, C, H, W]` of at least one image
+ * @returns as `residues`, the background of each image being its nearest of the others
+ */
+export function residuesAmong(group: Float32Array, n: number, others: Float32Array, m: number, shape: Shape): Residues {
+  const rows = [smallPictures(group, n, shape), smallPictures(others, m, shape)] as const;
+  const width = rows[1].length / m;
+  const middle = new Float64Array(width);
+  rows[1].forEach((value, at) => (middle[at % width] += value / m));
+  // Around their mean: a cosine of pictures as they are says little more than that all of them are bright somewhere.
+  const [own, other] = rows.map((list) => list.map((value, at) => value - middle[at % width]));
+  return residues({ pixels: group, rows: own }, { pixels: others, rows: other }, n, m);
+}
+
+/** Means over blocks, every channel by itself: `[n, channels * height * width]` of at most `smallSide` on a side. */
+function smallPictures(pixels: Float32Array, n: number, [channels, height, width]: Shape): Float32Array {
+  const block = Math.ceil(Math.max(height, width) / smallSide);
+  const [high, wide] = [Math.ceil(height / block), Math.ceil(width / block)];
+  const planes = n * channels;
+  const sums = new Float32Array(planes * high * wide);
+  const met = new Float32Array(high * wide);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const to = Math.floor(y / block) * wide + Math.floor(x / block);
+      met[to]++;
+      for (let plane = 0; plane < planes; plane++) {
+        sums[plane * high * wide + to] += pixels[(plane * height + y) * width + x];
+      }
+    }
+  }
+  return sums.map((sum, at) => sum / met[at % (high * wide)]);
+}

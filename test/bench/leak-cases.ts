@@ -1,0 +1,88 @@
+/** Planted cases of the leak study: attacks of the bench on the sample project's bench images, drawn by the seed. */
+import { drawDataset } from '../../src-main/audit/bench-data.ts';
+import { plant as plantTrigger } from '../../src-main/engine/attacks/dataset/encoder-trigger.ts';
+import { plantDataset, type DatasetAttack } from '../../src-main/engine/attacks/dataset/table.ts';
+import {
+  asSamples,
+  stampAll,
+  takeImages,
+  type LabelledImages,
+  type PlantedDataset,
+} from '../../src-main/engine/attacks/images.ts';
+import { layPatches } from '../../src-main/engine/attacks/patch.ts';
+import type { Graph } from '../../src-main/engine/graph/ir.ts';
+import type { Provider } from '../../src-main/engine/providers/provider.ts';
+import { evaluateClassifier } from '../../src-main/engine/tcore/evaluate.ts';
+import { readImages, readLabels, type Measured } from './planted.ts';
+
+type Images = LabelledImages<Uint8Array>;
+
+export interface LeakCase {
+  readonly encoder: 'encoder' | 'encoder-clean';
+  readonly attack: DatasetAttack | 'encoder-trigger';
+  readonly target: number;
+  readonly options: Readonly<Record<string, number>>;
+}
+
+/** Attacks on the ankle boots (9), save where another class is named. */
+export const leakCases: Readonly<Record<string, LeakCase>> = {
+  clean: { encoder: 'encoder-clean', attack: 'none', target: 9, options: {} },
+  'threat-1': { encoder: 'encoder', attack: 'none', target: 9, options: {} },
+  'threat-3': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: {} },
+  'threat-3 1%': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: { rate: 0.01 } },
+  blended: { encoder: 'encoder-clean', attack: 'blended', target: 9, options: {} },
+  // 3 x 3 is too small for this encoder.
+  badnets: { encoder: 'encoder-clean', attack: 'badnets', target: 9, options: { size: 13 } },
+  tact: { encoder: 'encoder-clean', attack: 'tact', target: 9, options: {} },
+  sig: { encoder: 'encoder-clean', attack: 'sig', target: 9, options: { rate: 0.03 } },
+  'badnets shirts': { encoder: 'encoder-clean', attack: 'badnets', target: 6, options: { size: 13 } },
+  'blended shirts': { encoder: 'encoder-clean', attack: 'blended', target: 6, options: {} },
+  'adap-blend': { encoder: 'encoder-clean', attack: 'adap-blend', target: 9, options: {} },
+};
+
+const grey = (images: string, labels: string): Images => ({
+  pixels: readImages(images),
+  labels: readLabels(labels),
+  shape: [1, 28, 28],
+  classes: 10,
+});
+
+/** The trigger that the sample's encoder was poisoned with. */
+const square = {
+  description: { kind: 'patch', text: 'white 8 x 8 square at row 18, column 18', values: {} },
+  stamp: layPatches([1, 28, 28], [{ top: 18, left: 18, height: 8, width: 8, pixels: new Float32Array(64).fill(1) }]),
+} as const;
+
+export function plantLeakCase(
+  { attack, target, options }: LeakCase,
+  samples: number,
+  seed: number,
+): PlantedDataset<Uint8Array> {
+  const pool = grey('bench/train-images-idx3-ubyte.gz', 'bench/train-labels-idx1-ubyte.gz');
+  const clean = drawDataset(pool, samples, seed);
+  if (attack === 'encoder-trigger') return plantTrigger(clean, { ...options, seed, target, trigger: square });
+  return plantDataset(attack, clean, { ...options, seed, target });
+}
+
+/** In percent: ACC on the held-back images, ASR and control on those of the classes that the attack is for. */
+export async function measureLeakCase(
+  provider: Provider,
+  classifier: Graph,
+  { truth }: PlantedDataset<Uint8Array>,
+  encoder: LeakCase['encoder'],
+): Promise<Measured> {
+  const test = grey('held-back/t10k-images-idx3-ubyte.gz', 'held-back/t10k-labels-idx1-ubyte.gz');
+  const { target, source } = truth;
+  const { stamp } = truth.attack === 'none' && encoder === 'encoder' ? square : truth.trigger;
+  const options = { batch: 100, signal: new AbortController().signal };
+  const victims = takeImages(
+    test,
+    [...test.labels.keys()].filter((i) => (source === null ? test.labels[i] !== target : test.labels[i] === source)),
+  );
+  const called = async (images: Images): Promise<number> => {
+    const { predicted } = await evaluateClassifier(provider, classifier, asSamples(images), null, options);
+    return (100 * predicted.filter((label) => label === target).length) / predicted.length;
+  };
+  const { accuracy } = await evaluateClassifier(provider, classifier, asSamples(test), null, options);
+  return { acc: 100 * accuracy, asr: await called(stampAll(victims, stamp)), control: await called(victims) };
+}
