@@ -88,5 +88,11 @@ export const deTerms: Readonly<Record<string, string>> = {
   'flipped, sanitized model': 'gekippt, bereinigtes Modell',
   'flipped by a random pattern of its size, undefended model':
     'von einem zufälligen Muster seiner Größe gekippt, ungeschütztes Modell',
+  'samples that share the pattern': 'Proben mit dem Muster',
+  'turned into the class by it, sanitized model': 'davon zur Klasse gemacht, bereinigtes Modell',
+  'turned, model without these samples': 'dasselbe, Modell ohne diese Proben',
+  'images it was laid over': 'Bilder, über die es gelegt wurde',
+  'of these samples, accepted by that model': 'von diesen Proben erkannt, Modell ohne sie',
+  'of the rest of the class, accepted by that model': 'vom Rest der Klasse erkannt, Modell ohne sie',
   'images the flips were counted on': 'Bilder, an denen gezählt wurde',
 };

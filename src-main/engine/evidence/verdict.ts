@@ -206,7 +206,14 @@ function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): F
   };
   const bad = of('suspicious');
   const learnt = evidence.learnt.find(isSurelyLearnt);
-  if (learnt !== undefined) return { ...common, ...learntFinding(learnt, evidence.classes) };
+  if (learnt !== undefined) {
+    return {
+      ...common,
+      ...learntFinding(learnt, evidence.classes),
+      code: 'dataset.learnt-pattern',
+      evidence: { ...common.evidence, ...learntNumbers(learnt) },
+    };
+  }
   if (bad.length > 0) {
     const names = bad.map((finding) => `"${finding.name}"`).join(', ');
     return {
