@@ -111,7 +111,7 @@ function recoveredCells({ recovered = [] }: BenchRow): string[] {
   if (recovered.length === 0) return new Array<string>(7).fill('');
   const [{ by, form, announced, measure, likeness, flippedUndefended, flippedSanitized, flippedControl }] = recovered;
   return [
-    `${by}, ${form}`,
+    `${by} (${form})`,
     announced ? 'yes' : 'no',
     measure,
     likeness.toFixed(2),

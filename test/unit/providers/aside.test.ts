@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Graph, Tensor } from '../../../src-main/engine/graph/ir.ts';
 import { graphBuilder } from '../../../src-main/engine/graph/builder.ts';
+import { writeOnnx } from '../../../src-main/engine/graph/onnx/write.ts';
 import { startAside } from '../../../src-main/engine/providers/ort/aside.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import { FEW_MULTIPLICATIONS, multiplications, threadsFor } from '../../../src-main/engine/providers/ort/threads.ts';
@@ -76,6 +77,24 @@ describe('a provider beside', () => {
     await compiled.dispose();
   });
 
+  it('finishes the runs that were asked for before it is ended', async () => {
+    const thread = await startAside();
+    const model = writeOnnx(slow);
+    const compiled = await thread.open({
+      model,
+      threads: 1,
+      optimisation: 'all',
+      inputs: slow.inputs,
+      outputs: slow.outputs,
+      state: [],
+    });
+    const data = new Float32Array(512 * 512).fill(1 / 512);
+    const runs = Array.from({ length: 3 }, () => compiled.run({ x: { dtype: 'float32', dims: [512, 512], data } }));
+    await thread.end();
+    for (const { y } of await Promise.all(runs)) expect(y.data[0]).toBeCloseTo(1 / 512);
+    await expect(compiled.run({ x: { dtype: 'float32', dims: [512, 512], data } })).rejects.toThrow('was ended');
+  });
+
   it('fails what is still waited for when it is ended', async () => {
     const thread = await startAside();
     const opened = thread.open({
@@ -94,6 +113,16 @@ describe('a provider beside', () => {
     ).rejects.toThrow('was ended');
   });
 });
+
+/** Twenty products of 512 x 512, each keeping a matrix of 1 / 512. */
+const slow = ((): Graph => {
+  const b = graphBuilder();
+  b.input('x', 'float32', [512, 512]);
+  let y = 'x';
+  for (let i = 0; i < 20; i++) y = b.node('MatMul', [y, 'x'], {}, i === 19 ? 'y' : `y${i}`);
+  b.output(y, 'float32', [512, 512]);
+  return b.build();
+})();
 
 describe('threads of a training step', () => {
   /** One product of `rows` x 64 x 64. */

@@ -94,7 +94,7 @@ describe('the table', () => {
       'clean,blended,1,quick,paper,dataset,counted,80.0,71.1,86.7,95.0,88.8,97.8,1.0,0.2,5.4,75.0',
     );
     expect(lines[1]).toContain(
-      ',75,0,1,2,0.250,25.0,80,70,inconclusive,suspicious,"suspects, overlay",yes,correlation,0.93,85.0,0.0,1.0,12.3,345,',
+      ',75,0,1,2,0.250,25.0,80,70,inconclusive,suspicious,suspects (overlay),yes,correlation,0.93,85.0,0.0,1.0,12.3,345,',
     );
     const fields = (line: string): number => line.replace(/"(?:[^"]|"")*"/g, 'x').split(',').length;
     expect(new Set(lines.map(fields)).size).toBe(1);

@@ -23,7 +23,9 @@ export type AsideRequest =
   | { readonly kind: 'run'; readonly graph: number; readonly feeds: Tensors }
   | { readonly kind: 'set'; readonly graph: number; readonly values: Tensors }
   | { readonly kind: 'get'; readonly graph: number; readonly names: readonly string[] | null }
-  | { readonly kind: 'close'; readonly graph: number };
+  | { readonly kind: 'close'; readonly graph: number }
+  /** Closes every graph; nothing follows. */
+  | { readonly kind: 'end' };
 
 export type AsideAnswer =
   | { readonly kind: 'opened'; readonly graph: number }

@@ -38,6 +38,9 @@ async function answer(request: AsideRequest): Promise<AsideAnswer | null> {
       await graph.dispose();
       return { kind: 'done', values: {} };
     }
+    case 'end':
+      for (const graph of graphs.splice(0)) await graph?.dispose();
+      return { kind: 'done', values: {} };
   }
 }
 

@@ -8,7 +8,10 @@ import type { AsideAnswer, AsideRequest, Prepared, Tensors } from './aside-proto
 
 export interface AsideThread {
   open(prepared: Prepared): Promise<CompiledGraph>;
-  /** Ends the thread, also in the middle of a run; what is still waited for fails. */
+  /**
+   * Ends the thread after the runs that were asked for: ended within one, the runtime takes the whole process with it.
+   * What is asked for later fails.
+   */
   end(): Promise<void>;
 }
 
@@ -52,8 +55,10 @@ export async function startAside(): Promise<AsideThread> {
   });
   worker.on('message', (answer: AsideAnswer) => waiting.shift()?.resolve(answer));
 
+  let ending = false;
   const send = (request: AsideRequest): void => {
     if (failure !== null) throw failure;
+    if (ending) throw new ExpectedError('provider-failed', 'The thread beside was ended.');
     worker.postMessage(request);
   };
   const ask = async (request: AsideRequest): Promise<AsideAnswer> => {
@@ -90,6 +95,11 @@ export async function startAside(): Promise<AsideThread> {
       };
     },
     async end() {
+      if (!ending && failure === null) {
+        const finished = ask({ kind: 'end' }).catch(() => {});
+        ending = true;
+        await Promise.race([finished, gone]);
+      }
       fail(new ExpectedError('provider-failed', 'The thread beside was ended.'));
       copies.close();
       await worker.terminate();
