@@ -3,12 +3,33 @@ import type { Finding } from '../domain/verdict.ts';
 
 const number = new Intl.NumberFormat('de-DE', { maximumSignificantDigits: 3 });
 const whole = new Intl.NumberFormat('de-DE', { maximumFractionDigits: 0 });
-const share = (value: unknown): string => (typeof value === 'number' ? `${number.format(100 * value)} %` : '–');
-const count = (value: unknown): string => (typeof value === 'number' ? whole.format(value) : '–');
-const decimal = (value: unknown): string => (typeof value === 'number' ? number.format(value) : '–');
+/** A record of another version may lack a number that a sentence needs; then its own, English sentence stands. */
+class Lacking extends Error {}
 
-/** The sentences of a finding from its code, verdict and evidence; null for a code that is not known here. */
-export function deFinding(one: Finding): { readonly claim: string; readonly wouldChange: string } | null {
+function figure(value: unknown, say: (value: number) => string): string {
+  if (value === undefined) throw new Lacking();
+  return typeof value === 'number' ? say(value) : '–';
+}
+const share = (value: unknown): string => figure(value, (of) => `${number.format(100 * of)} %`);
+const count = (value: unknown): string => figure(value, (of) => whole.format(of));
+const decimal = (value: unknown): string => figure(value, (of) => number.format(of));
+
+interface Said {
+  readonly claim: string;
+  readonly wouldChange: string;
+}
+
+/** The sentences of a finding from its code, verdict and evidence; null where the code or one of the numbers is not known. */
+export function deFinding(one: Finding): Said | null {
+  try {
+    return said(one);
+  } catch (error) {
+    if (error instanceof Lacking) return null;
+    throw error;
+  }
+}
+
+function said(one: Finding): Said | null {
   const { evidence: e } = one;
   const name = one.name ?? '';
   switch (`${one.code} ${one.verdict}`) {
