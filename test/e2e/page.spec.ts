@@ -180,8 +180,10 @@ test('a server that goes away is noticed, and the page says what that means', as
   const { url, close } = await recorded();
   await page.goto(url);
   await expect(page.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();
-  // The views come after the frame; a server that goes before is met as one that cannot be reached.
-  await page.waitForLoadState('networkidle');
+  // The views are fetched after the frame stands; here the server goes after that.
+  await page.waitForFunction(() =>
+    performance.getEntriesByType('resource').some(({ name }) => /views-.*js$/.test(name)),
+  );
   await close();
   await expect(page.getByRole('alert')).toContainText('lost its connection');
   await expectAccessible(page);
