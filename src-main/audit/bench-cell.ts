@@ -169,7 +169,8 @@ function parametersOf(
   return parameterValues(resolveParameters(preset, { ...plan.overrides, ...changed }));
 }
 
-function plantCell(
+/** @param trigger the encoder's; null for a clean one @throws ExpectedError plan-invalid */
+export function plantCell(
   clean: Images,
   recipe: DatasetRecipe,
   trigger: Trigger | null,
@@ -205,7 +206,8 @@ function triggersOf(ofEncoder: Trigger | null, truth: PlantedDataset['truth']): 
   ];
 }
 
-async function measureClassifier(
+/** @param test images that had no part in anything @param source class that is attacked; null = all but the target */
+export async function measureClassifier(
   provider: Provider,
   classifier: Graph,
   test: Images,

@@ -1,18 +1,11 @@
 /** Planted cases of the leak study: attacks of the bench on the sample project's bench images, drawn by the seed. */
+import { measureClassifier, plantCell } from '../../src-main/audit/bench-cell.ts';
 import { drawDataset } from '../../src-main/audit/bench-data.ts';
-import { plant as plantTrigger } from '../../src-main/engine/attacks/dataset/encoder-trigger.ts';
-import { plantDataset, type DatasetAttack } from '../../src-main/engine/attacks/dataset/table.ts';
-import {
-  asSamples,
-  stampAll,
-  takeImages,
-  type LabelledImages,
-  type PlantedDataset,
-} from '../../src-main/engine/attacks/images.ts';
+import type { DatasetAttack } from '../../src-main/engine/attacks/dataset/table.ts';
+import type { LabelledImages, PlantedDataset } from '../../src-main/engine/attacks/images.ts';
 import { layPatches } from '../../src-main/engine/attacks/patch.ts';
 import type { Graph } from '../../src-main/engine/graph/ir.ts';
 import type { Provider } from '../../src-main/engine/providers/provider.ts';
-import { evaluateClassifier } from '../../src-main/engine/tcore/evaluate.ts';
 import { readImages, readLabels, type Measured } from './planted.ts';
 
 type Images = LabelledImages<Uint8Array>;
@@ -60,8 +53,7 @@ export function plantLeakCase(
 ): PlantedDataset<Uint8Array> {
   const pool = grey('bench/train-images-idx3-ubyte.gz', 'bench/train-labels-idx1-ubyte.gz');
   const clean = drawDataset(pool, samples, seed);
-  if (attack === 'encoder-trigger') return plantTrigger(clean, { ...options, seed, target, trigger: square });
-  return plantDataset(attack, clean, { ...options, seed, target });
+  return plantCell(clean, { attack, options, cleanLabel: false }, square, seed, target);
 }
 
 /** In percent: ACC on the held-back images, ASR and control on those of the classes that the attack is for. */
@@ -73,16 +65,9 @@ export async function measureLeakCase(
 ): Promise<Measured> {
   const test = grey('held-back/t10k-images-idx3-ubyte.gz', 'held-back/t10k-labels-idx1-ubyte.gz');
   const { target, source } = truth;
-  const { stamp } = truth.attack === 'none' && encoder === 'encoder' ? square : truth.trigger;
-  const options = { batch: 100, signal: new AbortController().signal };
-  const victims = takeImages(
-    test,
-    [...test.labels.keys()].filter((i) => (source === null ? test.labels[i] !== target : test.labels[i] === source)),
-  );
-  const called = async (images: Images): Promise<number> => {
-    const { predicted } = await evaluateClassifier(provider, classifier, asSamples(images), null, options);
-    return (100 * predicted.filter((label) => label === target).length) / predicted.length;
-  };
-  const { accuracy } = await evaluateClassifier(provider, classifier, asSamples(test), null, options);
-  return { acc: 100 * accuracy, asr: await called(stampAll(victims, stamp)), control: await called(victims) };
+  const { description, stamp } = truth.attack === 'none' && encoder === 'encoder' ? square : truth.trigger;
+  const signal = new AbortController().signal;
+  const rates = await measureClassifier(provider, classifier, test, { description, stamp }, target, source, signal);
+  const [acc, asr, control] = [rates.acc, rates.asr, rates.control].map(({ hits, of }) => (100 * hits) / of);
+  return { acc, asr, control };
 }

@@ -54,7 +54,7 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
   if (leaks > 0 && poison.size === 0) return;
   const pools: Int32Array[] = [];
   let followed: readonly Omit<LearntPattern, 'samples'>[] = [];
-  const cached = cachedJournal(given.cache, leaks === 0 ? '' : `leak ${leaks}`);
+  const cached = cachedJournal(given.cache, { salt: leaks === 0 ? '' : `leak ${leaks}` });
   const journal: StepJournal = {
     async step(spec, compute) {
       const step = await cached.step(spec, compute);

@@ -10,8 +10,9 @@ import type { Json } from '../../src-shared/json.ts';
  * A round does not depend on the parameters of later rounds.
  * @param folder kept nowhere when it is left out
  * @param salt what decides the cross-fit and all that follows it beyond their parameters and inputs: a forced leak
+ * @param never a step that is computed each time, because it is what is being worked on
  */
-export function cachedJournal(folder: string | undefined, salt = ''): StepJournal {
+export function cachedJournal(folder: string | undefined, { salt = '', never = '' } = {}): StepJournal {
   const keyOf = ({ name, params, inputs }: StepSpec): string => {
     const later = name === 'final' ? /^$/ : /^distil\.(final|labels$|answers$)/;
     const kept =
@@ -26,7 +27,7 @@ export function cachedJournal(folder: string | undefined, salt = ''): StepJourna
     find: (spec) => {
       const key = keyOf(spec);
       const path = folder === undefined ? '' : join(folder, key);
-      if (folder === undefined || !existsSync(`${path}.json`)) return Promise.resolve(null);
+      if (folder === undefined || spec.name === never || !existsSync(`${path}.json`)) return Promise.resolve(null);
       const data = JSON.parse(readFileSync(`${path}.json`, 'utf8')) as Json;
       const tensors = existsSync(`${path}.safetensors`) ? readFileSync(`${path}.safetensors`) : null;
       return Promise.resolve({ data, tensors, digest: key });

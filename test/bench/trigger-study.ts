@@ -7,20 +7,17 @@
  * again in seconds. `--random` is the negative control: that many samples of every class that are no poison, in place of the
  * suspects; nothing may be announced.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { plantCell } from '../../src-main/audit/bench-cell.ts';
 import { readBenchData, drawDataset } from '../../src-main/audit/bench-data.ts';
 import { benchEncoder } from '../../src-main/audit/bench-encoders.ts';
 import { readPlan } from '../../src-main/audit/bench.ts';
-import { memoryJournal, stepJournal } from '../../src-main/audit/journal.ts';
-import { plant as plantTrigger } from '../../src-main/engine/attacks/dataset/encoder-trigger.ts';
-import { plantDataset } from '../../src-main/engine/attacks/dataset/table.ts';
+import { memoryJournal } from '../../src-main/audit/journal.ts';
 import { asSamples, takeImages } from '../../src-main/engine/attacks/images.ts';
 import { likenessOf } from '../../src-main/engine/attacks/likeness.ts';
-import type { StepJournal, StepSpec } from '../../src-main/engine/journal.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import type { PipelineContext, PipelineResult } from '../../src-main/engine/tcore/context.ts';
 import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/parameters.ts';
@@ -28,9 +25,9 @@ import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
 import { runTriggers } from '../../src-main/engine/tcore/stage-triggers.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
 import { worksAsTrigger } from '../../src-shared/domain/result.ts';
-import { canonicalJson, sha256, toJson } from '../../src-main/store/canonical.ts';
-import type { Json } from '../../src-shared/json.ts';
+import { sha256 } from '../../src-main/store/canonical.ts';
 import type { Preset } from '../../src-shared/domain/run.ts';
+import { cachedJournal } from './step-cache.ts';
 
 const { values: given } = parseArgs({
   options: {
@@ -69,12 +66,7 @@ async function study(encoderName: string, datasetName: string, seed: number): Pr
     onEpoch: () => {},
   });
   const clean = drawDataset(data.pool, plan.data.samples, seed);
-  const recipe = plan.datasets[datasetName];
-  const options = { ...recipe.options, seed, target: plan.target };
-  const { planted, truth } =
-    recipe.attack === 'encoder-trigger'
-      ? plantTrigger(clean, { ...options, trigger: encoder.trigger!, cleanLabel: recipe.cleanLabel })
-      : plantDataset(recipe.attack, clean, options);
+  const { planted, truth } = plantCell(clean, plan.datasets[datasetName], encoder.trigger, seed, plan.target);
   const context: PipelineContext = {
     provider,
     graph: encoder.graph,
@@ -84,7 +76,7 @@ async function study(encoderName: string, datasetName: string, seed: number): Pr
     mode: 'distilled',
     parameters: parameterValues(resolveParameters(given.preset as Preset, plan.overrides)),
     seed,
-    journal: cachedJournal(given.cache),
+    journal: cachedJournal(given.cache, { never: 'evidence/triggers' }),
     inputDigests: { encoder: encoderName, dataset: sha256(planted.pixels) },
     emit: () => {},
     signal,
@@ -135,30 +127,4 @@ async function randomSuspects(
     const verdict = evidence.estimate !== null && worksAsTrigger(evidence.estimate) ? 'ANNOUNCED' : 'not announced';
     console.log(`  ${drawn.length} random samples of class ${c}: ${verdict} ${JSON.stringify(found)}`);
   }
-}
-
-/** Steps kept in a folder by what decides them; those of the triggers are always computed. */
-function cachedJournal(folder: string | undefined): StepJournal {
-  const keyOf = ({ name, params, inputs }: StepSpec): string =>
-    sha256(Buffer.from(canonicalJson(toJson({ name, params, inputs }))));
-  if (folder !== undefined) mkdirSync(folder, { recursive: true });
-  return stepJournal({
-    find: (spec) => {
-      const path = folder === undefined ? '' : join(folder, keyOf(spec));
-      if (folder === undefined || spec.name === 'evidence/triggers' || !existsSync(`${path}.json`))
-        return Promise.resolve(null);
-      const stored = JSON.parse(readFileSync(`${path}.json`, 'utf8')) as Json;
-      const tensors = existsSync(`${path}.safetensors`) ? readFileSync(`${path}.safetensors`) : null;
-      return Promise.resolve({ data: stored, tensors, digest: keyOf(spec) });
-    },
-    commit: ({ spec, data: computed, tensors }) => {
-      const key = keyOf(spec);
-      const written = toJson(computed);
-      if (folder !== undefined) {
-        if (tensors !== null) writeFileSync(join(folder, `${key}.safetensors`), tensors);
-        writeFileSync(join(folder, `${key}.json`), JSON.stringify(written));
-      }
-      return Promise.resolve({ data: written, tensors: null, digest: key });
-    },
-  });
 }

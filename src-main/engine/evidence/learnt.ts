@@ -1,6 +1,7 @@
 /** A pattern that the sanitized model learnt from samples of one class, in words and numbers: for the alarm and the verdict. */
 import type { LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { Finding } from '../../../src-shared/domain/verdict.ts';
+import { percent } from './percent.ts';
 
 const namedSamples = 8;
 
@@ -69,8 +70,4 @@ export function learntNumbers(learnt: LearntPattern): Finding['evidence'] {
     acceptedWithout: learnt.acceptedWithout,
     knownWithout: learnt.knownWithout,
   };
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

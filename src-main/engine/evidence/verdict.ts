@@ -13,6 +13,7 @@ import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/
 import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { median } from '../math/statistics.ts';
 import { isSurelyLearnt, learntFinding, learntNumbers } from './learnt.ts';
+import { percent } from './percent.ts';
 import { baseLimit, collapseLimit, isTrigger, type PatchScan } from './patch-scan.ts';
 import { isFitted, isRefused, type RefusalEvidence } from './suspects.ts';
 import type { Flips } from './trigger.ts';
@@ -367,8 +368,4 @@ function marginOver(value: number, limit: number): number {
 /** 1 at zero, 0 at the limit. */
 function marginUnder(value: number, limit: number): number {
   return Math.max(0, 1 - value / limit);
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

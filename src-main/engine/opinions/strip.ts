@@ -6,6 +6,7 @@
  * others, evenly spread. Overlays and the threshold (which 5 % of clean samples pass) come from credible samples.
  */
 import { randomStream } from '../math/random.ts';
+import { spread } from '../math/spread.ts';
 import { quantile } from '../math/statistics.ts';
 import { sweep } from '../tcore/features.ts';
 import type { SampleSource } from '../samples.ts';
@@ -98,11 +99,6 @@ export function entropyOf(logits: ArrayLike<number>, at: number, classes: number
     weighted += weight * shifted;
   }
   return Math.log(sum) - weighted / sum;
-}
-
-function spread(list: Int32Array, most: number): Int32Array {
-  const wanted = Math.min(list.length, most);
-  return Int32Array.from({ length: wanted }, (_, i) => list[Math.floor((i * list.length) / wanted)]);
 }
 
 export const stripDetector: Detector = { id: 'strip', subject: 'samples', cost: 'cheap', judge };

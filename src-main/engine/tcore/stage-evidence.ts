@@ -4,6 +4,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import { scanForPatches, stampedSource, type PatchScan } from '../evidence/patch-scan.ts';
 import { countFlips, type Flips } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
+import { spread } from '../math/spread.ts';
 import type { Provider } from '../providers/provider.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { studentScorer, type StudentView } from './discrepancy.ts';
@@ -83,10 +84,4 @@ async function viewOf(context: PipelineContext, encoder: Encoder, sanitized: Gra
       return { evaluation, discrepancy: new Float32Array(samples.count).fill(NaN) };
     }
   }
-}
-
-/** At most `count` entries, evenly spread. */
-function spread(list: Int32Array, count: number): Int32Array {
-  const wanted = Math.min(list.length, count);
-  return Int32Array.from({ length: wanted }, (_, i) => list[Math.floor((i * list.length) / wanted)]);
 }

@@ -23,6 +23,7 @@ import { unexplained } from '../evidence/learnt.ts';
 import { residuesAmong } from '../evidence/look-alikes.ts';
 import { triggeredSource, type Trigger } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
+import { spread } from '../math/spread.ts';
 import type { CompiledGraph } from '../providers/provider.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { argmax } from './epochs.ts';
@@ -190,8 +191,10 @@ async function comparedWithout(
       stream: `inversion/${side}`,
       onEpoch: (done) => progress(done, epochs),
     });
-    const acceptedShare = async (list: Int32Array): Promise<number> =>
-      (await evaluateClassifier(provider, net, samples, list, { batch, signal })).accuracy;
+    const asked = [...new Set([...indices, ...judged.flatMap(({ group }) => [...group])])];
+    const { predicted } = await evaluateClassifier(provider, net, samples, Int32Array.from(asked), { batch, signal });
+    const accepted = new Set(asked.filter((i, at) => predicted[at] === samples.labels[i]));
+    const acceptedShare = (list: Int32Array): number => count(list, (i) => accepted.has(i)) / list.length;
     const compiled = await provider.compile(net, { dims: { N: batch } });
     try {
       for (const { classIndex, group, trigger, tests, share } of judged) {
@@ -202,8 +205,8 @@ async function comparedWithout(
           turned: share,
           n: tests.length,
           turnedWithout: await turnedShare(context, compiled, trigger, tests, classIndex),
-          acceptedWithout: await acceptedShare(group),
-          knownWithout: await acceptedShare(indices.filter((i) => samples.labels[i] === classIndex)),
+          acceptedWithout: acceptedShare(group),
+          knownWithout: acceptedShare(indices.filter((i) => samples.labels[i] === classIndex)),
         });
       }
     } finally {
@@ -279,10 +282,4 @@ function pixelsOf({ samples }: PipelineContext, indices: Int32Array): Float32Arr
 
 function coverage(mask: Float32Array): number {
   return mask.reduce((sum, value) => sum + value, 0) / mask.length;
-}
-
-/** At most `most` entries, evenly spread. */
-function spread(list: Int32Array, most: number): Int32Array {
-  const wanted = Math.min(list.length, most);
-  return Int32Array.from({ length: wanted }, (_, i) => list[Math.floor((i * list.length) / wanted)]);
 }

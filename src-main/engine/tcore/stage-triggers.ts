@@ -11,6 +11,7 @@ import { controlsFor } from '../evidence/control.ts';
 import { marginOf, triggerTester, type TriggerTest, type TriggerTester } from '../evidence/test-trigger.ts';
 import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
+import { spread } from '../math/spread.ts';
 import { sweep } from './features.ts';
 import type { PipelineContext } from './context.ts';
 import { sizesOf } from './memory.ts';
@@ -165,11 +166,6 @@ function commonestLabel(indices: Int32Array, labels: Int32Array, classes: number
   const counts = new Int32Array(classes);
   for (const i of indices) counts[labels[i]]++;
   return counts.indexOf(Math.max(...counts));
-}
-
-function spread(list: Int32Array, most: number): Int32Array {
-  const wanted = Math.min(list.length, most);
-  return Int32Array.from({ length: wanted }, (_, i) => list[Math.floor((i * list.length) / wanted)]);
 }
 
 function pack(trigger: Trigger): Record<string, Tensor> {
