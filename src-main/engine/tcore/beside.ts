@@ -5,7 +5,7 @@ import type { PipelineContext } from './context.ts';
 export interface Beside {
   /** The same one every time, started when it is first asked for; null where the run has to do everything itself. */
   provider(): Promise<Provider | null>;
-  /** Ends it, with whatever is still under way in it. */
+  /** Ends it once, after what was asked for; whoever comes later waits for the same end. */
   dispose(): Promise<void>;
 }
 
@@ -24,10 +24,7 @@ export function besideOf({ provider, parameters, emit }: PipelineContext): Besid
       return null;
     }
   };
-  return {
-    provider: () => (starting ??= start()),
-    async dispose() {
-      await (await starting)?.dispose();
-    },
-  };
+  let ending: Promise<void> | null = null;
+  const end = async (): Promise<void> => (await starting)?.dispose();
+  return { provider: () => (starting ??= start()), dispose: () => (ending ??= end()) };
 }

@@ -275,6 +275,7 @@ async function checkAndGrow(
       const scanning = side === null ? null : unheard(scan(side, pool));
       const { guard, peers } = sifted;
       const grown = await distil({ context, encoder, pool, guard, peers, input: crossFit.digest, beside: side });
+      if (scanning !== null) void unheard(scanning.then(() => beside.dispose()));
       return { crossFit, pool, grown: { ...grown, channels: unusedChannels(encoder) }, scanning };
     }
   }

@@ -79,6 +79,19 @@ export async function startAside(): Promise<AsideThread> {
     return valuesOf(accepted(message));
   };
 
+  let ended: Promise<void> | null = null;
+  const end = async (): Promise<void> => {
+    if (failure === null) {
+      const finished = ask({ kind: 'end' }).catch(() => {});
+      ending = true;
+      await Promise.race([finished, gone]);
+    }
+    fail(new ExpectedError('provider-failed', 'The thread beside was ended.'));
+    copies.close();
+    await worker.terminate();
+    await gone;
+  };
+
   return {
     async open(prepared) {
       const answer = await ask({ kind: 'open', prepared });
@@ -90,21 +103,11 @@ export async function startAside(): Promise<AsideThread> {
         setState: (values) => send({ kind: 'set', graph, values }),
         getState: (names) => copyOf(graph, names ?? null),
         async dispose() {
-          if (failure === null) await ask({ kind: 'close', graph });
+          if (failure === null && !ending) await ask({ kind: 'close', graph });
         },
       };
     },
-    async end() {
-      if (!ending && failure === null) {
-        const finished = ask({ kind: 'end' }).catch(() => {});
-        ending = true;
-        await Promise.race([finished, gone]);
-      }
-      fail(new ExpectedError('provider-failed', 'The thread beside was ended.'));
-      copies.close();
-      await worker.terminate();
-      await gone;
-    },
+    end: () => (ended ??= end()),
   };
 }
 
