@@ -30,6 +30,9 @@ const trainingCost = 5;
 const unlearnEpochs = 5;
 /** Images that the search for triggers passes through the encoder. */
 const searchedImages = 16_000;
+/** Images that the alarm lays patterns over, and samples of each class that its net without half of one is taught. */
+const overlaidForAlarm = 12_000;
+const taughtForAlarm = 100;
 /** Node, onnxruntime and its arena before any data, bytes; measured on Linux. */
 const baseBytes = 220e6;
 
@@ -43,7 +46,7 @@ export function planAudit(input: PlanInput): Plan {
     { stage: 'sift', seconds: forward(samples) + (samples * samples) / 4e8 },
     { stage: 'expand', seconds: training(p['crossfit.epochs'] * p['expand.share'] * samples) },
     ...(input.mode === 'paper' ? bootstrapStages(input, forward, training) : distilStages(input, forward, training)),
-    { stage: 'evidence', seconds: forward(samples + searchedImages) },
+    { stage: 'evidence', seconds: forward(samples + searchedImages) + alarmSeconds(input, forward, training) },
     ...opinionStage(input, forward),
     { stage: 'export', seconds: 2 + forward(samples) },
   ];
@@ -61,6 +64,13 @@ export function planAudit(input: PlanInput): Plan {
 }
 
 type Rate = (images: number) => number;
+
+/** One net: most runs have no pattern to ask a net about, some have two. */
+function alarmSeconds({ parameters: p, samples, classes }: PlanInput, forward: Rate, training: Rate): number {
+  const epochs = p['inversion.epochs'];
+  if (epochs === 0) return 0;
+  return forward(overlaidForAlarm) + training(epochs * Math.min(samples, taughtForAlarm * classes));
+}
 
 /** Images that the cheap second opinions pass through the encoder beyond two sweeps of the dataset, and that DECREE adds. */
 const overlaidImages = 24 * 400;

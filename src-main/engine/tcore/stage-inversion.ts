@@ -87,7 +87,8 @@ export async function runInversion(
     const believed = Int32Array.from(
       [...labels.keys()].filter((i) => admittedRound[i] >= 0 && evaluation.predicted[i] === labels[i]),
     );
-    const off = context.parameters['inversion.epochs'] === 0;
+    // A run that an older version began has no such parameter.
+    const off = !(context.parameters['inversion.epochs'] > 0);
     const open = off ? [] : await followedPatterns(context, encoder, sanitized, evaluation, believed);
     const followed = await comparedWithout(context, encoder, open, believed);
     return {

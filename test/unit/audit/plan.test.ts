@@ -36,6 +36,13 @@ describe('the plan', () => {
     expect(opinions('thorough')).toBeGreaterThan(opinions('standard'));
   });
 
+  it('plans the alarm for learnt patterns where it is on', () => {
+    const evidence = (parameters: ReturnType<typeof input>['parameters']): number =>
+      planAudit({ ...input('standard'), parameters }).stages.find(({ stage }) => stage === 'evidence')?.seconds ?? 0;
+    const { parameters } = input('standard');
+    expect(evidence(parameters)).toBeGreaterThan(evidence({ ...parameters, 'inversion.epochs': 0 }));
+  });
+
   it('is the sum of its stages, none of them negative', () => {
     const { seconds, stages } = planAudit(input('standard'));
     expect(stages.reduce((sum, stage) => sum + stage.seconds, 0)).toBeCloseTo(seconds, 9);
