@@ -190,6 +190,14 @@ export function worksAsTrigger(trigger: RecoveredTrigger): boolean {
   );
 }
 
+/** Share that a model grown anew may still turn, of what the first one did, and at most: less is what any pattern does. */
+const [leftAgain, mostAgain] = [0.5, 0.2];
+
+/** Whether a model that was grown anew does not follow a pattern any more. @param first the share that the first one turned */
+export function isUnlearnt(first: number, again: number): boolean {
+  return again <= Math.min(leftAgain * first, mostAgain);
+}
+
 /** What refused samples have in common, and the trigger estimated from it. */
 export interface TriggerEvidence {
   /** Refused samples of one class minus the mean of credible samples like them; mid-grey = no difference. */

@@ -1,5 +1,5 @@
 /** A pattern that a grown model learnt from samples of one class, in words and numbers: for the alarm and the verdict. */
-import type { LearntPattern } from '../../../src-shared/domain/result.ts';
+import { isUnlearnt, type LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { Finding } from '../../../src-shared/domain/verdict.ts';
 import { percent } from './percent.ts';
 
@@ -19,12 +19,9 @@ export function isSurelyLearnt({ turned }: LearntPattern): boolean {
   return turned >= surely;
 }
 
-/** Share that a model grown anew may still turn, of what the first one did, and at most: less is what any pattern does. */
-const [leftAgain, mostAgain] = [0.5, 0.2];
-
-/** Whether a model that was grown anew without the samples does not follow the pattern any more. */
-export function isUnlearnt({ turned, turnedAgain }: LearntPattern): boolean {
-  return turnedAgain !== null && turnedAgain <= Math.min(leftAgain * turned, mostAgain);
+/** Whether the model was grown anew without the samples, and does not follow the pattern any more. */
+export function wasUnlearnt({ turned, turnedAgain }: LearntPattern): boolean {
+  return turnedAgain !== null && isUnlearnt(turned, turnedAgain);
 }
 
 /** Of the patterns that the sanitized model follows, those that the rest of their class does not explain: the worst of each class. */
@@ -74,7 +71,7 @@ export function learntClaim(learnt: LearntPattern, classes: readonly string[]): 
       : [
           'The model as it was grown first follows',
           `So it was grown once more without these samples, and ${
-            isUnlearnt(learnt)
+            wasUnlearnt(learnt)
               ? `the sanitized model is that second one: there it turns ${percent(turnedAgain)}.`
               : `still it turns ${percent(turnedAgain)}: ${beware}`
           }`,
@@ -87,11 +84,12 @@ const beware = 'do not use the sanitized model before you looked at these sample
 export function learntNumbers(learnt: LearntPattern): Finding['evidence'] {
   return {
     sharing: learnt.samples.length,
-    turnedSanitized: learnt.turned,
+    ...(learnt.turnedAgain === null
+      ? { turnedSanitized: learnt.turned }
+      : { turnedFirst: learnt.turned, turnedSanitized: learnt.turnedAgain }),
     turnedWithout: learnt.turnedWithout,
     turnedOf: learnt.n,
     acceptedWithout: learnt.acceptedWithout,
     knownWithout: learnt.knownWithout,
-    ...(learnt.turnedAgain === null ? {} : { turnedAgain: learnt.turnedAgain }),
   };
 }

@@ -19,7 +19,7 @@
 import type { Json } from '../../../src-shared/json.ts';
 import type { LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import { unexplained } from '../evidence/learnt.ts';
+import { unexplained } from '../evidence/unlearnt.ts';
 import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import type { StepResult } from '../journal.ts';
@@ -69,7 +69,7 @@ export async function runInversion(
 ): Promise<InversionStage> {
   const { labels } = context.samples;
   const params = { seed: context.seed, ...(select(context, 'inversion') as object) } as Json;
-  const step = await context.journal.step({ name: 'evidence/inversion', params, inputs: [input] }, async () => {
+  const step = await context.journal.step({ name: 'evidence/learnt', params, inputs: [input] }, async () => {
     const believed = Int32Array.from(
       [...labels.keys()].filter((i) => admittedRound[i] >= 0 && evaluation.predicted[i] === labels[i]),
     );
@@ -92,7 +92,7 @@ export async function lookAgain(
   learnt: readonly LearntGroup[],
   input: string,
 ): Promise<{ readonly learnt: readonly LearntGroup[]; readonly digest: string }> {
-  const step = await context.journal.step({ name: 'evidence/learnt', params: {}, inputs: [input] }, async () => {
+  const step = await context.journal.step({ name: 'evidence/unlearnt', params: {}, inputs: [input] }, async () => {
     const shares: number[] = [];
     const compiled = await context.provider.compile(sanitized, { dims: { N: sizesOf(context).evaluationBatch } });
     try {
