@@ -19,7 +19,7 @@
 import type { Json } from '../../../src-shared/json.ts';
 import type { LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import { unexplained } from '../evidence/unlearnt.ts';
+import { unexplained } from '../evidence/learnt.ts';
 import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import type { StepResult } from '../journal.ts';

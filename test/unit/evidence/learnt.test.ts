@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LearntPattern } from '../../../src-shared/domain/result.ts';
 import { fewestInGroup, groupsOf } from '../../../src-main/engine/evidence/groups.ts';
-import { unexplained } from '../../../src-main/engine/evidence/unlearnt.ts';
+import { unexplained } from '../../../src-main/engine/evidence/learnt.ts';
 import { residuesAmong } from '../../../src-main/engine/evidence/look-alikes.ts';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
 
