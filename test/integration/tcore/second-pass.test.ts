@@ -26,10 +26,10 @@ const overrides = {
   'grow.epochs': 3,
   'final.epochs': 15,
   'grow.cap': 0.8,
-  'distil.warmupEpochs': 12,
+  'distil.warmupEpochs': 8,
   'distil.growEpochs': 3,
-  'distil.finalEpochs': 6,
-  'inversion.epochs': 20,
+  'distil.finalEpochs': 4,
+  'inversion.epochs': 10,
   'grow.meta': '0.8',
   'distil.labels': '0.7',
   'distil.answers': '0.8',
@@ -70,7 +70,9 @@ describe.each(modes)('in %s mode', (mode) => {
   beforeAll(async () => {
     record = recording();
     result = await run(mode, record);
-    once = await run(mode, recording(), { 'inversion.again': 0 });
+    // Everything up to the alarm is the same and need not be computed twice.
+    const until = record.names.indexOf('evidence') + 1;
+    once = await run(mode, record.cutAfter(until), { 'inversion.again': 0 });
   });
 
   it('ends with a model that does not follow the trigger, where the first one did', async () => {
@@ -96,14 +98,13 @@ describe.each(modes)('in %s mode', (mode) => {
     expect(once.verdict.classes[target].claim).toContain('do not use the sanitized model');
   });
 
-  it('ends in the same bytes when it is cut off before the second time or in it', async () => {
+  it('ends in the same bytes when it is cut off in the second time', async () => {
     const { names } = record;
-    for (const last of ['evidence/learnt', 'final/again']) {
-      const cut = record.cutAfter(names.indexOf(last) + 1);
-      const resumed = await run(mode, cut);
-      expect(cut.computed).toEqual(names.slice(names.indexOf(last) + 1));
-      expect(resumed.digest).toBe(result.digest);
-      expect(resumed.columns).toEqual(result.columns);
-    }
+    const at = names.indexOf('warm-up/again') + 1;
+    const cut = record.cutAfter(at);
+    const resumed = await run(mode, cut);
+    expect(cut.computed).toEqual(names.slice(at));
+    expect(resumed.digest).toBe(result.digest);
+    expect(resumed.columns).toEqual(result.columns);
   });
 });
