@@ -1,23 +1,17 @@
 /** The engine process under Electron: `utilityProcess`, because the fuse that `fork` needs is off. */
 import type { UtilityProcess, utilityProcess as utilityProcessModule } from 'electron';
-import type { EngineSpawner } from '../../audit/spawn-engine.ts';
+import { engineEnvironment, type EngineSpawner } from '../../audit/spawn-engine.ts';
 
 const keptLines = 8;
 const keptCharacters = 400;
 
-/** What the engine needs of the environment; nothing of the user's secrets. */
-const passedOn = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG', 'OMP_NUM_THREADS', 'LD_LIBRARY_PATH'];
-
 /** @param entry path of the built engine entry (`out/main/engine.js`) */
 export function utilityEngine(utilityProcess: Pick<typeof utilityProcessModule, 'fork'>, entry: string): EngineSpawner {
   return () => {
-    const env = Object.fromEntries(
-      passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-    );
     const child: UtilityProcess = utilityProcess.fork(entry, [], {
       serviceName: 'Coresift engine',
       stdio: 'pipe',
-      env,
+      env: engineEnvironment(),
     });
     let words = '';
     child.stderr?.on('data', (data: Buffer) => {

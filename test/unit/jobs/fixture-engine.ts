@@ -1,4 +1,5 @@
 /** A real engine process for the tests of the protocol: each job misbehaves in one way. */
+import { getHeapSpaceStatistics } from 'node:v8';
 import { parentChannel } from '../../../src-main/engine/jobs/entry.ts';
 import { serveJobs } from '../../../src-main/engine/jobs/server.ts';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
@@ -17,12 +18,21 @@ export interface FixtureProtocol {
     readonly garbage: { readonly request: unknown; readonly result: null };
     readonly unsendable: { readonly request: null; readonly result: unknown };
     readonly environment: { readonly request: null; readonly result: readonly string[] };
+    readonly young: { readonly request: null; readonly result: number };
     readonly pid: { readonly request: null; readonly result: number };
   };
   readonly asks: {
     readonly double: { readonly payload: number; readonly answer: number };
     readonly 'not-offered': { readonly payload: null; readonly answer: null };
   };
+}
+
+/** Bytes that the process holds for young objects after many of them have come and lived for a while. */
+function youngAfterGarbage(): number {
+  const kept: { at: number }[][] = [];
+  for (let i = 0; i < 400; i++) kept[i % 40] = Array.from({ length: 5000 }, (_, at) => ({ at }));
+  const young = getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
+  return young?.physical_space_size ?? Infinity;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -92,6 +102,7 @@ serveJobs<FixtureProtocol>(
     },
     unsendable: () => Promise.resolve({ method: () => 1 }),
     environment: () => Promise.resolve(Object.keys(process.env)),
+    young: () => Promise.resolve(youngAfterGarbage()),
     pid: () => Promise.resolve(process.pid),
   },
   { onExit: () => process.exit(0), aliveEvery: 50 },

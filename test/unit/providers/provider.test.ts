@@ -44,6 +44,27 @@ describe('the ONNX Runtime provider', () => {
     expect(rows.filter((row) => !row.passed)).toEqual([]);
   });
 
+  test('leaves nothing of a state to the collector, run by run', async () => {
+    const size = 2 ** 20;
+    const b = graphBuilder();
+    b.input('w', 'float32', [size]);
+    b.input('step', 'float32', []);
+    b.output(b.node('Add', ['w', 'step'], {}, 'next'), 'float32', [size]);
+    b.output(b.node('ReduceSum', ['w'], {}, 'sum'), 'float32', [1]);
+    const compiled = await provider.compile(b.build(), { state: [{ input: 'w', output: 'next' }] });
+    compiled.setState({ w: { dtype: 'float32', dims: [size], data: new Float32Array(size) } });
+    await compiled.run({ step: scalar(1) });
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    for (let i = 0; i < 12; i += 1) {
+      await compiled.run({ step: scalar(1) });
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+    expect(compiled.getState().w.data[size - 1]).toBe(13);
+    expect(most).toBeLessThan(4 * size);
+    await compiled.dispose();
+  });
+
   test('keeps state between runs and hands out copies of it', async () => {
     const compiled = await provider.compile(counter(), { state: [{ input: 'counter', output: 'next' }] });
     compiled.setState({ counter: scalar(2) });

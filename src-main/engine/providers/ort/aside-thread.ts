@@ -25,10 +25,14 @@ async function answer(request: AsideRequest): Promise<AsideAnswer | null> {
         graph: graphs.push(bindSession(await loadOrt(), session, { inputs, outputs }, state)) - 1,
       };
     }
-    case 'run':
-      return { kind: 'done', values: await graphOf(request.graph).run(request.feeds) };
+    case 'run': {
+      const values = await graphOf(request.graph).run(request.feeds);
+      free(request.feeds);
+      return { kind: 'done', values };
+    }
     case 'set':
       graphOf(request.graph).setState(request.values);
+      free(request.values);
       return null;
     case 'get':
       return { kind: 'done', values: graphOf(request.graph).getState(request.names ?? undefined) };
@@ -42,6 +46,11 @@ async function answer(request: AsideRequest): Promise<AsideAnswer | null> {
       for (const graph of graphs.splice(0)) await graph?.dispose();
       return { kind: 'done', values: {} };
   }
+}
+
+/** What was sent here is this thread's alone, and used once: it need not wait for the collector. */
+function free(values: Tensors): void {
+  for (const buffer of new Set(buffersOf(values))) buffer.transfer(0);
 }
 
 function buffersOf(values: Tensors): ArrayBuffer[] {
@@ -61,12 +70,15 @@ async function serve(request: AsideRequest): Promise<void> {
     given = { kind: 'failed', failure: serializeFailure(error) };
   }
   if (request.kind === 'set' || given === null) return;
-  // What a run gave lies in memory of the runtime, which cannot be handed over; copies of the state can.
+  // What a run gave may lie in memory of the runtime, which cannot be handed over; copies of the state can.
   if (request.kind === 'get') {
     copies.postMessage(given, given.kind === 'done' ? buffersOf(given.values) : []);
     Atomics.add(told, 0, 1);
     Atomics.notify(told, 0);
-  } else parentPort?.postMessage(given);
+  } else {
+    parentPort?.postMessage(given);
+    if (given.kind === 'done') free(given.values);
+  }
 }
 
 let last: Promise<unknown> = Promise.resolve();
