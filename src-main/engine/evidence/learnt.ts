@@ -10,7 +10,7 @@ const leftOver = 0.5;
 /** The most of the group that such a model may accept, and the most as a part of what it knows of the rest of the class. */
 const [accepted, acceptedOfKnown] = [0.4, 0.5];
 /** Least of that rest that it must know: one that learnt nothing follows nothing and accepts nothing. */
-const known = 0.5;
+const known = 1 / 3;
 
 /** Turned share from which the class is suspicious; below it, it is only not trusted. */
 const surely = 0.5;
