@@ -54,7 +54,7 @@ function said(one: Finding): Said | null {
       return { claim: `Die Klasse „${name}“ hat keine Probe.`, wouldChange: 'Proben dieser Klasse.' };
     case 'dataset.refused-cluster suspicious':
       return {
-        claim: `${count(e['suspects'])} von ${count(e['samples'])} Proben lernt das ungeschützte Modell, während das bereinigte sie samt ihren Nachbarn ablehnt; sie häufen sich in einzelnen Klassen.`,
+        claim: `${count(e['refused'] ?? e['suspects'])} von ${count(e['samples'])} Proben lernt das ungeschützte Modell, während das bereinigte sie samt ihren Nachbarn ablehnt; sie häufen sich in einzelnen Klassen.`,
         wouldChange:
           'Ein Blick auf die Verdächtigen: Eine Gruppe richtig etikettierter Proben ungewöhnlicher Art kann so aussehen.',
       };

@@ -1,6 +1,7 @@
 /**
  * The suspect list: samples the undefended probe fits and the sanitized model refuses, together with their company.
- * Poison looks like this; a hard or mislabelled sample is refused alone, or not fitted by the probe either.
+ * Poison looks like this; a hard or mislabelled sample is refused alone, or not fitted by the probe either. Behind them
+ * stand the samples that carry a pattern which a grown model learnt (`learnt.ts`).
  */
 
 /** What a model makes of every sample. */
@@ -32,6 +33,13 @@ export function isFitted(model: ModelView, i: number): boolean {
 /** Whether sample `i` is refused in the sense of the suspect list. */
 export function isRefused({ probe, final, company }: RefusalEvidence, i: number): boolean {
   return isFitted(probe, i) && Math.exp(-final.loss[i]) <= refused && final.confidence[i] >= 0.5 && company[i] >= 0.5;
+}
+
+/** The refused samples, and behind them those that carry a learnt pattern, worst loss in the sanitized model first. */
+export function withCarriers(refused: Int32Array, carriers: Iterable<number>, finalLoss: Float32Array): Int32Array {
+  const known = new Set(refused);
+  const more = [...new Set(carriers)].filter((i) => !known.has(i));
+  return Int32Array.from([...refused, ...more.sort((a, b) => finalLoss[b] - finalLoss[a] || a - b)]);
 }
 
 /** Refused samples, by how much more the sanitized model's loss is than the probe's; ties by index. */

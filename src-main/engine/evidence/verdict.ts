@@ -198,12 +198,19 @@ function estimateNumbers({ estimate }: VerdictEvidence, c: number): Finding['evi
 
 function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): Finding {
   const shares = evidence.classes.map((_, c) => refusedIn(evidence, c).share);
+  const refused = evidence.classes.reduce((sum, _, c) => sum + refusedIn(evidence, c).refused, 0);
+  const carrying = evidence.suspects.length - refused;
   const of = (verdict: Verdict): readonly Finding[] => classes.filter((finding) => finding.verdict === verdict);
   const common = {
     code: 'dataset.refused-cluster',
     subject: 'dataset' as const,
     name: null,
-    evidence: { suspects: evidence.suspects.length, samples: evidence.labels.length, refusedShares: shares },
+    evidence: {
+      suspects: evidence.suspects.length,
+      refused,
+      samples: evidence.labels.length,
+      refusedShares: shares,
+    },
   };
   const bad = of('suspicious');
   const clusters = bad.some(({ code }) => code === 'class.refused-cluster');
@@ -222,7 +229,7 @@ function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): F
       ...common,
       verdict: 'suspicious',
       confidence: Math.max(...bad.map((finding) => finding.confidence ?? 0)),
-      claim: `${evidence.suspects.length} of ${evidence.labels.length} samples are fitted by the undefended model and refused, with their neighbours, by the sanitized one; they crowd in ${names}.`,
+      claim: `${refused} of ${evidence.labels.length} samples are fitted by the undefended model and refused, with their neighbours, by the sanitized one; they crowd in ${names}.${carrying > 0 ? ` ${carrying} more carry a pattern that a first model had learnt.` : ''}`,
       wouldChange: 'A look at the suspects: a group of rightly labelled samples of an unusual kind can look like this.',
     };
   }

@@ -11,7 +11,7 @@ import type { Graph } from '../graph/ir.ts';
 import { squareTrigger } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { learntClaim } from '../evidence/learnt.ts';
-import { rankSuspects } from '../evidence/suspects.ts';
+import { rankSuspects, withCarriers } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { besideOf, type Beside } from './beside.ts';
@@ -65,7 +65,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     final: final.evaluation,
     company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
   };
-  const suspects = rankSuspects(refusals);
+  const carriers = learnt.flatMap((one) => [...one.samples]);
+  const suspects = withCarriers(rankSuspects(refusals), carriers, final.evaluation.loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const found = await runTriggers(context, models, suspects, credible, encoder.representation.dim, digest);
   const state = resumed && found.resumed ? 'resumed' : 'finished';
