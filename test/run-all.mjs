@@ -1,6 +1,17 @@
 // `npm test`: builds, runs every test, names what was skipped, and ends with one plain line of counts.
-import { spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,14 +39,23 @@ function inMemory() {
   }
 }
 
-/** Runs a Node script of the project with inherited output; true when it ended well. */
-function run(args, env = {}) {
-  const { status } = spawnSync(process.execPath, args, {
+/**
+ * Runs a Node script of the project; true when it ended well. @param out where its output goes; null = to whoever watches
+ */
+function run(args, env = {}, out = null) {
+  const output = out === null ? 'inherit' : openSync(out, 'w');
+  const child = spawn(process.execPath, args, {
     cwd: root,
-    stdio: 'inherit',
+    stdio: ['inherit', output, output],
     env: { ...process.env, TMPDIR: folder, ...env },
   });
-  return status === 0;
+  return new Promise((resolve) => {
+    child.on('error', () => resolve(false));
+    child.on('close', (status) => {
+      if (out !== null) closeSync(output);
+      resolve(status === 0);
+    });
+  });
 }
 
 function readJson(file) {
@@ -47,61 +67,65 @@ const skipped = [];
 const failures = [];
 
 if (
-  !run([
+  !(await run([
     bin('electron-vite/bin/electron-vite.js'),
     'build',
     '--config',
     'src-main/electron.vite.config.ts',
     '--logLevel',
     'warn',
-  ])
+  ]))
 ) {
   failures.push('the build');
 }
 
-const vitestFile = join(folder, 'vitest.json');
-const vitestOk = run([
-  bin('vitest/vitest.mjs'),
-  'run',
-  '--config',
-  'test/vitest.config.ts',
-  '--reporter=dot',
-  '--reporter=json',
-  `--outputFile.json=${vitestFile}`,
-]);
-const vitest = readJson(vitestFile);
-if (vitest === null) failures.push('vitest (no result)');
-else {
-  counts.passed += vitest.numPassedTests;
-  counts.failed += vitest.numFailedTests;
-  counts.skipped += vitest.numPendingTests + vitest.numTodoTests;
-  for (const file of vitest.testResults) {
-    for (const test of file.assertionResults) {
+/** Everything but the pages. */
+async function codeTests() {
+  const file = join(folder, 'vitest.json');
+  const reports = ['--reporter=dot', '--reporter=json', `--outputFile.json=${file}`];
+  const ok = await run([bin('vitest/vitest.mjs'), 'run', '--config', 'test/vitest.config.ts', ...reports]);
+  const found = readJson(file);
+  if (found === null) {
+    failures.push('vitest (no result)');
+    return;
+  }
+  counts.passed += found.numPassedTests;
+  counts.failed += found.numFailedTests;
+  counts.skipped += found.numPendingTests + found.numTodoTests;
+  for (const { assertionResults } of found.testResults) {
+    for (const test of assertionResults) {
       if (test.status === 'pending' || test.status === 'skipped') skipped.push(test.fullName);
     }
   }
   // A file that cannot be loaded fails without a failed test in it.
-  if (!vitestOk && vitest.numFailedTests === 0) failures.push('vitest (a test file did not load)');
+  if (!ok && found.numFailedTests === 0) failures.push('vitest (a test file did not load)');
 }
 
-if (run(['test/find-browser.mjs'])) {
-  const pageFile = join(folder, 'playwright.json');
-  const pagesOk = run(
-    [bin('@playwright/test/cli.js'), 'test', '--config', 'test/playwright.config.ts', '--reporter=list,json'],
-    {
-      PLAYWRIGHT_JSON_OUTPUT_NAME: pageFile,
-    },
-  );
-  const pages = readJson(pageFile);
-  if (pages === null) failures.push('playwright (no result)');
-  else {
-    counts.passed += pages.stats.expected + pages.stats.flaky;
-    counts.failed += pages.stats.unexpected;
-    counts.skipped += pages.stats.skipped;
-    if (!pagesOk && pages.stats.unexpected === 0) failures.push('playwright (a test file did not load)');
-    if (pages.stats.skipped > 0) skipped.push(`${pages.stats.skipped} page or desktop tests (see the list above)`);
+/** The pages in a browser. What they print would be lost among the dots, so it comes in one piece. */
+async function pageTests() {
+  const [file, said] = [join(folder, 'playwright.json'), join(folder, 'playwright.txt')];
+  const args = ['test', '--config', 'test/playwright.config.ts', '--reporter=list,json'];
+  const ok = await run([bin('@playwright/test/cli.js'), ...args], { PLAYWRIGHT_JSON_OUTPUT_NAME: file }, said);
+  process.stdout.write(`\n${readFileSync(said, 'utf8')}`);
+  const found = readJson(file);
+  if (found === null) {
+    failures.push('playwright (no result)');
+    return;
   }
-} else failures.push('the search for a browser');
+  counts.passed += found.stats.expected + found.stats.flaky;
+  counts.failed += found.stats.unexpected;
+  counts.skipped += found.stats.skipped;
+  if (!ok && found.stats.unexpected === 0) failures.push('playwright (a test file did not load)');
+  if (found.stats.skipped > 0) skipped.push(`${found.stats.skipped} page or desktop tests (see the list above)`);
+}
+
+if (await run(['test/find-browser.mjs'])) {
+  // Side by side: either leaves half of two processors idle.
+  await Promise.all([codeTests(), pageTests()]);
+} else {
+  failures.push('the search for a browser');
+  await codeTests();
+}
 
 rmSync(folder, { recursive: true, force: true });
 for (const name of skipped) console.log(`SKIPPED: ${name}`);

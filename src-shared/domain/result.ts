@@ -136,6 +136,8 @@ export interface LearntPattern {
   readonly turnedWithout: number;
   readonly acceptedWithout: number;
   readonly knownWithout: number;
+  /** What the model that was then grown anew without these samples turns; null where none was. */
+  readonly turnedAgain: number | null;
 }
 
 /** A small picture: bytes of its planes, one (grey) or three (red, green, blue), row by row. */
@@ -186,6 +188,14 @@ export function worksAsTrigger(trigger: RecoveredTrigger): boolean {
     flippedUndefended - flippedControl >= flipsMoreThanChance &&
     flippedSanitized <= leftOver
   );
+}
+
+/** Share that a model grown anew may still turn, of what the first one did, and at most: less is what any pattern does. */
+const [leftAgain, mostAgain] = [0.5, 0.2];
+
+/** Whether a model that was grown anew does not follow a pattern any more. @param first the share that the first one turned */
+export function isUnlearnt(first: number, again: number): boolean {
+  return again <= Math.min(leftAgain * first, mostAgain);
 }
 
 /** What refused samples have in common, and the trigger estimated from it. */

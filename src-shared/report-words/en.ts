@@ -229,6 +229,8 @@ export const en = {
     p.n === 0
       ? 'No clean model was grown.'
       : `The pool grew from ${p.first} to ${p.last} samples in ${p.rounds} ${plural(p.n, 'round', 'rounds')}; ${p.outside} ended outside it or under suspicion.`,
+  'bootstrapping.again': (p: { n: number; rounds: string }) =>
+    `A first model, grown in ${p.rounds} ${plural(p.n, 'round', 'rounds')}, had learnt a pattern and was given up.`,
   'bootstrapping.pool': (p: { of: string; guidance: string }) =>
     `Samples in the pool after each round, of ${p.of}. Guidance: ${p.guidance}.`,
   'bootstrapping.loss': 'Training loss, mean of each epoch.',

@@ -1,4 +1,5 @@
 /** Findings and their numbers in German, said from codes and values: for reports and page alike. */
+import { isUnlearnt } from '../domain/result.ts';
 import type { Finding } from '../domain/verdict.ts';
 
 const number = new Intl.NumberFormat('de-DE', { maximumSignificantDigits: 3 });
@@ -69,6 +70,17 @@ function said(one: Finding): Said | null {
         claim: 'Keine Klasse enthält eine abgelehnte Gruppe, aber nicht alle Klassen konnten beurteilt werden.',
         wouldChange: 'Einige Bilder der offenen Klassen, für deren Etiketten Sie bürgen können, oder mehr Proben.',
       };
+    case 'class.learnt-pattern suspicious':
+    case 'class.learnt-pattern inconclusive':
+      return learnt(e, `${count(e['sharing'])} Proben mit dem Etikett „${name}“`);
+    case 'dataset.learnt-pattern suspicious':
+      return learnt(e, `${count(e['sharing'])} Proben einer Klasse`);
+    case 'class.estimated-trigger suspicious':
+      return {
+        claim: `Was die abgelehnten Proben mit dem Etikett „${name}“ gemeinsam haben, kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} anderen Bildern im ungeschützten Modell zu dieser Klasse, ${share(e['flippedSanitized'])} im bereinigten.`,
+        wouldChange:
+          'Ein bereinigtes Modell, das demselben Muster folgt, machte es zu einem natürlichen Merkmal der Klasse.',
+      };
     case 'encoder.patch-collapse suspicious':
       return {
         claim: `Ein Quadrat von ${count(e['patchSize'])} Bildpunkten in Zeile ${count(e['patchRow'])}, Spalte ${count(e['patchColumn'])} lässt den Encoder verschiedene Bilder als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])}) und kippt ${share(e['flippedUndefended'])} davon im ungeschützten Modell zu „${String(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
@@ -83,6 +95,27 @@ function said(one: Finding): Said | null {
     default:
       return null;
   }
+}
+
+/** @param who the samples that share the pattern */
+function learnt(e: Finding['evidence'], who: string): Said {
+  const beware = 'Benutzen Sie das bereinigte Modell nicht, bevor Sie diese Proben angesehen haben.';
+  const without = `in einem Modell, das diese Proben nie sah, ${share(e['turnedWithout'])}; dieses erkennt ${share(e['acceptedWithout'])} von ihnen und ${share(e['knownWithout'])} vom Rest der Klasse.`;
+  const [first, last] = [e['turnedFirst'], e['turnedSanitized']];
+  const shown = (verb: string, value: unknown): string =>
+    `einem Muster, das ${who} gemeinsam haben: Über ${count(e['turnedOf'])} Bilder anderer Klassen gelegt, ${verb} es ${share(value)} davon zu dieser Klasse, ${without}`;
+  const again =
+    typeof first === 'number' && typeof last === 'number' && isUnlearnt(first, last)
+      ? `Das bereinigte Modell wuchs darum ein zweites Mal, ohne diese Proben; dort sind es ${share(last)}.`
+      : `Das bereinigte Modell wuchs darum ein zweites Mal, ohne diese Proben, und noch immer sind es ${share(last)}: ${beware}`;
+  return {
+    claim:
+      first === undefined
+        ? `Das bereinigte Modell folgt selbst ${shown('macht', last)} Vielleicht wurde Gift gelernt: ${beware}`
+        : `Das Modell, das zuerst wuchs, folgt ${shown('macht', first)} ${again}`,
+    wouldChange:
+      'Ein Blick auf diese Proben: Zeigen sie alle, was ihr Etikett sagt, so ist das Muster ein Merkmal einer eigenen Art.',
+  };
 }
 
 /** Names that come with the record, where a reader meets them. */
@@ -110,6 +143,7 @@ export const deTerms: Readonly<Record<string, string>> = {
   'flipped by a random pattern of its size, undefended model':
     'von einem zufälligen Muster seiner Größe gekippt, ungeschütztes Modell',
   'samples that share the pattern': 'Proben mit dem Muster',
+  'turned into the class by it, model as first grown': 'davon zur Klasse gemacht, zuerst gewachsenes Modell',
   'turned into the class by it, sanitized model': 'davon zur Klasse gemacht, bereinigtes Modell',
   'turned, model without these samples': 'dasselbe, Modell ohne diese Proben',
   'images it was laid over': 'Bilder, über die es gelegt wurde',

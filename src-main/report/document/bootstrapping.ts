@@ -4,16 +4,19 @@ import type { Writing } from './writing.ts';
 
 export function bootstrappingSection({ record, words, figures }: Writing): Section {
   const { rounds, curves, samples } = record;
-  const first = rounds.at(0);
+  const start = Math.max(0, rounds.map(({ guidance }) => guidance).lastIndexOf('seeds'));
+  const first = rounds.at(start);
   const last = rounds.at(-1);
   const outside = samples.byVerdict.suspicious + samples.byVerdict.inconclusive;
-  const claim = words['bootstrapping.claim']({
-    n: rounds.length,
+  const grown = words['bootstrapping.claim']({
+    n: rounds.length - start,
     first: figures.count(first?.size ?? 0),
     last: figures.count(last?.size ?? 0),
-    rounds: figures.count(rounds.length),
+    rounds: figures.count(rounds.length - start),
     outside: figures.count(outside),
   });
+  const given = words['bootstrapping.again']({ n: start, rounds: figures.count(start) });
+  const claim = start === 0 ? grown : `${given} ${grown}`;
   const guidance = [...new Set(rounds.map((round) => round.guidance))].map((name) => words[`guidance.${name}`]);
   const loss = curves.filter(
     (point) => ['warm-up', 'grow', 'final'].includes(point.stage) && point.name === 'training loss',

@@ -107,7 +107,7 @@ describe('a run that is cancelled', () => {
       'grow/meta/0.6',
       'final',
     ],
-    ...['expand/cross-fit', 'evidence', 'evidence/inversion', 'evidence/triggers'],
+    ...['expand/cross-fit', 'evidence', 'evidence/learnt', 'evidence/triggers'],
   ];
   const graph = fileGraph('vgg-folded');
   let whole: Recording;

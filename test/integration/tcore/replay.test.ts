@@ -20,7 +20,7 @@ const images = toyImages({ sizes: [24, 24, 24] });
 const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
   paper: [
     ...['probe', 'sift', 'unlearn', 'recover', 'filter', 'warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final'],
-    ...['expand/cross-fit', 'evidence', 'evidence/inversion', 'evidence/triggers'],
+    ...['expand/cross-fit', 'evidence', 'evidence/learnt', 'evidence/triggers'],
   ],
   distilled: [
     'probe',
@@ -30,7 +30,7 @@ const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
     'grow/discrepancy/0.4',
     'final',
     'evidence',
-    'evidence/inversion',
+    'evidence/learnt',
     'evidence/triggers',
   ],
 };

@@ -73,6 +73,7 @@ describe('patterns that the sanitized model follows', () => {
     turnedWithout: 0.1,
     acceptedWithout: 0.05,
     knownWithout: 1,
+    turnedAgain: null,
     ...changes,
   });
 
@@ -83,6 +84,8 @@ describe('patterns that the sanitized model follows', () => {
   it('are natural where it follows them as well, or knows the group by other features', () => {
     expect(unexplained([pattern({ turnedWithout: 0.31 })])).toEqual([]);
     expect(unexplained([pattern({ acceptedWithout: 0.41 })])).toEqual([]);
+    // Half of what it knows of the rest of the class.
+    expect(unexplained([pattern({ acceptedWithout: 0.31, knownWithout: 0.6 })])).toEqual([]);
   });
 
   it('are nothing on the word of a model that did not learn the rest of the class', () => {

@@ -136,6 +136,7 @@ describe('a pattern that the sanitized model learnt', () => {
     turnedWithout: 0.1,
     acceptedWithout: 0.25,
     knownWithout: 0.95,
+    turnedAgain: null,
   };
 
   it('makes class and dataset suspicious where not one sample is refused, and says that the model is not to be used', () => {
@@ -169,6 +170,41 @@ describe('a pattern that the sanitized model learnt', () => {
   it('is told before a refused cluster, for the model that refuses is in doubt itself', () => {
     const { classes: findings } = judge(evidence(30, { learnt: [{ ...learnt, classIndex: 2 }] }));
     expect(findings[2].code).toBe('class.learnt-pattern');
+  });
+});
+
+describe('a pattern that a first model learnt, and the second did not', () => {
+  const unlearnt = {
+    classIndex: 2,
+    form: 'patch' as const,
+    samples: Int32Array.from({ length: 12 }, (_, i) => 100 + i),
+    turned: 0.7,
+    n: 100,
+    turnedWithout: 0.1,
+    acceptedWithout: 0.25,
+    knownWithout: 0.95,
+    turnedAgain: 0.02,
+  };
+
+  it('stands behind a cluster that the second model refuses', () => {
+    const { dataset, classes: findings } = judge(evidence(30, { learnt: [unlearnt] }));
+    expect(findings[2].code).toBe('class.refused-cluster');
+    expect(dataset.code).toBe('dataset.refused-cluster');
+  });
+
+  it('makes class and dataset suspicious where nothing is refused, without a warning against the model', () => {
+    const { dataset, classes: findings } = judge(evidence(0, { learnt: [unlearnt] }));
+    for (const { verdict, claim, evidence: numbers } of [dataset, findings[2]]) {
+      expect(verdict).toBe('suspicious');
+      expect(claim).toContain('there it turns 2.0 %');
+      expect(claim).not.toContain('do not use');
+      expect(numbers).toMatchObject({ turnedFirst: 0.7, turnedSanitized: 0.02 });
+    }
+  });
+
+  it('warns against the model where the second one still follows it', () => {
+    const { classes: findings } = judge(evidence(30, { learnt: [{ ...unlearnt, turnedAgain: 0.4 }] }));
+    expect(findings[2].claim).toContain('still it turns 40.0 %: do not use the sanitized model');
   });
 });
 

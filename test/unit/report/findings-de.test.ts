@@ -1,0 +1,41 @@
+/** Findings said in German from their codes and numbers. */
+import { describe, expect, it } from 'vitest';
+import type { Finding } from '../../../src-shared/domain/verdict.ts';
+import { deFinding } from '../../../src-shared/report-words/findings-de.ts';
+
+const learnt = (evidence: Finding['evidence'], changes: Partial<Finding> = {}): Finding => ({
+  code: 'class.learnt-pattern',
+  subject: 'class',
+  name: 'Hemd',
+  verdict: 'suspicious',
+  confidence: 0.6,
+  claim: '',
+  wouldChange: '',
+  evidence: { sharing: 40, turnedOf: 100, turnedWithout: 0.03, acceptedWithout: 0.02, knownWithout: 0.7, ...evidence },
+  ...changes,
+});
+
+describe('a learnt pattern in German', () => {
+  it('warns against the model that follows it', () => {
+    const said = deFinding(learnt({ turnedSanitized: 0.64 }));
+    expect(said?.claim).toContain(
+      'Das bereinigte Modell folgt selbst einem Muster, das 40 Proben mit dem Etikett „Hemd“',
+    );
+    expect(said?.claim).toContain('macht es 64 % davon');
+    expect(said?.claim).toContain('Benutzen Sie das bereinigte Modell nicht');
+  });
+
+  it('tells of the second growth, and warns only where the pattern is still followed', () => {
+    const gone = deFinding(learnt({ turnedFirst: 0.64, turnedSanitized: 0.04 }))?.claim;
+    expect(gone).toContain('dort sind es 4 %');
+    expect(gone).not.toContain('Benutzen Sie');
+    const left = deFinding(learnt({ turnedFirst: 0.64, turnedSanitized: 0.4 }))?.claim;
+    expect(left).toContain('noch immer sind es 40 %: Benutzen Sie das bereinigte Modell nicht');
+  });
+
+  it('is told of the dataset too, and left to the record where a number is missing', () => {
+    const dataset = { code: 'dataset.learnt-pattern', subject: 'dataset', name: null } as const;
+    expect(deFinding(learnt({ turnedSanitized: 0.64 }, dataset))?.claim).toContain('40 Proben einer Klasse');
+    expect(deFinding(learnt({}))).toBeNull();
+  });
+});
