@@ -17,25 +17,15 @@ const passedOn = [
   ...['CUDA_VISIBLE_DEVICES', 'VK_ICD_FILENAMES', 'VK_DRIVER_FILES', 'XDG_RUNTIME_DIR'],
 ];
 
-/**
- * For glibc, which elsewhere nobody reads: blocks of a megabyte and more go back to the system when they are freed. Left
- * to itself it keeps all of up to 32 MB once one such block was freed, and what a session held stays with the process
- * after the session. Threads that allocate little need no heap each (docs/performance.md).
- */
-const allocator = {
-  MALLOC_MMAP_THRESHOLD_: String(2 ** 20),
-  MALLOC_TRIM_THRESHOLD_: String(2 ** 22),
-  MALLOC_ARENA_MAX: '2',
-};
-
 /** What the engine process is to find in its environment. */
 export function engineEnvironment(): NodeJS.ProcessEnv {
-  const given = passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
-  return { ...(Object.fromEntries(given) as NodeJS.ProcessEnv), ...allocator };
+  return Object.fromEntries(
+    passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 /** Megabytes of young objects: of 16, as is the default, three times as many stay with the process. */
-const youngest = '--max-semi-space-size=2';
+export const engineFlags = ['--max-semi-space-size=2'];
 
 /** Lines of stderr kept for a death notice, and characters of each. */
 const keptLines = 8;
@@ -46,7 +36,7 @@ export function forkEngine(entry: string, options: ForkOptions = {}): EngineProc
   const child = fork(entry, options.args ?? [], {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    execArgv: [...(options.execArgv ?? process.execArgv), youngest],
+    execArgv: [...(options.execArgv ?? process.execArgv), ...engineFlags],
     env: engineEnvironment(),
   });
   // A host that exits in the middle of a run takes the engine with it, even one stuck in a long computation.

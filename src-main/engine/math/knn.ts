@@ -26,11 +26,14 @@ export interface NeighbourIndex {
 export interface NeighbourOptions {
   /** Neighbours per query, at least 1. */
   readonly k: number;
-  /** Queries per run of the provider. Default 256. */
+  /** Queries per run of the provider. Default `SEARCHED_AT_ONCE`. */
   readonly queryBlock?: number;
   /** Reference rows per run of the provider. Default 65,536. */
   readonly referenceBlock?: number;
 }
+
+/** Queries per run of the provider; fewer take as long. */
+export const SEARCHED_AT_ONCE = 256;
 
 /** Candidates kept beyond k, for ranks that float32 confuses. */
 const SPARE = 16;
@@ -64,7 +67,7 @@ export async function createNeighbourIndex(
   // One more than k: a query may be among its own candidates.
   const kept = Math.min(unique, k + 1 + SPARE);
   const perRun = Math.min(kept, referenceBlock);
-  const queryBlock = options.queryBlock ?? 256;
+  const queryBlock = options.queryBlock ?? SEARCHED_AT_ONCE;
   const search: Search = {
     compiled: await provider.compile(rankGraph(queryBlock, referenceBlock, d, perRun)),
     reference: rows,

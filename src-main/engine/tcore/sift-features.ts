@@ -5,7 +5,7 @@
  * memory and the rest streams past it, so memory grows with the reference, not with the dataset.
  */
 import { CancelledError } from '../../../src-shared/failure.ts';
-import { createNeighbourIndex, type NeighbourIndex } from '../math/knn.ts';
+import { createNeighbourIndex, SEARCHED_AT_ONCE, type NeighbourIndex } from '../math/knn.ts';
 import { mean, median } from '../math/statistics.ts';
 import { principalComponents, projectRow } from '../math/pca.ts';
 import type { Encoder } from '../encoder/encoder.ts';
@@ -88,6 +88,9 @@ export async function scoreTaps(
           }
         }
       } else {
+        const gathered = gather(encoder.taps, gatheredRows(reference.length), (t, rows, at, count) =>
+          scorers[t].score(rows, at, count, referencePosition),
+        );
         await sweep(compiled, {
           samples,
           indices: null,
@@ -95,12 +98,13 @@ export async function scoreTaps(
           signal: options.signal,
           onProgress: (done) => options.onProgress(reference.length + done, total),
           onBatch: async (outputs, at, count) => {
-            for (const [t, tap] of encoder.taps.entries()) {
+            for (const tap of encoder.taps) {
               requireFinite(outputs[tap.id], tap.channels, `activation at "${tap.label}"`, null, at);
-              await scorers[t].score(outputs[tap.id], at, count, referencePosition);
             }
+            await gathered.add(outputs, count);
           },
         });
+        await gathered.score();
       }
     } finally {
       for (const scorer of scorers) await scorer.dispose();
@@ -133,6 +137,54 @@ export function neighboursFor(classSizes: ArrayLike<number>, wanted: number, ref
 }
 
 const queryBlock = 1000;
+
+/**
+ * Rows that stream past a reference are gathered before their neighbours are searched, among all and class by class: a
+ * search takes as long for one query as for a whole block. No more than an eighth of what the reference holds.
+ */
+function gatheredRows(reference: number): number {
+  const blocks = Math.floor(reference / 8 / SEARCHED_AT_ONCE);
+  return SEARCHED_AT_ONCE * Math.max(1, Math.min(10, blocks));
+}
+
+interface Gathered {
+  /** Takes the first `count` rows of every tap, and scores what is complete. */
+  add(outputs: Readonly<Record<string, Float32Array>>, count: number): Promise<void>;
+  /** Scores what is left. */
+  score(): Promise<void>;
+}
+
+/** Gathers the rows of all samples, in their order, `size` at a time. */
+function gather(
+  taps: Encoder['taps'],
+  size: number,
+  score: (tap: number, rows: Float32Array, at: number, count: number) => Promise<void>,
+): Gathered {
+  const rows = taps.map((tap) => new Float32Array(size * tap.channels));
+  let from = 0;
+  let held = 0;
+  const scoreHeld = async (): Promise<void> => {
+    for (const t of taps.keys()) await score(t, rows[t], from, held);
+    from += held;
+    held = 0;
+  };
+  return {
+    async add(outputs, count) {
+      for (let taken = 0; taken < count;) {
+        const some = Math.min(count - taken, size - held);
+        for (const [t, { id, channels }] of taps.entries()) {
+          rows[t].set(outputs[id].subarray(taken * channels, (taken + some) * channels), held * channels);
+        }
+        taken += some;
+        held += some;
+        if (held === size) await scoreHeld();
+      }
+    },
+    async score() {
+      if (held > 0) await scoreHeld();
+    },
+  };
+}
 
 interface TapScorer {
   readonly consistency: Float32Array;

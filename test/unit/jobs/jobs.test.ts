@@ -356,12 +356,8 @@ describe('the environment of the engine process', () => {
     }
   });
 
-  it('tells the C library to give freed memory back, and the collector to keep little of the young', async () => {
+  it('has its collector keep little room for young objects', async () => {
     const { client } = startEngine();
-    const names = await client.run('environment', null);
-    expect(names).toEqual(
-      expect.arrayContaining(['MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_', 'MALLOC_ARENA_MAX']),
-    );
     expect(await client.run('young', null)).toBeLessThan(8 * 2 ** 20);
   });
 });

@@ -79,6 +79,41 @@ function nearest(rows: Float32Array, d: number, i: number, among: readonly numbe
   return all.sort((a, b) => a.far - b.far).map(({ j }) => j);
 }
 
+it('searches for whole blocks of what streams past a reference', async () => {
+  const searched: string[] = [];
+  const counting: Provider = {
+    ...provider,
+    async compile(graph, options) {
+      const compiled = await provider.compile(graph, options);
+      const run: typeof compiled.run = (feeds) => {
+        if (Object.hasOwn(feeds, 'queries')) searched.push(feeds.rows.dims.join(' x '));
+        return compiled.run(feeds);
+      };
+      return { ...compiled, run };
+    },
+  };
+  const context = toyContext(counting, fileGraph('vgg-folded'), toyImages({ sizes: [120, 100, 100] }));
+  const encoder = await prepareEncoder(context);
+  const limit = 90;
+  const scores = await scoreTaps(counting, encoder, context.samples, {
+    ...{ k: 20, company, referenceLimit: limit, batch: 32 },
+    ...{ signal: context.signal, onProgress: () => {} },
+  });
+  // 320 samples in batches of 32: two blocks of the reference, and for each block one of every class.
+  expect(searched).toHaveLength(encoder.taps.length * 2 * (1 + 3));
+  // What lies at the ends of the blocks is found like everything else.
+  const { labels } = context.samples;
+  const rows = await activations(context, encoder);
+  const reference = [...stratifiedReference(labels, 3, limit)];
+  for (const [t, tap] of encoder.taps.entries()) {
+    for (const i of [0, 255, 256, 319]) {
+      const kin = reference.filter((j) => labels[j] === labels[i]);
+      const listed = [...scores.peers[t].subarray(i * company, (i + 1) * company)];
+      expect(listed).toEqual(nearest(rows[t], tap.channels, i, kin).slice(0, company));
+    }
+  }
+});
+
 describe.each([
   ['the whole dataset as its own reference', 200],
   ['a stratified reference and everything streaming past it', 90],
