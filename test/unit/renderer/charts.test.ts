@@ -131,7 +131,7 @@ describe('the picture of the map', () => {
       ['raised', [1, 2, 3]],
       ['trusted', [200, 100, 50]],
     ] as const);
-    paintMap(pixels, places, [one], { k: 2, x: 10, y: -3 }, 1, palette);
+    Array.from(paintMap(pixels, places, [one], { k: 2, x: 10, y: -3 }, 1, palette));
     const at = (x: number, y: number): number[] => [...pixels.data.slice(4 * (40 * y + x), 4 * (40 * y + x) + 4)];
     expect(at(20, 5)).toEqual([200, 100, 50, 255]);
     expect(at(5, 4)).toEqual([1, 2, 3, 255]);
