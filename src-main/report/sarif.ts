@@ -29,8 +29,8 @@ const rules = {
   'class.refused-cluster':
     'A cluster of samples of one class is fitted by the undefended model and refused by the sanitized one.',
   'class.estimated-trigger': 'What the refused samples of a class have in common works as a trigger.',
-  'dataset.learnt-pattern': 'The sanitized model follows a pattern that it learnt from a few samples.',
-  'class.learnt-pattern': 'The sanitized model follows a pattern that it learnt from a few samples of this class.',
+  'dataset.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples.',
+  'class.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples of this class.',
   'sample.suspect': 'A sample that the sanitized model refuses; a person should look at it.',
   'file.unreadable': 'A file of the dataset could not be read.',
   'scope.not-examined': 'Something was not looked at; nothing is said of it.',

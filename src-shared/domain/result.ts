@@ -136,6 +136,8 @@ export interface LearntPattern {
   readonly turnedWithout: number;
   readonly acceptedWithout: number;
   readonly knownWithout: number;
+  /** What the model that was then grown anew without these samples turns; null where none was. */
+  readonly turnedAgain: number | null;
 }
 
 /** A small picture: bytes of its planes, one (grey) or three (red, green, blue), row by row. */

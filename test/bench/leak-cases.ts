@@ -23,6 +23,7 @@ export const leakCases: Readonly<Record<string, LeakCase>> = {
   'threat-1': { encoder: 'encoder', attack: 'none', target: 9, options: {} },
   'threat-3': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: {} },
   'threat-3 1%': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: { rate: 0.01 } },
+  'threat-3 half': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: { classShare: 0.5 } },
   blended: { encoder: 'encoder-clean', attack: 'blended', target: 9, options: {} },
   // 3 x 3 is too small for this encoder.
   badnets: { encoder: 'encoder-clean', attack: 'badnets', target: 9, options: { size: 13 } },

@@ -4,7 +4,8 @@
  *
  * What poison in the first pool does to the sanitized model, and whether the alarm for an inverted run notices: so many
  * poison samples are forced into the pool behind sifting, and the audit is run as a user runs it. Per run: ACC / ASR /
- * control (%) of the undefended and the sanitized model, poison among the taught labels after every round, and the alarm.
+ * control (%) of the undefended and the sanitized model, poison among the taught labels after every round, the alarm, and
+ * whether the model was grown again.
  */
 import { parseArgs } from 'node:util';
 import { asSamples } from '../../src-main/engine/attacks/images.ts';
@@ -53,12 +54,15 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
   // A dataset without poison has nothing that could leak.
   if (leaks > 0 && poison.size === 0) return;
   const pools: Int32Array[] = [];
+  const again: number[] = [];
   let followed: readonly Omit<LearntPattern, 'samples'>[] = [];
   const cached = cachedJournal(given.cache, { salt: leaks === 0 ? '' : `leak ${leaks}` });
   const journal: StepJournal = {
     async step(spec, compute) {
       const step = await cached.step(spec, compute);
-      if (spec.name === 'evidence/inversion') followed = step.data as unknown as typeof followed;
+      if (spec.name.startsWith('evidence/inversion'))
+        followed = [...followed, ...(step.data as unknown as typeof followed)];
+      if (spec.name === 'evidence/learnt/again') again.push(...(step.data as number[]));
       if (/^(warm-up|grow|final)/.test(spec.name)) pools.push(step.tensors.pool.data as Int32Array);
       return step;
     },
@@ -90,6 +94,8 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
   console.log(
     `  verdict ${found.verdict.encoder.verdict}, ${found.verdict.dataset.verdict}; of class ${what.target} ${found.verdict.classes[what.target].verdict}; suspicious classes ${found.verdict.classes.flatMap((f, c) => (f.verdict === 'suspicious' ? [c] : [])).join() || 'none'}; warnings ${found.sifting.warnings.map(({ code, classIndex }) => `${code} ${classIndex}`).join(', ') || 'none'}; estimate ${estimate === null ? 'none' : `${estimate.form} to ${estimate.target}, flips ${estimate.flippedUndefended.toFixed(2)} and ${estimate.flippedSanitized.toFixed(2)}`}`,
   );
+  if (again.length > 0)
+    console.log(`  grown again; what was learnt turns ${again.map((share) => share.toFixed(2)).join(', ')}`);
   for (const { classIndex, form, turned, turnedWithout, acceptedWithout, knownWithout } of followed) {
     const numbers = [turned, turnedWithout, acceptedWithout, knownWithout].map((value) => value.toFixed(2));
     console.log(

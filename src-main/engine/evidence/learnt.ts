@@ -1,15 +1,16 @@
-/** A pattern that the sanitized model learnt from samples of one class, in words and numbers: for the alarm and the verdict. */
+/** A pattern that a grown model learnt from samples of one class, in words and numbers: for the alarm and the verdict. */
 import type { LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { Finding } from '../../../src-shared/domain/verdict.ts';
 import { percent } from './percent.ts';
 
 const namedSamples = 8;
 
-/** Of the share that the sanitized model turns, the most that a model without the group may turn; and the most of the group that it may accept. */
+/** Of the share that the sanitized model turns, the most that a model without the group may turn. */
 const leftOver = 0.5;
-const accepted = 0.4;
-/** Least of the rest of the class that such a model must know: one that learnt nothing follows nothing and accepts nothing. */
-const known = 0.7;
+/** The most of the group that such a model may accept, and the most as a part of what it knows of the rest of the class. */
+const [accepted, acceptedOfKnown] = [0.4, 0.5];
+/** Least of that rest that it must know: one that learnt nothing follows nothing and accepts nothing. */
+const known = 0.5;
 
 /** Turned share from which the class is suspicious; below it, it is only not trusted. */
 const surely = 0.5;
@@ -18,12 +19,21 @@ export function isSurelyLearnt({ turned }: LearntPattern): boolean {
   return turned >= surely;
 }
 
+/** Share that a model grown anew may still turn, of what the first one did, and at most: less is what any pattern does. */
+const [leftAgain, mostAgain] = [0.5, 0.2];
+
+/** Whether a model that was grown anew without the samples does not follow the pattern any more. */
+export function isUnlearnt({ turned, turnedAgain }: LearntPattern): boolean {
+  return turnedAgain !== null && turnedAgain <= Math.min(leftAgain * turned, mostAgain);
+}
+
 /** Of the patterns that the sanitized model follows, those that the rest of their class does not explain: the worst of each class. */
-export function unexplained(followed: readonly LearntPattern[]): LearntPattern[] {
-  const worst = new Map<number, LearntPattern>();
+export function unexplained<T extends LearntPattern>(followed: readonly T[]): T[] {
+  const worst = new Map<number, T>();
   for (const one of followed) {
     const says = one.knownWithout >= known;
-    if (!says || one.turnedWithout > leftOver * one.turned || one.acceptedWithout > accepted) continue;
+    const mostAccepted = Math.min(accepted, acceptedOfKnown * one.knownWithout);
+    if (!says || one.turnedWithout > leftOver * one.turned || one.acceptedWithout > mostAccepted) continue;
     const before = worst.get(one.classIndex);
     if (before === undefined || margin(one) > margin(before)) worst.set(one.classIndex, one);
   }
@@ -50,16 +60,29 @@ export function learntFinding(
 }
 
 export function learntClaim(learnt: LearntPattern, classes: readonly string[]): string {
-  const { classIndex, form, samples, turned, n, turnedWithout, acceptedWithout, knownWithout } = learnt;
+  const { classIndex, form, samples, turned, n, turnedWithout, acceptedWithout, knownWithout, turnedAgain } = learnt;
   const name = classes[classIndex];
   const named = [...samples.subarray(0, namedSamples)].join(', ');
-  return (
-    `The sanitized model itself follows a pattern (${form}) that ${samples.length} samples labelled "${name}" share ` +
-    `(${named}${samples.length > namedSamples ? ', …' : ''}): laid over ${n} images of other classes, it turns ${percent(turned)} of them into that class. ` +
-    `In a model that never saw these samples it turns ${percent(turnedWithout)}, and that model, which knows ${percent(knownWithout)} of the rest of the class, takes ${percent(1 - acceptedWithout)} of them for another. ` +
-    `Poison may have been learnt: do not use the sanitized model before you looked at these samples.`
-  );
+  const shared = `a pattern (${form}) that ${samples.length} samples labelled "${name}" share (${named}${samples.length > namedSamples ? ', …' : ''})`;
+  const effect = `laid over ${n} images of other classes, it turns ${percent(turned)} of them into that class`;
+  const without =
+    `In a model that never saw these samples it turns ${percent(turnedWithout)}, and that model, which knows ` +
+    `${percent(knownWithout)} of the rest of the class, takes ${percent(1 - acceptedWithout)} of them for another.`;
+  const [who, end] =
+    turnedAgain === null
+      ? ['The sanitized model itself follows', `Poison may have been learnt: ${beware}`]
+      : [
+          'The model as it was grown first follows',
+          `So it was grown once more without these samples, and ${
+            isUnlearnt(learnt)
+              ? `the sanitized model is that second one: there it turns ${percent(turnedAgain)}.`
+              : `still it turns ${percent(turnedAgain)}: ${beware}`
+          }`,
+        ];
+  return `${who} ${shared}: ${effect}. ${without} ${end}`;
 }
+
+const beware = 'do not use the sanitized model before you looked at these samples.';
 
 export function learntNumbers(learnt: LearntPattern): Finding['evidence'] {
   return {
@@ -69,5 +92,6 @@ export function learntNumbers(learnt: LearntPattern): Finding['evidence'] {
     turnedOf: learnt.n,
     acceptedWithout: learnt.acceptedWithout,
     knownWithout: learnt.knownWithout,
+    ...(learnt.turnedAgain === null ? {} : { turnedAgain: learnt.turnedAgain }),
   };
 }

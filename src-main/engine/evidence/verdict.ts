@@ -12,7 +12,7 @@ import {
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { median } from '../math/statistics.ts';
-import { isSurelyLearnt, learntFinding, learntNumbers } from './learnt.ts';
+import { isSurelyLearnt, isUnlearnt, learntFinding, learntNumbers } from './learnt.ts';
 import { percent } from './percent.ts';
 import { baseLimit, collapseLimit, isTrigger, type PatchScan } from './patch-scan.ts';
 import { isFitted, isRefused, type RefusalEvidence } from './suspects.ts';
@@ -94,7 +94,7 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
   }
   const cluster = share >= refusedLimit && refused >= fewestRefused(samples);
   const learnt = evidence.learnt.find(({ classIndex }) => classIndex === c);
-  if (learnt !== undefined && (isSurelyLearnt(learnt) || !cluster)) {
+  if (learnt !== undefined && !(cluster && (isUnlearnt(learnt) || !isSurelyLearnt(learnt)))) {
     return {
       ...common,
       ...learntFinding(learnt, evidence.classes),
@@ -206,7 +206,8 @@ function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): F
     evidence: { suspects: evidence.suspects.length, samples: evidence.labels.length, refusedShares: shares },
   };
   const bad = of('suspicious');
-  const learnt = evidence.learnt.find(isSurelyLearnt);
+  const clusters = bad.some(({ code }) => code === 'class.refused-cluster');
+  const learnt = evidence.learnt.find((one) => isSurelyLearnt(one) && !(clusters && isUnlearnt(one)));
   if (learnt !== undefined) {
     return {
       ...common,

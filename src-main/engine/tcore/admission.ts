@@ -17,7 +17,7 @@ export interface AdmissionEvidence {
   readonly refusal: Float32Array;
   /** Always members: the first clean pool. */
   readonly base: Int32Array;
-  /** Never members: the guard's held-out samples. */
+  /** Never members: the guard's held-out samples, and those that share a learnt pattern. */
   readonly excluded: ReadonlySet<number>;
 }
 

@@ -34,6 +34,8 @@ export interface BootstrapInput {
   readonly pool: Int32Array;
   /** Samples next to it in the TIS ranking, never trained on, ascending. */
   readonly guard: Int32Array;
+  /** Samples whose labels are never taught. */
+  readonly distrusted: Int32Array;
   /** Neighbours of the same given label in the untrusted encoder, `[late taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
   /** Digest of the filtering step. */
@@ -217,7 +219,7 @@ async function choosePool(
       guide,
       refusal: neighbourRefusal(input.peers, parameters['grow.company'], evaluation.loss),
       base: input.pool,
-      excluded: new Set(input.guard),
+      excluded: new Set([...input.guard, ...input.distrusted]),
     },
     { share: plan.share, quotaCap: parameters['grow.quotaCap'] },
   );

@@ -34,6 +34,8 @@ export interface PipelineContext {
   readonly forcedLeak?: Int32Array;
   readonly seed: number;
   readonly journal: StepJournal;
+  /** Rounds that were played before: of a model that is grown for the second time. */
+  readonly roundsBefore?: number;
   readonly inputDigests: { readonly encoder: string; readonly dataset: string };
   emit(event: RunEvent): void;
   readonly signal: AbortSignal;
@@ -82,6 +84,16 @@ export interface PipelineResult {
   readonly sanitized: Graph;
   /** Digest of the last committed step. */
   readonly digest: string;
+}
+
+/** The same run growing its model once more: its steps are called `<name>/again`, its rounds are counted on. */
+export function secondTime(context: PipelineContext, roundsBefore: number): PipelineContext {
+  const { journal } = context;
+  return {
+    ...context,
+    roundsBefore,
+    journal: { step: (spec, compute) => journal.step({ ...spec, name: `${spec.name}/again` }, compute) },
+  };
 }
 
 /** Reports done/total of a stage with rate and time left, from a clock that never runs backwards. */

@@ -30,7 +30,7 @@ export interface PoolEvidence {
   readonly perSample: number;
   /** Always members of both pools: the first pool. */
   readonly base: Int32Array;
-  /** Never members: the guard. */
+  /** Never members: the guard, and samples that share a learnt pattern. */
   readonly excluded: ReadonlySet<number>;
 }
 

@@ -40,6 +40,8 @@ export interface DistilInput {
   readonly pool: Int32Array;
   /** Samples next to it in the TIS ranking, never trained on, ascending. */
   readonly guard: Int32Array;
+  /** Samples that neither pool admits. */
+  readonly distrusted: Int32Array;
   /** Neighbours of the same given label in the untrusted encoder, `[late taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
   /** Digest of the step before. */
@@ -220,7 +222,7 @@ async function poolsOf(
   plan: DistilPlan,
   previous: RoundState | null,
 ): Promise<DistilPools> {
-  const { context, pool, guard, peers } = session;
+  const { context, pool, guard, distrusted, peers } = session;
   const { samples, parameters } = context;
   if (previous === null) return { labels: pool, answers: pool };
   if (previous.round.stopped !== null) {
@@ -239,7 +241,7 @@ async function poolsOf(
       peers,
       perSample: parameters['grow.company'],
       base: pool,
-      excluded: new Set(guard),
+      excluded: new Set([...guard, ...distrusted]),
     },
     {
       labels: plan.share,

@@ -1,41 +1,33 @@
 /**
  * The audit from end to end: probe, sift and expand; then a clean model, in paper mode by unlearning, recovering,
- * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence and verdict. Every stage
+ * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence, a second growth where
+ * the model learnt a pattern that it should not know, and the verdict. Every stage
  * is a journalled step: its result is read back when an earlier, interrupted run committed it.
  */
-import {
-  worksAsTrigger,
-  type ChannelFacts,
-  type ClassWarning,
-  type LearntPattern,
-} from '../../../src-shared/domain/result.ts';
-import type { PoolRound } from '../../../src-shared/domain/run.ts';
+import { worksAsTrigger, type ClassWarning, type LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
-import { squareTrigger, type PatchScan } from '../evidence/patch-scan.ts';
+import { squareTrigger } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { learntClaim } from '../evidence/learnt.ts';
-import type { Provider } from '../providers/provider.ts';
 import { rankSuspects } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { besideOf, type Beside } from './beside.ts';
-import { bootstrap } from './bootstrap.ts';
-import type { PipelineContext, PipelineResult, Recovered } from './context.ts';
-import { purified, rejectedClasses, runCrossFit, type CrossFit } from './cross-fit.ts';
-import { distil } from './distil.ts';
+import { secondTime, type PipelineContext, type PipelineResult, type Recovered } from './context.ts';
+import { rejectedClasses, type CrossFit } from './cross-fit.ts';
 import type { Evaluation } from './evaluate.ts';
+import { checkAndGrow, growAgain, type Checked, type Grown } from './grow.ts';
 import { fitMemory } from './memory.ts';
 import { prepareEncoder } from './prepare.ts';
-import { runChannels, unusedChannels } from './stage-channels.ts';
-import { runEvidence, scanEncoder, type EvidenceStage } from './stage-evidence.ts';
-import { runInversion } from './stage-inversion.ts';
+import { secondStart } from './second-start.ts';
+import { runEvidence, type EvidenceStage } from './stage-evidence.ts';
+import { lookAgain, runInversion, type LearntGroup } from './stage-inversion.ts';
 import { runOpinions } from './stage-opinions.ts';
 import { runProbe } from './stage-probe.ts';
-import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
+import { runExpand, runSift } from './stage-sift.ts';
 import { runTriggers, type TriggerStage } from './stage-triggers.ts';
-import { startModel } from './start-model.ts';
 import { count, membership } from './steps.ts';
 
 export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineResult> {
@@ -55,13 +47,18 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const sifted = await runSift(context, encoder, probe.digest);
   const expanded = await runExpand(context, encoder, sifted);
   const first = context.forcedLeak === undefined ? expanded.pool : union(expanded.pool, context.forcedLeak);
-  const { crossFit, pool, grown, scanning } = await checkAndGrow(context, encoder, beside, sifted, {
-    pool: first,
-    digest: expanded.digest,
-  });
+  const checked = await checkAndGrow(context, encoder, beside, sifted, { pool: first, digest: expanded.digest });
+  const { crossFit } = checked;
+  const outset = { ...checked, guard: sifted.guard, inputs: [checked.grown.digest, crossFit.digest] };
+  const looked = await lookAt(context, encoder, probe.classifier, outset);
+  const { pool, guard, grown, final, learnt, digest, resumed } = await withoutLearnt(
+    context,
+    encoder,
+    probe.classifier,
+    sifted.peers,
+    looked,
+  );
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
-  context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
-  const final = await runEvidence(context, encoder, models, pool, [grown.digest, crossFit.digest], scanning);
   const refusals = {
     labels: samples.labels,
     probe: probe.evaluation,
@@ -69,19 +66,16 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
   };
   const suspects = rankSuspects(refusals);
-  const credible = credibleSamples(grown.admittedRound, sifted.guard, suspects);
-  const wide = encoder.representation.dim;
-  const { classifier, admittedRound } = grown;
-  const inversion = await runInversion(context, encoder, classifier, final.evaluation, admittedRound, final.digest);
-  const found = await runTriggers(context, models, suspects, credible, wide, inversion.digest);
-  const state = final.resumed && inversion.resumed && found.resumed ? 'resumed' : 'finished';
+  const credible = credibleSamples(grown.admittedRound, guard, suspects);
+  const found = await runTriggers(context, models, suspects, credible, encoder.representation.dim, digest);
+  const state = resumed && found.resumed ? 'resumed' : 'finished';
   context.emit({ type: 'stage', stage: 'evidence', state });
-  const alarms = [...crossFitWarnings(crossFit, samples.classes), ...learntWarnings(inversion.learnt, samples.classes)];
+  const alarms = [...crossFitWarnings(crossFit, samples.classes), ...learntWarnings(learnt, samples.classes)];
   for (const { code, message, className } of alarms) {
     context.emit({ type: 'warning', code, message, subject: className });
   }
   const sifting = { ...sifted.facts, warnings: [...sifted.facts.warnings, ...alarms] };
-  const outcome = compareOnGuard(sifted.guard, samples.labels, probe.evaluation, final.evaluation);
+  const outcome = compareOnGuard(guard, samples.labels, probe.evaluation, final.evaluation);
   const verdict = judge({
     ...refusals,
     classes: samples.classes,
@@ -92,7 +86,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     scan: final.scan,
     flips: final.flips,
     estimate: found.evidence.estimate,
-    learnt: inversion.learnt,
+    learnt,
   });
   const opinions = await runOpinions(context, encoder, {
     undefended: probe.classifier,
@@ -149,6 +143,62 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     }),
     digest: found.digest,
   };
+}
+
+/** A grown model with what was grown from, and what was found about it. */
+interface Looked {
+  readonly pool: Int32Array;
+  readonly guard: Int32Array;
+  readonly grown: Grown;
+  readonly final: EvidenceStage;
+  readonly learnt: readonly LearntGroup[];
+  readonly digest: string;
+  readonly resumed: boolean;
+}
+
+/** What a grown model makes of every sample, and what it learnt that it should not know. */
+async function lookAt(
+  context: PipelineContext,
+  encoder: Encoder,
+  undefended: Graph,
+  from: Pick<Looked, 'pool' | 'guard' | 'grown'> & Pick<Checked, 'scanning'> & { readonly inputs: readonly string[] },
+): Promise<Looked> {
+  const { pool, guard, grown, inputs, scanning } = from;
+  const { classifier, admittedRound } = grown;
+  context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
+  const models = { undefended, sanitized: classifier };
+  const final = await runEvidence(context, encoder, models, pool, inputs, scanning);
+  const { evaluation, digest } = final;
+  const inversion = await runInversion(context, encoder, classifier, evaluation, admittedRound, digest);
+  const resumed = final.resumed && inversion.resumed;
+  return { pool, guard, grown, final, learnt: inversion.learnt, digest: inversion.digest, resumed };
+}
+
+/** The model grown anew where it learnt a pattern, with what came of that; else as it is. */
+async function withoutLearnt(
+  context: PipelineContext,
+  encoder: Encoder,
+  undefended: Graph,
+  peers: readonly Int32Array[],
+  looked: Looked,
+): Promise<Looked> {
+  const { samples, parameters } = context;
+  const { learnt, pool, guard, grown: before, final, digest } = looked;
+  if (learnt.length === 0 || !(parameters['inversion.again'] > 0)) return looked;
+  context.emit({ type: 'stage', stage: 'evidence', state: looked.resumed ? 'resumed' : 'finished' });
+  const names = learnt.map(({ classIndex }) => `"${samples.classes[classIndex]}"`).join(', ');
+  const start = secondStart(pool, guard, samples.labels, learnt);
+  const message = `The model learnt a pattern that ${start.distrusted.length} samples labelled ${names} share. It is grown once more, without them.`;
+  context.emit({ type: 'warning', code: 'grown-again', message, subject: null });
+  const grown = await growAgain(context, encoder, { ...start, peers, digest }, before.rounds);
+  const again = secondTime(context, before.rounds.length);
+  const scanning = Promise.resolve(final.scan);
+  const from = { ...start, grown, inputs: [grown.digest], scanning };
+  const second = await lookAt(again, encoder, undefended, from);
+  const unlearnt = await lookAgain(again, grown.classifier, learnt, second.digest);
+  const anew = new Set(second.learnt.map(({ classIndex }) => classIndex));
+  const told = [...second.learnt, ...unlearnt.learnt.filter(({ classIndex }) => !anew.has(classIndex))];
+  return { ...second, learnt: told, digest: unlearnt.digest, resumed: looked.resumed && second.resumed };
 }
 
 /** The square of the scan and the estimate from the suspects, where there is one. */
@@ -213,104 +263,6 @@ function credibleSamples(admittedRound: Int32Array, guard: Int32Array, suspects:
   const chosen = new Set([...admittedRound.keys()].filter((i) => admittedRound[i] >= 0));
   for (const i of guard) chosen.add(i);
   return Int32Array.from([...chosen].filter((i) => !refused.has(i))).sort();
-}
-
-/** A clean model, by either mode. */
-interface Grown {
-  /** Evaluation graph: input `pixels`, output `logits`. */
-  readonly classifier: Graph;
-  readonly channels: ChannelFacts;
-  readonly rounds: readonly PoolRound[];
-  readonly admittedRound: Int32Array;
-  readonly digest: string;
-}
-
-interface Checked {
-  readonly crossFit: CrossFit;
-  readonly pool: Int32Array;
-  readonly grown: Grown;
-  /** The scan of the encoder, begun beside; null where it is still to be done. */
-  readonly scanning: Promise<PatchScan> | null;
-}
-
-/**
- * The first pool checked, and the clean model grown from it. Distilled mode grows from what the check leaves of the pool;
- * in paper mode nothing but the verdict waits for the check, so it goes on beside.
- */
-async function checkAndGrow(
-  context: PipelineContext,
-  encoder: Encoder,
-  beside: Beside,
-  sifted: SiftStage,
-  first: ExpandStage,
-): Promise<Checked> {
-  const { samples } = context;
-  const side = await beside.provider();
-  const check = { pool: first.pool, input: first.digest, beside: side };
-  const scan = (where: Provider, pool: Int32Array): Promise<PatchScan> =>
-    scanEncoder(context, where, encoder, pool, () => {});
-  switch (context.mode) {
-    case 'paper': {
-      const { pool } = first;
-      const growing = growFromChannels(context, encoder, sifted, first);
-      if (side === null) {
-        const grown = await growing;
-        return { crossFit: await runCrossFit(context, encoder, check), pool, grown, scanning: null };
-      }
-      const until = unheard(growing.then(() => {}));
-      const looked = Promise.withResolvers<null>();
-      const checking = unheard(
-        runCrossFit(context, encoder, { ...check, until, onLooked: () => looked.resolve(null) }),
-      );
-      // One after the other, and then nothing: what the thread holds in memory comes on top of what the run holds.
-      const free = Promise.race([looked.promise, checking]);
-      const scanning = unheard(free.then(() => scan(side, pool)));
-      void unheard(scanning.then(() => beside.dispose()));
-      const grown = await growing;
-      return { crossFit: await checking, pool, grown, scanning };
-    }
-    case 'distilled': {
-      const crossFit = await runCrossFit(context, encoder, check);
-      const { pool } = purified(first.pool, crossFit.contradicted, samples.labels, samples.classes.length);
-      const scanning = side === null ? null : unheard(scan(side, pool));
-      const { guard, peers } = sifted;
-      const grown = await distil({ context, encoder, pool, guard, peers, input: crossFit.digest, beside: side });
-      if (scanning !== null) void unheard(scanning.then(() => beside.dispose()));
-      return { crossFit, pool, grown: { ...grown, channels: unusedChannels(encoder) }, scanning };
-    }
-  }
-}
-
-/** What is under way beside fails unheard where the run itself fails first: that is the news then. */
-function unheard<T>(work: Promise<T>): Promise<T> {
-  work.catch(() => {});
-  return work;
-}
-
-/** Paper mode: trusted channels are kept, the rest and the head are trained on the growing pool. */
-async function growFromChannels(
-  context: PipelineContext,
-  encoder: Encoder,
-  sifted: SiftStage,
-  expanded: ExpandStage,
-): Promise<Grown> {
-  const channels = await runChannels(context, encoder, expanded);
-  const start = startModel(context, encoder, channels.trusted);
-  const trainer = await start.train(context.parameters['train.batch']);
-  try {
-    const { rounds, admittedRound, digest } = await bootstrap({
-      trainer,
-      warmUpTrainer: () => start.train(context.parameters['warmup.batch']),
-      context,
-      pool: expanded.pool,
-      guard: sifted.guard,
-      peers: sifted.peers,
-      input: channels.digest,
-    });
-    return { classifier: trainer.classifier(), channels: channels.facts, rounds, admittedRound, digest };
-  } finally {
-    await trainer.dispose();
-  }
 }
 
 /** Accuracy of both models on the guard: labels that were sifted as clean and never trained on by the sanitized model. */

@@ -47,6 +47,7 @@ export async function playRounds<Plan extends RoundPlan>(
 ): Promise<Played> {
   const rounds: PoolRound[] = [];
   const admittedRound = new Int32Array(context.samples.count).fill(-1);
+  const firstRound = context.roundsBefore ?? 0;
   let previous: RoundState | null = null;
   let stopped: string | null = null;
   let stage: Stage | null = null;
@@ -59,13 +60,13 @@ export async function playRounds<Plan extends RoundPlan>(
       resumed = true;
       context.emit({ type: 'stage', stage, state: 'started' });
     }
-    const current: RoundState = await runRound(plan, rounds.length, previous);
+    const current: RoundState = await runRound(plan, firstRound + rounds.length, previous);
     resumed &&= current.resumed;
     rounds.push(current.round);
     context.emit({ type: 'pool', round: current.round });
     stopped ??= current.round.stopped;
     if (current.round.stopped !== 'guard') {
-      for (const i of current.pool) if (admittedRound[i] < 0) admittedRound[i] = rounds.length - 1;
+      for (const i of current.pool) if (admittedRound[i] < 0) admittedRound[i] = firstRound + rounds.length - 1;
     }
     previous = current;
   }

@@ -5,68 +5,54 @@
  *
  * 1. The samples of every class are grouped as the sanitized model sees them (`groups.ts`).
  * 2. Each group is compared with images of other classes that look like it. What its samples have and those have not, as
- *    a patch or an overlay, is laid over images that had no part in it. A trigger turns them into the class.
+ *    a patch or an overlay, is laid over images that had no part in it. A trigger turns them into the class. Whoever
+ *    else shows it as plainly carries it, too (`followed-patterns.ts`).
  * 3. So do some features that really belong to a class (the legs of trousers). Where a pattern is followed, a net made
- *    anew is trained without the half of the class that the group lies in. It knows the class from the other half, so it
- *    follows a natural feature too, or accepts the group; of a trigger it knows nothing.
+ *    anew is trained without who carries it and without the half of the class that the group lies in, as far as that
+ *    leaves enough of the class. It knows the class from the rest, so it follows a natural feature too, or accepts those
+ *    that carry it; of a trigger it knows nothing.
  *
- * What is no steady patch or overlay, or works on few classes only, passes unseen; so does poison in both halves of its
- * class, and a class of which fewer than 16 samples are called by their label, and everything where the
- * net did not even learn the rest of the class, or fewer than 32 images are left to lay a pattern over.
+ * What is no steady patch or overlay, or works on few classes only, passes unseen; so do poison all over its class that
+ * nothing tells apart, a class of which fewer than 16 samples are called by their label, and everything where the net
+ * did not even learn the rest of the class, or fewer than 32 images are left to lay a pattern over.
  */
 import type { Json } from '../../../src-shared/json.ts';
 import type { LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import { estimateTriggers } from '../evidence/estimate-trigger.ts';
-import { groupsOf } from '../evidence/groups.ts';
 import { unexplained } from '../evidence/learnt.ts';
-import { residuesAmong } from '../evidence/look-alikes.ts';
-import { triggeredSource, type Trigger } from '../evidence/trigger.ts';
-import type { Graph } from '../graph/ir.ts';
+import type { Trigger } from '../evidence/trigger.ts';
+import type { Graph, Tensor } from '../graph/ir.ts';
+import type { StepResult } from '../journal.ts';
 import { spread } from '../math/spread.ts';
-import type { CompiledGraph } from '../providers/provider.ts';
 import { progressOf, type PipelineContext } from './context.ts';
-import { argmax } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
-import { sweep } from './features.ts';
+import { fewestTaught, followedPatterns, turnedShare, type Followed } from './followed-patterns.ts';
 import { trainFreshNet } from './fresh-net.ts';
 import { sizesOf } from './memory.ts';
 import { count, select, vector } from './steps.ts';
+import { packTrigger, unpackTrigger } from './trigger-tensors.ts';
 
-/** Samples of a class that are grouped, and of a group that are compared, at most. */
-const mostOfClass = 600;
-const mostOfGroup = 40;
-/** Images that a group is compared with, and that its pattern is laid over, at most; fewer where they are large or classes many. */
-const [mostCompared, fewestCompared] = [600, 50];
-const [mostTests, fewestTests] = [100, 32];
-const testsInAll = 12_000;
-/** A patch that covers more of the image is content. */
-const largestPatch = 0.2;
-/** Share of the images that a pattern must turn into its class to be one that a model follows. */
-const followed = 0.25;
-/** Samples of a class, and of all classes, that such a net is taught, at most; fewest of the group's own class. */
-const [mostTaught, mostTaughtInAll, fewestTaught] = [100, 6000, 8];
+/** Samples of a class, and of all classes, that such a net is taught, at most. */
+const [mostTaught, mostTaughtInAll] = [100, 6000];
 const netBatch = 16;
+
+/** A learnt pattern with what a second start needs of it. */
+export interface LearntGroup extends LearntPattern {
+  /** What was hidden from a net made anew: the samples that share it, and the half of the class that they lie in. */
+  readonly hidden: Int32Array;
+  /** The other taught samples of the class that this net calls by their label. */
+  readonly vouched: Int32Array;
+  readonly trigger: Trigger;
+  /** Images of other classes that the pattern was laid over. */
+  readonly tests: Int32Array;
+}
 
 export interface InversionStage {
   /** Patterns that the sanitized model follows and should not know, at most one of a class. */
-  readonly learnt: readonly LearntPattern[];
+  readonly learnt: readonly LearntGroup[];
   readonly digest: string;
   /** Read back from the journal. */
   readonly resumed: boolean;
-}
-
-/** A pattern that the sanitized model follows, before it is known why. */
-interface Followed {
-  readonly classIndex: number;
-  readonly group: Int32Array;
-  /** The half of the class that the group lies in, and which one, 0 or 1. */
-  readonly half: Int32Array;
-  readonly side: number;
-  readonly trigger: Trigger;
-  /** Images that it was laid over, none of them of the class, and the share that the sanitized model then calls the class. */
-  readonly tests: Int32Array;
-  readonly share: number;
 }
 
 /**
@@ -91,123 +77,108 @@ export async function runInversion(
     const off = !(context.parameters['inversion.epochs'] > 0);
     const open = off ? [] : await followedPatterns(context, encoder, sanitized, evaluation, believed);
     const followed = await comparedWithout(context, encoder, open, believed);
-    return {
-      data: followed.map(({ samples: _, ...facts }) => facts) as unknown as Json,
-      tensors: Object.fromEntries(followed.map(({ samples }, at) => [`samples/${at}`, vector(samples)])),
-    };
+    return pack(followed);
   });
-  const facts = step.data as unknown as readonly Omit<LearntPattern, 'samples'>[];
-  const followed = facts.map((one, at) => ({ ...one, samples: step.tensors[`samples/${at}`].data as Int32Array }));
-  return { learnt: unexplained(followed), digest: step.digest, resumed: step.resumed };
+  return { learnt: unexplained(unpack(step)), digest: step.digest, resumed: step.resumed };
 }
 
-/** @param believed samples that were taught and are called by their label */
-async function followedPatterns(
+/**
+ * Whether a model that was grown for the second time still follows what the first one had learnt.
+ * @param sanitized its evaluation graph @returns the patterns with the share that it turns
+ */
+export async function lookAgain(
   context: PipelineContext,
-  encoder: Encoder,
   sanitized: Graph,
-  { predicted }: Evaluation,
-  believed: Int32Array,
-): Promise<Followed[]> {
-  const { samples, provider, signal } = context;
-  const { labels, classes, shape } = samples;
-  const batch = sizesOf(context).evaluationBatch;
-  const dim = encoder.representation.dim;
-  const representation = { name: 'representation', dtype: 'float32', shape: ['N', dim] } as const;
-  const graph: Graph = { ...sanitized, outputs: [...sanitized.outputs, representation] };
-  const progress = progressOf(context, 'evidence', 'classes');
-  const found: Followed[] = [];
-  const compiled = await provider.compile(graph, { dims: { N: batch } });
-  try {
-    for (const classIndex of classes.keys()) {
-      progress(classIndex, classes.length);
-      const own = spread(
-        Int32Array.from([...labels.keys()].filter((i) => labels[i] === classIndex && predicted[i] === classIndex)),
-        mostOfClass,
-      );
-      const rows = new Float32Array(own.length * dim);
-      await sweep(compiled, {
-        samples,
-        indices: own,
-        batch,
-        signal,
-        onBatch: (outputs, at) => rows.set(outputs.representation, at * dim),
-      });
-      const groups = groupsOf(rows, own.length, dim);
-      const { compared, tests } = othersFor(context, believed, classIndex);
-      if (groups.length === 0 || compared.length === 0 || tests.length < fewestTests) continue;
-      const halves = [...new Set(groups.map(({ half }) => half))];
-      const others = pixelsOf(context, compared);
-      for (const { members, half } of groups) {
-        const group = own.filter((_, at) => members.includes(at));
-        const some = spread(group, mostOfGroup);
-        const pixels = pixelsOf(context, some);
-        const residue = residuesAmong(pixels, some.length, others, compared.length, shape);
-        for (const { trigger } of estimateTriggers(pixels, others, residue, some.length, shape)) {
-          if (trigger.form === 'patch' && coverage(trigger.mask) > largestPatch) continue;
-          const share = await turnedShare(context, compiled, trigger, tests, classIndex);
-          if (share < followed) continue;
-          const side = halves.indexOf(half);
-          found.push({
-            classIndex,
-            group,
-            half: own.filter((_, at) => half.includes(at)),
-            side,
-            trigger,
-            tests,
-            share,
-          });
-        }
+  learnt: readonly LearntGroup[],
+  input: string,
+): Promise<{ readonly learnt: readonly LearntGroup[]; readonly digest: string }> {
+  const step = await context.journal.step({ name: 'evidence/learnt', params: {}, inputs: [input] }, async () => {
+    const shares: number[] = [];
+    const compiled = await context.provider.compile(sanitized, { dims: { N: sizesOf(context).evaluationBatch } });
+    try {
+      for (const { trigger, tests, classIndex } of learnt) {
+        shares.push(await turnedShare(context, compiled, trigger, tests, classIndex));
       }
+    } finally {
+      await compiled.dispose();
     }
-    progress(classes.length, classes.length);
-    return found;
-  } finally {
-    await compiled.dispose();
-  }
+    return { data: shares, tensors: {} };
+  });
+  const shares = step.data as readonly number[];
+  return { learnt: learnt.map((one, at) => ({ ...one, turnedAgain: shares[at] })), digest: step.digest };
 }
 
-/** The same patterns, with what a net makes of them that was taught without the halves of their classes. */
+const lists = ['samples', 'hidden', 'vouched', 'tests'] as const;
+
+function pack(followed: readonly LearntGroup[]): StepResult {
+  const tensors: Record<string, Tensor> = {};
+  const data = followed.map(({ samples, hidden, vouched, tests, trigger, ...facts }, at) => {
+    const parts = { samples, hidden, vouched, tests };
+    for (const name of lists) tensors[`${name}/${at}`] = vector(parts[name]);
+    for (const [name, tensor] of Object.entries(packTrigger(trigger))) tensors[`trigger/${at}/${name}`] = tensor;
+    return facts;
+  });
+  return { data: data as unknown as Json, tensors };
+}
+
+function unpack({ data, tensors }: StepResult): LearntGroup[] {
+  return (data as unknown as readonly Omit<LearntGroup, (typeof lists)[number] | 'trigger'>[]).map((facts, at) => {
+    const [samples, hidden, vouched, tests] = lists.map((name) => tensors[`${name}/${at}`].data as Int32Array);
+    const trigger = unpackTrigger(tensors, `trigger/${at}/`);
+    if (trigger === null) throw new Error(`Pattern ${at} has no trigger.`);
+    return { ...facts, samples, hidden, vouched, tests, trigger };
+  });
+}
+
+/** The same patterns, with what a net makes of them that was taught without what is hidden for their sake. */
 async function comparedWithout(
   context: PipelineContext,
   encoder: Encoder,
   found: readonly Followed[],
   believed: Int32Array,
-): Promise<LearntPattern[]> {
+): Promise<LearntGroup[]> {
   const { samples, provider, signal, parameters } = context;
   const batch = sizesOf(context).evaluationBatch;
   const epochs = parameters['inversion.epochs'];
-  const compared: LearntPattern[] = [];
-  for (const side of [0, 1]) {
-    const open = found.filter((one) => one.side === side);
+  const compared: LearntGroup[] = [];
+  for (const number of [...new Set(found.map(({ net }) => net))].sort((a, b) => a - b)) {
+    const open = found.filter((one) => one.net === number && one.left.length >= fewestTaught);
+    if (open.length === 0) continue;
     const indices = taughtWithout(context, open, believed);
-    const isTaught = (c: number): boolean => count(indices, (i) => samples.labels[i] === c) >= fewestTaught;
-    const judged = open.filter(({ classIndex }) => isTaught(classIndex));
-    if (judged.length === 0) continue;
     const progress = progressOf(context, 'evidence', 'epochs');
     const net = await trainFreshNet(context, encoder, {
       indices,
       epochs,
       batch: netBatch,
-      stream: `inversion/${side}`,
+      stream: `inversion/${number}`,
       onEpoch: (done) => progress(done, epochs),
     });
-    const asked = [...new Set([...indices, ...judged.flatMap(({ group }) => [...group])])];
+    const rests = open.map(({ classIndex, hidden }) => {
+      const unseen = new Set(hidden);
+      return believed.filter((i) => samples.labels[i] === classIndex && !unseen.has(i));
+    });
+    const lists = [indices, ...open.map(({ sharing }) => sharing), ...rests];
+    const asked = [...new Set(lists.flatMap((list) => [...list]))];
     const { predicted } = await evaluateClassifier(provider, net, samples, Int32Array.from(asked), { batch, signal });
     const accepted = new Set(asked.filter((i, at) => predicted[at] === samples.labels[i]));
     const acceptedShare = (list: Int32Array): number => count(list, (i) => accepted.has(i)) / list.length;
     const compiled = await provider.compile(net, { dims: { N: batch } });
     try {
-      for (const { classIndex, group, trigger, tests, share } of judged) {
+      for (const [at, { classIndex, sharing, hidden, trigger, tests, share }] of open.entries()) {
         compared.push({
           classIndex,
           form: trigger.form,
-          samples: group,
+          samples: sharing,
+          hidden,
+          vouched: rests[at].filter((i) => accepted.has(i)),
+          trigger,
+          tests,
           turned: share,
           n: tests.length,
           turnedWithout: await turnedShare(context, compiled, trigger, tests, classIndex),
-          acceptedWithout: acceptedShare(group),
+          acceptedWithout: acceptedShare(sharing),
           knownWithout: acceptedShare(indices.filter((i) => samples.labels[i] === classIndex)),
+          turnedAgain: null,
         });
       }
     } finally {
@@ -217,70 +188,17 @@ async function comparedWithout(
   return compared;
 }
 
-/** What a net is taught that must not see the halves of the patterns: an even part of the rest. */
-function taughtWithout(context: PipelineContext, open: readonly Followed[], believed: Int32Array): Int32Array {
-  const { labels, classes } = context.samples;
-  const hidden = new Set(open.flatMap(({ half }) => [...half]));
-  const rest = believed.filter((i) => !hidden.has(i));
+/**
+ * What a net is taught that must not see what is hidden: an even part of the rest. Of a class with something hidden only
+ * samples whose group is known: of a large class the others were not looked at.
+ */
+function taughtWithout({ samples }: PipelineContext, open: readonly Followed[], believed: Int32Array): Int32Array {
+  const { labels, classes } = samples;
   const each = Math.max(fewestTaught, Math.min(mostTaught, Math.floor(mostTaughtInAll / classes.length)));
   return Int32Array.from(
-    [...classes.keys()].flatMap((c) => [
-      ...spread(
-        rest.filter((i) => labels[i] === c),
-        each,
-      ),
-    ]),
+    [...classes.keys()].flatMap((c) => {
+      const left = open.find(({ classIndex }) => classIndex === c)?.left;
+      return [...spread(left ?? believed.filter((i) => labels[i] === c), each)];
+    }),
   ).sort();
-}
-
-/** Images of other classes: those that groups are compared with, and those that patterns are laid over. */
-function othersFor(
-  context: PipelineContext,
-  believed: Int32Array,
-  classIndex: number,
-): { readonly compared: Int32Array; readonly tests: Int32Array } {
-  const { labels, classes, shape } = context.samples;
-  const others = believed.filter((i) => labels[i] !== classIndex);
-  const size = shape[0] * shape[1] * shape[2];
-  const room = Math.floor(sizesOf(context).keptValues / 2 / size);
-  // Halves and quarters of every class, a patch and an overlay of each.
-  const affordable = Math.floor(testsInAll / (12 * classes.length));
-  const half = (which: number): Int32Array => others.filter((_, at) => at % 2 === which);
-  return {
-    compared: spread(half(0), Math.max(fewestCompared, Math.min(mostCompared, room))),
-    tests: spread(half(1), Math.max(fewestTests, Math.min(mostTests, affordable))),
-  };
-}
-
-/** Share of the images that a model calls the class once the pattern is laid over them. */
-async function turnedShare(
-  context: PipelineContext,
-  compiled: CompiledGraph,
-  trigger: Trigger,
-  tests: Int32Array,
-  classIndex: number,
-): Promise<number> {
-  const { samples, signal } = context;
-  let turned = 0;
-  await sweep(compiled, {
-    samples: triggeredSource(samples, trigger),
-    indices: tests,
-    batch: sizesOf(context).evaluationBatch,
-    signal,
-    onBatch: ({ logits }, _, rows) => {
-      const classes = logits.length / rows;
-      for (let i = 0; i < rows; i++) if (argmax(logits, i * classes, classes) === classIndex) turned++;
-    },
-  });
-  return turned / tests.length;
-}
-
-function pixelsOf({ samples }: PipelineContext, indices: Int32Array): Float32Array {
-  const pixels = new Float32Array(indices.length * samples.shape[0] * samples.shape[1] * samples.shape[2]);
-  samples.read(indices, pixels);
-  return pixels;
-}
-
-function coverage(mask: Float32Array): number {
-  return mask.reduce((sum, value) => sum + value, 0) / mask.length;
 }

@@ -10,12 +10,12 @@ import { meanRow, residues } from '../evidence/residue.ts';
 import { controlsFor } from '../evidence/control.ts';
 import { marginOf, triggerTester, type TriggerTest, type TriggerTester } from '../evidence/test-trigger.ts';
 import type { Trigger } from '../evidence/trigger.ts';
-import type { Graph, Tensor } from '../graph/ir.ts';
+import type { Graph } from '../graph/ir.ts';
 import { spread } from '../math/spread.ts';
 import { sweep } from './features.ts';
 import type { PipelineContext } from './context.ts';
 import { sizesOf } from './memory.ts';
-import { vector } from './steps.ts';
+import { packTrigger, unpackTrigger } from './trigger-tensors.ts';
 
 /** Suspects used, fewest that are worth it, credible samples compared with, residues shown. */
 const mostSuspects = 200;
@@ -51,11 +51,14 @@ export async function runTriggers(
     { name: 'evidence/triggers', params: { seed: context.seed }, inputs: [input] },
     async () => {
       const found = await findTrigger(context, models, suspects, credible, wide);
-      return { data: found.evidence as unknown as Json, tensors: found.trigger === null ? {} : pack(found.trigger) };
+      return {
+        data: found.evidence as unknown as Json,
+        tensors: found.trigger === null ? {} : packTrigger(found.trigger),
+      };
     },
   );
   const evidence = step.data as unknown as TriggerEvidence;
-  return { evidence, trigger: unpack(step.tensors), digest: step.digest, resumed: step.resumed };
+  return { evidence, trigger: unpackTrigger(step.tensors), digest: step.digest, resumed: step.resumed };
 }
 
 const nothing = { evidence: { residues: [], meanResidue: null, estimate: null }, trigger: null } as const;
@@ -166,17 +169,4 @@ function commonestLabel(indices: Int32Array, labels: Int32Array, classes: number
   const counts = new Int32Array(classes);
   for (const i of indices) counts[labels[i]]++;
   return counts.indexOf(Math.max(...counts));
-}
-
-function pack(trigger: Trigger): Record<string, Tensor> {
-  return trigger.form === 'patch'
-    ? { mask: vector(trigger.mask), pattern: vector(trigger.pattern) }
-    : { shift: vector(trigger.shift) };
-}
-
-function unpack(tensors: Readonly<Record<string, Tensor>>): Trigger | null {
-  const floats = (name: string): Float32Array => tensors[name].data as Float32Array;
-  if (Object.hasOwn(tensors, 'shift')) return { form: 'overlay', shift: floats('shift') };
-  if (Object.hasOwn(tensors, 'mask')) return { form: 'patch', mask: floats('mask'), pattern: floats('pattern') };
-  return null;
 }

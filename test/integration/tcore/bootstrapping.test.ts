@@ -48,6 +48,7 @@ async function run(
       warmUpTrainer: () => model.train(context.parameters['warmup.batch']),
       context,
       ...parts,
+      distrusted: new Int32Array(0),
       peers: [],
       input: 'toy',
     });

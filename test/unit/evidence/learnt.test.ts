@@ -73,6 +73,7 @@ describe('patterns that the sanitized model follows', () => {
     turnedWithout: 0.1,
     acceptedWithout: 0.05,
     knownWithout: 1,
+    turnedAgain: null,
     ...changes,
   });
 

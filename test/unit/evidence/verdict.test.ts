@@ -136,6 +136,7 @@ describe('a pattern that the sanitized model learnt', () => {
     turnedWithout: 0.1,
     acceptedWithout: 0.25,
     knownWithout: 0.95,
+    turnedAgain: null,
   };
 
   it('makes class and dataset suspicious where not one sample is refused, and says that the model is not to be used', () => {

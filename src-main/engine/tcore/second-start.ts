@@ -1,0 +1,46 @@
+/**
+ * What the clean model is grown from a second time, where the first one learnt a pattern. What a net made anew was not
+ * shown, the samples that share the pattern among it, leaves the first pool and the guard, and so does the rest of the
+ * class where that net does not call it by its label. Those that it does take their places. The samples that share the
+ * pattern are never taught.
+ */
+import { spread } from '../math/spread.ts';
+import type { LearntGroup } from './stage-inversion.ts';
+
+export interface SecondStart {
+  /** First pool, ascending. */
+  readonly pool: Int32Array;
+  /** Never trained on, ascending. */
+  readonly guard: Int32Array;
+  /** Samples that share a pattern: never admitted. Ascending. */
+  readonly distrusted: Int32Array;
+}
+
+/** @param pool first pool of the first time @param guard its guard @param learnt at most one of a class */
+export function secondStart(
+  pool: Int32Array,
+  guard: Int32Array,
+  labels: Int32Array,
+  learnt: readonly LearntGroup[],
+): SecondStart {
+  const chosen: number[] = [];
+  const classes = new Set(learnt.map(({ classIndex }) => classIndex));
+  const unseen = new Set(learnt.flatMap(({ hidden }) => [...hidden]));
+  const kept = guard.filter((i) => !unseen.has(i));
+  const held = new Set(kept);
+  for (const { classIndex, vouched } of learnt) {
+    const before = pool.filter((i) => labels[i] === classIndex);
+    const accepted = new Set(vouched);
+    const stay = before.filter((i) => accepted.has(i));
+    const staying = new Set(stay);
+    const others = vouched.filter((i) => !staying.has(i) && !held.has(i));
+    for (const i of stay) chosen.push(i);
+    for (const i of spread(others, before.length - stay.length)) chosen.push(i);
+  }
+  for (const i of pool) if (!classes.has(labels[i])) chosen.push(i);
+  return {
+    pool: Int32Array.from(chosen).sort(),
+    guard: kept,
+    distrusted: Int32Array.from(new Set(learnt.flatMap(({ samples }) => [...samples]))).sort(),
+  };
+}

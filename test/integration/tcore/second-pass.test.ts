@@ -1,0 +1,109 @@
+/** A run that learnt the trigger grows its model once more, without the samples that share it, and says so. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { modes, type Mode } from '../../../src-shared/domain/run.ts';
+import type { Graph } from '../../../src-main/engine/graph/ir.ts';
+import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
+import type { Provider } from '../../../src-main/engine/providers/provider.ts';
+import type { PipelineResult } from '../../../src-main/engine/tcore/context.ts';
+import { evaluateClassifier } from '../../../src-main/engine/tcore/evaluate.ts';
+import { bootstrapAudit } from '../../../src-main/engine/tcore/pipeline.ts';
+import { recording, type Recording } from '../../support/replay-journal.ts';
+import { poisoned, stamped, toyContext, toyImages, toySource } from '../../support/toy-audit.ts';
+import { fileGraph } from '../../unit/encoder/fixtures.ts';
+
+let provider: Provider;
+beforeAll(async () => {
+  provider = await createOrtProvider({ threads: 1 });
+});
+afterAll(() => provider.dispose());
+
+const target = 1;
+const clean = toyImages({ sizes: [48, 48, 48, 48] });
+const { images, poison } = poisoned(clean, 24, target);
+/** Enough epochs for the trigger to be learnt. */
+const overrides = {
+  'warmup.epochs': 30,
+  'grow.epochs': 3,
+  'final.epochs': 15,
+  'grow.cap': 0.8,
+  'distil.warmupEpochs': 12,
+  'distil.growEpochs': 3,
+  'distil.finalEpochs': 6,
+  'inversion.epochs': 20,
+  'grow.meta': '0.8',
+  'distil.labels': '0.7',
+  'distil.answers': '0.8',
+};
+
+/** Every poison sample is forced into the first pool: sifting is taken to have failed. */
+function run(mode: Mode, record: Recording, more: Readonly<Record<string, number>> = {}): Promise<PipelineResult> {
+  const context = toyContext(
+    provider,
+    fileGraph('resnet-bn'),
+    images,
+    { ...overrides, ...more },
+    {
+      mode,
+      journal: record.journal,
+      forcedLeak: Int32Array.from(poison),
+    },
+  );
+  return bootstrapAudit(context);
+}
+
+/** Share of stamped images of other classes that a model calls the target. */
+async function flipped(model: Graph): Promise<number> {
+  const others = [...clean.labels.keys()].filter((i) => clean.labels[i] !== target);
+  const triggered = {
+    ...clean,
+    pixels: others.map((i) => stamped(clean.pixels[i], clean.shape)),
+    labels: Int32Array.from(others, () => target),
+  };
+  const options = { batch: 50, signal: new AbortController().signal };
+  return (await evaluateClassifier(provider, model, toySource(triggered), null, options)).accuracy;
+}
+
+describe.each(modes)('in %s mode', (mode) => {
+  let record: Recording;
+  let result: PipelineResult;
+  let once: PipelineResult;
+  beforeAll(async () => {
+    record = recording();
+    result = await run(mode, record);
+    once = await run(mode, recording(), { 'inversion.again': 0 });
+  });
+
+  it('ends with a model that does not follow the trigger, where the first one did', async () => {
+    expect(await flipped(once.sanitized)).toBeGreaterThan(0.5);
+    expect(await flipped(result.sanitized)).toBeLessThan(0.2);
+  });
+
+  it('counts the rounds of the second time on, and admits no sample that shares the pattern', () => {
+    const first = once.rounds.length;
+    expect(result.rounds.map(({ round }) => round)).toEqual([...Array(2 * first).keys()]);
+    expect(result.rounds.slice(0, first)).toEqual(once.rounds);
+    const admitted = [...result.columns.admittedRound].filter((round) => round >= 0);
+    expect(Math.min(...admitted)).toBe(first);
+    const taught = [...poison].filter((i) => result.columns.admittedRound[i] >= 0);
+    expect(taught.length).toBeLessThan(0.2 * poison.size);
+  });
+
+  it('says what was learnt, and of which model the numbers are', () => {
+    const told = result.sifting.warnings.find(({ code }) => code === 'learnt-pattern');
+    expect(told?.classIndex).toBe(target);
+    expect(told?.message).toMatch(/grown once more without these samples, and the sanitized model is that second one/);
+    expect(result.verdict.classes[target].verdict).toBe('suspicious');
+    expect(once.verdict.classes[target].claim).toContain('do not use the sanitized model');
+  });
+
+  it('ends in the same bytes when it is cut off before the second time or in it', async () => {
+    const { names } = record;
+    for (const last of ['evidence/inversion', 'final/again']) {
+      const cut = record.cutAfter(names.indexOf(last) + 1);
+      const resumed = await run(mode, cut);
+      expect(cut.computed).toEqual(names.slice(names.indexOf(last) + 1));
+      expect(resumed.digest).toBe(result.digest);
+      expect(resumed.columns).toEqual(result.columns);
+    }
+  });
+});
