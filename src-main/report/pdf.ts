@@ -82,7 +82,9 @@ function drawSection(pen: Pen, section: Section): void {
   const sect = doc.struct('Sect');
   pen.parent.add(sect);
   const inner: Pen = { ...pen, parent: sect };
-  ensureRoom(doc, 180);
+  // A heading does not stay behind when the picture that it speaks of goes to the next page.
+  const [first] = section.blocks;
+  ensureRoom(doc, Math.max(180, first?.kind === 'chart' ? 72 + roomOfChart(pen, first) : 0));
   doc.y += 8;
   artifact(doc, () => {
     doc
@@ -100,7 +102,7 @@ function drawSection(pen: Pen, section: Section): void {
 }
 
 function drawBlock(pen: Pen, block: Block): void {
-  const { doc, left, width } = pen;
+  const { doc, left } = pen;
   switch (block.kind) {
     case 'text':
       paragraph(pen, 'P', block.text, block.quiet === true ? { size: 8, colour: colours.muted } : {});
@@ -133,11 +135,10 @@ function drawBlock(pen: Pen, block: Block): void {
       drawPictures(pen, block.items);
       return;
     case 'chart': {
-      const wide = block.chart.kind === 'scatter' || block.chart.kind === 'bars';
-      const chartWidth = wide ? width : Math.min(width, 340);
+      const chartWidth = widthOfChart(pen, block);
       const height = chartHeight(block.chart, chartWidth);
       if (height === 0) return;
-      ensureRoom(doc, height + 28);
+      ensureRoom(doc, roomOfChart(pen, block));
       const y = doc.y;
       tagged(pen, 'Figure', () => drawChart(doc, block.chart, { x: left, y, width: chartWidth }), {
         alt: shownIn(null, block.alt),
@@ -148,6 +149,15 @@ function drawBlock(pen: Pen, block: Block): void {
     }
   }
 }
+
+type ChartBlock = Extract<Block, { kind: 'chart' }>;
+
+function widthOfChart({ width }: Pen, { chart }: ChartBlock): number {
+  return chart.kind === 'scatter' || chart.kind === 'bars' ? width : Math.min(width, 340);
+}
+
+/** Points that a chart takes with its caption. */
+const roomOfChart = (pen: Pen, block: ChartBlock): number => chartHeight(block.chart, widthOfChart(pen, block)) + 28;
 
 function drawList(pen: Pen, items: readonly string[]): void {
   const { doc } = pen;

@@ -78,20 +78,23 @@ function markRadius(rows: number, zoom: number): number {
   return plain * Math.min(2, 0.8 + 0.2 * zoom);
 }
 
+/** Marks that are painted before whoever has the map painted can do something else. */
+const marksPerPart = 4096;
+
 /**
- * Paints the whole map over `pixels`.
+ * Paints the whole map over `pixels`, part by part: what is asked for next is the next part.
  * @param view of the picture: what lies at place p is painted at p * k + (x, y), in frame pixels
  * @param ratio picture pixels per frame pixel
  * @param palette by colour role; `raised` is the ground
  */
-export function paintMap(
+export function* paintMap(
   pixels: Pixels,
   places: MapPlaces,
   groups: readonly MarkGroup[],
   view: View,
   ratio: number,
   palette: ReadonlyMap<string, Rgb>,
-): void {
+): Generator<void> {
   const [red, green, blue] = palette.get('raised') ?? [255, 255, 255];
   new Uint32Array(pixels.data.buffer).fill(((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0);
   const rows = places.x.length;
@@ -101,10 +104,16 @@ export function paintMap(
     x[row] = (places.x[row] * view.k + view.x) * ratio;
     y[row] = (places.y[row] * view.k + view.y) * ratio;
   }
+  yield;
   const radius = markRadius(rows, view.k) * ratio;
   for (const group of groups) {
     const { shape, grow, alpha } = looks[group.standing];
     const stamp = makeStamp(shape, radius * grow);
-    paint(pixels, stamp, palette.get(group.role) ?? [0, 0, 0], group.faded ? fadedAlpha : alpha, group.rows, x, y);
+    const colour = palette.get(group.role) ?? [0, 0, 0];
+    for (let from = 0; from < group.rows.length; from += marksPerPart) {
+      const part = group.rows.slice(from, from + marksPerPart);
+      paint(pixels, stamp, colour, group.faded ? fadedAlpha : alpha, part, x, y);
+      yield;
+    }
   }
 }

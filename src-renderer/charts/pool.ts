@@ -32,19 +32,23 @@ export interface PoolLayout {
   readonly right: number;
 }
 
-/** @param samples size of the dataset; null while unknown */
+/**
+ * @param samples size of the dataset; null while unknown
+ * @param growing whether more rounds may come
+ */
 export function layoutPool(
   rounds: readonly PoolRound[],
   samples: number | null,
   size: { readonly width: number; readonly height: number },
   margin: Margin,
+  growing: boolean,
 ): PoolLayout {
   const right = Math.max(margin.left + 1, size.width - margin.right);
   const bottom = Math.max(margin.top + 1, size.height - margin.bottom);
   const most = Math.max(1, samples ?? 0, ...rounds.map((round) => round.size));
   const least = Math.max(0, ...rounds.map((round) => round.removed));
   // Room for a few rounds from the start, so that the first bar is no wall and nothing jumps when the next arrives.
-  const places = Math.max(8, rounds.length);
+  const places = growing ? Math.max(8, rounds.length) : rounds.length;
   const x = scaleBand(
     Array.from({ length: places }, (_, place) => place),
     [margin.left, right],

@@ -41,7 +41,9 @@ export function countLabels(table: SampleTable): number[] {
 
 export function countStandings(table: SampleTable): Record<Standing, number> {
   const counts = drawingOrder.map(() => 0);
-  for (const code of standingCodes(table)) counts[code] += 1;
+  const codes = standingCodes(table);
+  // By place: `for … of` over a typed array is many times slower until it is compiled, and this runs once per table.
+  for (let row = 0; row < codes.length; row++) counts[codes[row]] += 1;
   return Object.fromEntries(drawingOrder.map((standing, code) => [standing, counts[code]])) as Record<Standing, number>;
 }
 

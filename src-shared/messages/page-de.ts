@@ -227,11 +227,10 @@ export const de: PageMessages = {
       'Bildordner mit einem Ordner je Klasse, CSV- oder JSONL-Liste, IDX, CIFAR, STL-10, SVHN, GTSRB, npz, WebDataset, tar oder zip.',
     needEncoder: 'Nennen Sie die Encoder-Datei.',
     needDataset: 'Nennen Sie den Datensatz: einen Ordner oder eine Datei.',
-    dropDesktop: 'Oder ziehen Sie die Datei oder den Ordner auf diese Seite.',
+    dropDesktop: 'Oder ziehen Sie den Encoder, den Datensatz oder beides auf diese Seite.',
     dropLoopback:
       'Ein Browser verrät einer Seite nicht, wo eine abgelegte Datei liegt, und Coresift liest an Ort und Stelle, statt hochzuladen. Tippen oder fügen Sie den Pfad ein.',
-    dropped: (name) => `${name} wurde hier abgelegt.`,
-    dropRefused: 'Bitte tippen oder fügen Sie den Pfad ein.',
+    dropped: (names) => `Hier abgelegt: ${names}`,
     more: 'Eingabegröße, Normalisierung, Ausgabeordner',
     arch: 'Architektur',
     archHint: 'Einer Datei, die nur Gewichte enthält; leer: aus deren Namen und Formen gefunden.',

@@ -199,11 +199,10 @@ export const en = {
       'Image folder with a folder per class, CSV or JSONL manifest, IDX, CIFAR, STL-10, SVHN, GTSRB, npz, WebDataset, tar or zip.',
     needEncoder: 'Name the encoder file.',
     needDataset: 'Name the dataset: a folder or a file.',
-    dropDesktop: 'Or drop the file or folder anywhere on this page.',
+    dropDesktop: 'Or drop the encoder, the dataset or both anywhere on this page.',
     dropLoopback:
       'A browser does not tell a page where a dropped file lies, and Coresift reads in place instead of uploading. Type or paste the path.',
-    dropped: (name: string) => `${name} was dropped here.`,
-    dropRefused: 'Only a browser window was dropped on; please type or paste the path.',
+    dropped: (names: string) => `Dropped here: ${names}`,
     more: 'Input size, normalisation, output folder',
     arch: 'Architecture',
     archHint: 'Of a file of weights alone; left out: found from their names and shapes.',

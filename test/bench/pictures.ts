@@ -5,7 +5,7 @@
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium, type Page } from 'playwright';
 import sharp from 'sharp';
@@ -49,8 +49,25 @@ const looks: readonly Look[] = [
 
 /** What is done on a view before it is taken, so that the picture shows what the view is for. */
 const acts: Readonly<Record<string, (page: Page) => Promise<void>>> = {
-  suspects: async (page) => page.locator('.grid button').first().click(),
+  suspects: async (page) => {
+    await page.locator('.grid button').first().click();
+    await page.locator('main').evaluate((main) => main.scrollTo(0, 0));
+  },
 };
+
+/** Has the page name a home folder of nobody's instead of folders of the machine that takes the picture. */
+const hidePlaces = (page: Page): Promise<void> =>
+  page.evaluate(
+    (places) => {
+      const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode()) {
+        const node = texts.currentNode as Text;
+        for (const place of places)
+          if (node.data.includes(place)) node.data = node.data.replaceAll(place, '/home/analyst');
+      }
+    },
+    [join(folder, 'audit'), folder, dirname(resolve(given)), root.slice(0, -1)],
+  );
 
 const folder = mkdtempSync(join(tmpdir(), 'coresift-pictures-'));
 // A copy: the one that was given stays as it is, and may be open elsewhere.
@@ -111,6 +128,7 @@ try {
         await page.setViewportSize({ width: look.width, height: Math.min(4000, Math.max(look.height, high + 80)) });
         await page.waitForTimeout(300);
       }
+      await hidePlaces(page);
       const png = await page.screenshot();
       await page.setViewportSize({ width: look.width, height: look.height });
       writeFileSync(

@@ -87,3 +87,11 @@ export function readNumbers(text: string): readonly number[] | null | 'wrong' {
   const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
   return numbers.length <= 16 && numbers.every(Number.isFinite) ? numbers : 'wrong';
 }
+
+const modelName = /\.(onnx|pt|pth|safetensors|keras)$/i;
+
+/** What something that was dropped is taken for: a folder is a dataset, a file what its name or else the step says. */
+export function dropTarget(name: string, folder: boolean, atModel: boolean): 'encoder' | 'dataset' {
+  if (folder) return 'dataset';
+  return modelName.test(name) || atModel ? 'encoder' : 'dataset';
+}

@@ -11,7 +11,7 @@ const size = { width: 300, height: 150 };
 describe('layoutPool', () => {
   const { rounds } = recordedResult();
   it('stacks what was admitted on what stayed and hangs what was removed below zero', () => {
-    const { bars, zero, all } = layoutPool(rounds, 2000, size, margin);
+    const { bars, zero, all } = layoutPool(rounds, 2000, size, margin, true);
     for (const bar of bars) {
       expect(bar.kept.y + bar.kept.height).toBeCloseTo(zero);
       expect(bar.admitted.y + bar.admitted.height).toBeCloseTo(bar.kept.y);
@@ -22,17 +22,18 @@ describe('layoutPool', () => {
   });
 
   it('has heights in proportion to the counts', () => {
-    const { bars, zero } = layoutPool(rounds, 2000, size, margin);
+    const { bars, zero } = layoutPool(rounds, 2000, size, margin, true);
     const height = (index: number): number => zero - bars[index]!.admitted.y;
     expect(height(8) / height(0)).toBeCloseTo(rounds[8]!.size / rounds[0]!.size);
   });
 
-  it('leaves room for the rounds to come', () => {
-    expect(layoutPool(rounds.slice(0, 1), null, size, margin).bars[0]!.width).toBeLessThan(size.width / 8);
+  it('leaves room for the rounds to come, and none once the run is over', () => {
+    expect(layoutPool(rounds.slice(0, 1), null, size, margin, true).bars[0]!.width).toBeLessThan(size.width / 8);
+    expect(layoutPool(rounds.slice(0, 1), null, size, margin, false).bars[0]!.width).toBeGreaterThan(size.width / 2);
   });
 
   it('is empty without rounds', () => {
-    expect(layoutPool([], null, size, margin)).toMatchObject({ bars: [], all: null });
+    expect(layoutPool([], null, size, margin, true)).toMatchObject({ bars: [], all: null });
   });
 });
 
@@ -131,7 +132,7 @@ describe('the picture of the map', () => {
       ['raised', [1, 2, 3]],
       ['trusted', [200, 100, 50]],
     ] as const);
-    paintMap(pixels, places, [one], { k: 2, x: 10, y: -3 }, 1, palette);
+    Array.from(paintMap(pixels, places, [one], { k: 2, x: 10, y: -3 }, 1, palette));
     const at = (x: number, y: number): number[] => [...pixels.data.slice(4 * (40 * y + x), 4 * (40 * y + x) + 4)];
     expect(at(20, 5)).toEqual([200, 100, 50, 255]);
     expect(at(5, 4)).toEqual([1, 2, 3, 255]);

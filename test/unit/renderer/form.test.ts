@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { emptyForm, readForm, type FormTexts } from '../../../src-renderer/views/new/form.ts';
+import { dropTarget, emptyForm, readForm, type FormTexts } from '../../../src-renderer/views/new/form.ts';
 import { checkRequest } from '../../../src-main/hosts/requests.ts';
 
 const filled: FormTexts = { ...emptyForm, encoder: ' /data/a.onnx ', dataset: '/data/images' };
@@ -60,4 +60,15 @@ describe('the form of a new audit', () => {
     ['a deviation of zero', { mean: '0.5', std: '0' }, ['std']],
     ['unequal lengths', { mean: '0.5,0.5', std: '1' }, ['std']],
   ])('names the field for %s', (_case, texts, fields) => expect(errorsOf(texts)).toEqual(fields));
+});
+
+describe('something that is dropped on the form', () => {
+  it.each<[string, boolean, boolean, string]>([
+    ['images', true, true, 'dataset'],
+    ['net.ONNX', false, false, 'encoder'],
+    ['net.h5', false, true, 'encoder'],
+    ['images.zip', false, false, 'dataset'],
+  ])('%s (folder: %s, while asked for the model: %s) is the %s', (name, folder, atModel, slot) =>
+    expect(dropTarget(name, folder, atModel)).toBe(slot),
+  );
 });
