@@ -48,7 +48,7 @@ test('an engine that is killed, a server that is gone: said by name, and the run
   // Chromium logs the connection that breaks; everything else still counts.
   page.removeAllListeners('console');
   await server.kill();
-  await expect(page.getByRole('alert')).toContainText('lost its connection');
+  await expect(page.getByRole('alert').filter({ hasText: 'lost its connection' })).toBeVisible();
   server = await serveProject(folder);
   await page.goto(server.url);
   await page.getByRole('table').getByRole('link', { name: '#1' }).click();

@@ -97,6 +97,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     channels: grown.channels,
     input: found.digest,
   });
+  const inPool = membership(pool, samples.count);
   const suspectRank = new Int32Array(samples.count).fill(-1);
   suspects.forEach((sample, rank) => (suspectRank[sample] = rank));
   return {
@@ -117,8 +118,9 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
       label: samples.labels,
       majority: sifted.majority,
       consistency: sifted.consistency,
-      seed: membership(sifted.seeds, samples.count),
-      pool: membership(pool, samples.count),
+      // Who left the first pool again is no seed of the model.
+      seed: membership(sifted.seeds, samples.count).map((flag, i) => flag & inPool[i]),
+      pool: inPool,
       admittedRound: grown.admittedRound,
       probeLoss: probe.evaluation.loss,
       finalLoss: final.evaluation.loss,
