@@ -71,7 +71,6 @@ function said(one: Finding): Said | null {
         wouldChange: 'Einige Bilder der offenen Klassen, für deren Etiketten Sie bürgen können, oder mehr Proben.',
       };
     case 'class.learnt-pattern suspicious':
-    case 'class.learnt-pattern inconclusive':
       return learnt(e, `${count(e['sharing'])} Proben mit dem Etikett „${name}“`);
     case 'dataset.learnt-pattern suspicious':
       return learnt(e, `${count(e['sharing'])} Proben einer Klasse`);

@@ -12,13 +12,6 @@ const [accepted, acceptedOfKnown] = [0.4, 0.5];
 /** Least of that rest that it must know: one that learnt nothing follows nothing and accepts nothing. */
 const known = 1 / 3;
 
-/** Turned share from which the class is suspicious; below it, it is only not trusted. */
-const surely = 0.5;
-
-export function isSurelyLearnt({ turned }: LearntPattern): boolean {
-  return turned >= surely;
-}
-
 /** Whether the model was grown anew without the samples, and does not follow the pattern any more. */
 export function wasUnlearnt({ turned, turnedAgain }: LearntPattern): boolean {
   return turnedAgain !== null && isUnlearnt(turned, turnedAgain);
@@ -47,9 +40,8 @@ export function learntFinding(
   classes: readonly string[],
 ): Pick<Finding, 'verdict' | 'confidence' | 'claim' | 'wouldChange'> {
   return {
-    ...(isSurelyLearnt(learnt)
-      ? { verdict: 'suspicious', confidence: margin(learnt) }
-      : { verdict: 'inconclusive', confidence: null }),
+    verdict: 'suspicious',
+    confidence: margin(learnt),
     claim: learntClaim(learnt, classes),
     wouldChange:
       'A look at these samples: if they all show what their label says, the pattern is a feature of a kind of its own.',

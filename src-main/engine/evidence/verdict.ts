@@ -12,7 +12,7 @@ import {
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { median } from '../math/statistics.ts';
-import { isSurelyLearnt, wasUnlearnt, learntFinding, learntNumbers } from './learnt.ts';
+import { learntFinding, learntNumbers, wasUnlearnt } from './learnt.ts';
 import { percent } from './percent.ts';
 import { baseLimit, collapseLimit, isTrigger, type PatchScan } from './patch-scan.ts';
 import { isFitted, isRefused, type RefusalEvidence } from './suspects.ts';
@@ -94,7 +94,7 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
   }
   const cluster = share >= refusedLimit && refused >= fewestRefused(samples);
   const learnt = evidence.learnt.find(({ classIndex }) => classIndex === c);
-  if (learnt !== undefined && !(cluster && (wasUnlearnt(learnt) || !isSurelyLearnt(learnt)))) {
+  if (learnt !== undefined && !(cluster && wasUnlearnt(learnt))) {
     return {
       ...common,
       ...learntFinding(learnt, evidence.classes),
@@ -214,7 +214,7 @@ function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): F
   };
   const bad = of('suspicious');
   const clusters = bad.some(({ code }) => code === 'class.refused-cluster');
-  const learnt = evidence.learnt.find((one) => isSurelyLearnt(one) && !(clusters && wasUnlearnt(one)));
+  const learnt = evidence.learnt.find((one) => !(clusters && wasUnlearnt(one)));
   if (learnt !== undefined) {
     return {
       ...common,

@@ -159,14 +159,6 @@ describe('a pattern that the sanitized model learnt', () => {
     }
   });
 
-  it('only keeps a class from being trusted where it turns fewer than half, and hides no refused cluster then', () => {
-    const weak = { ...learnt, turned: 0.4 };
-    const { dataset, classes: findings } = judge(evidence(0, { learnt: [weak] }));
-    expect(findings[1]).toMatchObject({ verdict: 'inconclusive', confidence: null, code: 'class.learnt-pattern' });
-    expect(dataset.verdict).toBe('inconclusive');
-    expect(judge(evidence(30, { learnt: [{ ...weak, classIndex: 2 }] })).classes[2].code).toBe('class.refused-cluster');
-  });
-
   it('is told before a refused cluster, for the model that refuses is in doubt itself', () => {
     const { classes: findings } = judge(evidence(30, { learnt: [{ ...learnt, classIndex: 2 }] }));
     expect(findings[2].code).toBe('class.learnt-pattern');
