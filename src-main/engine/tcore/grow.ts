@@ -10,7 +10,7 @@ import type { Graph } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Beside } from './beside.ts';
 import { bootstrap } from './bootstrap.ts';
-import { secondTime, type PipelineContext } from './context.ts';
+import type { PipelineContext } from './context.ts';
 import { purified, runCrossFit, type CrossFit } from './cross-fit.ts';
 import { distil } from './distil.ts';
 import type { SecondStart } from './second-start.ts';
@@ -91,22 +91,14 @@ export async function checkAndGrow(
   }
 }
 
-/**
- * The same from another start. Its rounds are counted on from those of the first time, which stay in the story.
- * @param context the run's own; steps are journalled under the names of the second time
- * @param before rounds of the first time
- */
-export async function growAgain(
-  context: PipelineContext,
-  encoder: Encoder,
-  start: Start,
-  before: readonly PoolRound[],
-): Promise<Grown> {
-  const again = secondTime(context, before.length);
-  const grown = await (context.mode === 'paper'
-    ? growFromChannels(again, encoder, start)
-    : growStudent(again, encoder, start, null));
-  return { ...grown, rounds: [...before, ...grown.rounds] };
+/** The same from another start, one thing after the other. @param context of the second time (`secondTime`) */
+export function growAgain(context: PipelineContext, encoder: Encoder, start: Start): Promise<Grown> {
+  switch (context.mode) {
+    case 'paper':
+      return growFromChannels(context, encoder, start);
+    case 'distilled':
+      return growStudent(context, encoder, start, null);
+  }
 }
 
 /** What is under way beside fails unheard where the run itself fails first: that is the news then. */

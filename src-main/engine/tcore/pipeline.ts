@@ -1,8 +1,8 @@
 /**
  * The audit from end to end: probe, sift and expand; then a clean model, in paper mode by unlearning, recovering,
  * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence, a second growth where
- * the model learnt a pattern that it should not know, and the verdict. Every stage
- * is a journalled step: its result is read back when an earlier, interrupted run committed it.
+ * the model learnt a pattern that it should not know, and the verdict. Every stage is a journalled step: its result is
+ * read back when an earlier, interrupted run committed it.
  */
 import { worksAsTrigger, type ClassWarning, type LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
@@ -51,7 +51,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const { crossFit } = checked;
   const outset = { ...checked, guard: sifted.guard, inputs: [checked.grown.digest, crossFit.digest] };
   const looked = await lookAt(context, encoder, probe.classifier, outset);
-  const { pool, guard, grown, final, learnt, digest, resumed } = await withoutLearnt(
+  const { pool, guard, grown, final, learnt, carriers, digest, resumed } = await withoutLearnt(
     context,
     encoder,
     probe.classifier,
@@ -65,7 +65,6 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     final: final.evaluation,
     company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
   };
-  const carriers = learnt.flatMap((one) => [...one.samples]);
   const suspects = withCarriers(rankSuspects(refusals), carriers, final.evaluation.loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const found = await runTriggers(context, models, suspects, credible, encoder.representation.dim, digest);
@@ -155,6 +154,8 @@ interface Looked {
   readonly grown: Grown;
   readonly final: EvidenceStage;
   readonly learnt: readonly LearntGroup[];
+  /** Samples that carry a pattern which this model learnt, or one that was given up before it. */
+  readonly carriers: readonly number[];
   readonly digest: string;
   readonly resumed: boolean;
 }
@@ -173,8 +174,10 @@ async function lookAt(
   const final = await runEvidence(context, encoder, models, pool, inputs, scanning);
   const { evaluation, digest } = final;
   const inversion = await runInversion(context, encoder, classifier, evaluation, admittedRound, digest);
+  const { learnt } = inversion;
+  const carriers = learnt.flatMap((one) => [...one.samples]);
   const resumed = final.resumed && inversion.resumed;
-  return { pool, guard, grown, final, learnt: inversion.learnt, digest: inversion.digest, resumed };
+  return { pool, guard, grown, final, learnt, carriers, digest: inversion.digest, resumed };
 }
 
 /** The model grown anew where it learnt a pattern, with what came of that; else as it is. */
@@ -193,15 +196,22 @@ async function withoutLearnt(
   const start = secondStart(pool, guard, samples.labels, learnt);
   const message = `The model learnt a pattern that ${start.distrusted.length} samples labelled ${names} share. It is grown once more, without them.`;
   context.emit({ type: 'warning', code: 'grown-again', message, subject: null });
-  const grown = await growAgain(context, encoder, { ...start, peers, digest }, before.rounds);
   const again = secondTime(context, before.rounds.length);
+  const second = await growAgain(again, encoder, { ...start, peers, digest });
+  // The rounds of the first time stay in the story.
+  const grown = { ...second, rounds: [...before.rounds, ...second.rounds] };
   const scanning = Promise.resolve(final.scan);
   const from = { ...start, grown, inputs: [grown.digest], scanning };
-  const second = await lookAt(again, encoder, undefended, from);
-  const unlearnt = await lookAgain(again, grown.classifier, learnt, second.digest);
-  const anew = new Set(second.learnt.map(({ classIndex }) => classIndex));
-  const told = [...second.learnt, ...unlearnt.learnt.filter(({ classIndex }) => !anew.has(classIndex))];
-  return { ...second, learnt: told, digest: unlearnt.digest, resumed: looked.resumed && second.resumed };
+  const found = await lookAt(again, encoder, undefended, from);
+  const unlearnt = await lookAgain(again, grown.classifier, learnt, found.digest);
+  const anew = new Set(found.learnt.map(({ classIndex }) => classIndex));
+  return {
+    ...found,
+    learnt: [...found.learnt, ...unlearnt.learnt.filter(({ classIndex }) => !anew.has(classIndex))],
+    carriers: [...start.distrusted, ...found.carriers],
+    digest: unlearnt.digest,
+    resumed: looked.resumed && found.resumed,
+  };
 }
 
 /** The square of the scan and the estimate from the suspects, where there is one. */

@@ -25,15 +25,18 @@ export function secondStart(
 ): SecondStart {
   const chosen: number[] = [];
   const classes = new Set(learnt.map(({ classIndex }) => classIndex));
-  const unseen = new Set(learnt.flatMap(({ hidden }) => [...hidden]));
-  const kept = guard.filter((i) => !unseen.has(i));
+  const distrusted = new Set(learnt.flatMap(({ samples }) => [...samples]));
+  // Where hiding all that carry the pattern would have left too few, the net was shown some of them.
+  const gone = new Set([...distrusted, ...learnt.flatMap(({ hidden }) => [...hidden])]);
+  const kept = guard.filter((i) => !gone.has(i));
   const held = new Set(kept);
   for (const { classIndex, vouched } of learnt) {
     const before = pool.filter((i) => labels[i] === classIndex);
-    const accepted = new Set(vouched);
+    const credible = vouched.filter((i) => !distrusted.has(i));
+    const accepted = new Set(credible);
     const stay = before.filter((i) => accepted.has(i));
     const staying = new Set(stay);
-    const others = vouched.filter((i) => !staying.has(i) && !held.has(i));
+    const others = credible.filter((i) => !staying.has(i) && !held.has(i));
     for (const i of stay) chosen.push(i);
     for (const i of spread(others, before.length - stay.length)) chosen.push(i);
   }
@@ -41,6 +44,6 @@ export function secondStart(
   return {
     pool: Int32Array.from(chosen).sort(),
     guard: kept,
-    distrusted: Int32Array.from(new Set(learnt.flatMap(({ samples }) => [...samples]))).sort(),
+    distrusted: Int32Array.from(distrusted).sort(),
   };
 }

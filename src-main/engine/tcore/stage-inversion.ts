@@ -157,8 +157,8 @@ async function comparedWithout(
       const unseen = new Set(hidden);
       return believed.filter((i) => samples.labels[i] === classIndex && !unseen.has(i));
     });
-    const lists = [indices, ...open.map(({ sharing }) => sharing), ...rests];
-    const asked = [...new Set(lists.flatMap((list) => [...list]))];
+    const looked = [indices, ...open.map(({ sharing }) => sharing), ...rests];
+    const asked = [...new Set(looked.flatMap((list) => [...list]))];
     const { predicted } = await evaluateClassifier(provider, net, samples, Int32Array.from(asked), { batch, signal });
     const accepted = new Set(asked.filter((i, at) => predicted[at] === samples.labels[i]));
     const acceptedShare = (list: Int32Array): number => count(list, (i) => accepted.has(i)) / list.length;

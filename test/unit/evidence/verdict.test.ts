@@ -126,19 +126,19 @@ describe('the verdict on the dataset', () => {
   });
 });
 
-describe('a pattern that the sanitized model learnt', () => {
-  const learnt = {
-    classIndex: 1,
-    form: 'patch' as const,
-    samples: Int32Array.from({ length: 12 }, (_, i) => 100 + i),
-    turned: 0.7,
-    n: 100,
-    turnedWithout: 0.1,
-    acceptedWithout: 0.25,
-    knownWithout: 0.95,
-    turnedAgain: null,
-  };
+const learnt = {
+  classIndex: 1,
+  form: 'patch' as const,
+  samples: Int32Array.from({ length: 12 }, (_, i) => 100 + i),
+  turned: 0.7,
+  n: 100,
+  turnedWithout: 0.1,
+  acceptedWithout: 0.25,
+  knownWithout: 0.95,
+  turnedAgain: null,
+};
 
+describe('a pattern that the sanitized model learnt', () => {
   it('makes class and dataset suspicious where not one sample is refused, and says that the model is not to be used', () => {
     const { dataset, classes: findings } = judge(evidence(0, { learnt: [learnt] }));
     expect(findings.map(({ verdict }) => verdict)).toEqual(['trusted', 'suspicious', 'trusted']);
@@ -166,17 +166,7 @@ describe('a pattern that the sanitized model learnt', () => {
 });
 
 describe('a pattern that a first model learnt, and the second did not', () => {
-  const unlearnt = {
-    classIndex: 2,
-    form: 'patch' as const,
-    samples: Int32Array.from({ length: 12 }, (_, i) => 100 + i),
-    turned: 0.7,
-    n: 100,
-    turnedWithout: 0.1,
-    acceptedWithout: 0.25,
-    knownWithout: 0.95,
-    turnedAgain: 0.02,
-  };
+  const unlearnt = { ...learnt, classIndex: 2, turnedAgain: 0.02 };
 
   it('stands behind a cluster that the second model refuses', () => {
     const { dataset, classes: findings } = judge(evidence(30, { learnt: [unlearnt] }));

@@ -42,6 +42,13 @@ describe('the second start', () => {
     expect([...distrusted]).toEqual([10, 11, 12]);
   });
 
+  it('takes no carrier that the net was shown, neither for the pool nor for the guard', () => {
+    const shown = learnt({ hidden: list(10, 11), vouched: list(12, 15), samples: list(10, 11, 12, 13) });
+    const { pool, guard } = secondStart(list(0, 10, 12), list(2, 13), labels, [shown]);
+    expect([...pool]).toEqual([0, 15]);
+    expect([...guard]).toEqual([2]);
+  });
+
   it('goes on with a smaller pool where too few are vouched for', () => {
     const { pool } = secondStart(list(0, 10, 11, 12), list(), labels, [learnt({ vouched: list(20) })]);
     expect([...pool]).toEqual([0, 20]);

@@ -92,8 +92,8 @@ export function bindSession(
 
 /**
  * The binding answers with a copy of every output, also of those that it was told where to write. Nobody reads the copies
- * of a state: five megabytes a step of the sample's net that would
- * wait for the collector, and memory that the next step finds warm.
+ * of a state: five megabytes a step of the sample's net that would wait for the collector, and memory that the next step
+ * finds warm.
  */
 function giveBack(answer: OrtTensor, { current, next }: StateSlot): void {
   const { buffer } = answer.data as Float32Array<ArrayBuffer>;
