@@ -1,4 +1,22 @@
-/** Long work done in short tasks. */
+/** Long work done in short tasks. The page is also opened in browsers that have no scheduler: there a timer has to do. */
+
+/** Lets what waits go first: input, news of the run, a frame. */
+export function letOthers(): Promise<void> {
+  const known = globalThis.scheduler as Partial<Scheduler> | undefined;
+  return known?.yield?.() ?? new Promise((resolve) => setTimeout(resolve));
+}
+
+/** Does something once nothing else waits, as far as the browser can tell; not any more once aborted. */
+export function whenFree(act: () => void, signal: AbortSignal): void {
+  const known = globalThis.scheduler as Partial<Scheduler> | undefined;
+  if (known?.postTask !== undefined) {
+    known.postTask(act, { priority: 'background', signal }).catch(() => undefined);
+    return;
+  }
+  setTimeout(() => {
+    if (!signal.aborted) act();
+  });
+}
 
 /**
  * Stretch of work after which the browser is let in, in ms. Each time may cost the making of a frame, so a shorter one
@@ -11,7 +29,7 @@ export async function inParts(parts: Iterable<void>, signal: AbortSignal): Promi
   let since = performance.now();
   for (const _ of parts) {
     if (performance.now() - since < stretch) continue;
-    await scheduler.yield();
+    await letOthers();
     if (signal.aborted) return;
     since = performance.now();
   }
