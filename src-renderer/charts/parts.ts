@@ -9,13 +9,13 @@ export function letOthers(): Promise<void> {
 /** Does something once nothing else waits, as far as the browser can tell; not any more once aborted. */
 export function whenFree(act: () => void, signal: AbortSignal): void {
   const known = globalThis.scheduler as Partial<Scheduler> | undefined;
-  if (known?.postTask !== undefined) {
-    known.postTask(act, { priority: 'background', signal }).catch(() => undefined);
-    return;
-  }
-  setTimeout(() => {
+  const actUnlessAborted = (): void => {
     if (!signal.aborted) act();
-  });
+  };
+  // The scheduler is not given the signal: all that `act` sets off would inherit it, and a `yield` in there would fail
+  // when it is aborted.
+  if (known?.postTask !== undefined) void known.postTask(actUnlessAborted, { priority: 'background' });
+  else setTimeout(actUnlessAborted);
 }
 
 /**

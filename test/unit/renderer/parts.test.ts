@@ -52,12 +52,37 @@ describe.each([
   });
 });
 
-it('what can wait is not done once its view is gone', async () => {
-  vi.stubGlobal('scheduler', undefined);
+it.each([
+  ['without a scheduler', undefined],
+  ['with one', { postTask: (act: () => void) => new Promise<void>((resolve) => setTimeout(() => resolve(act()))) }],
+])('what can wait is not done once its view is gone, %s', async (_, scheduler) => {
+  vi.stubGlobal('scheduler', scheduler);
   const life = new AbortController();
   let made = false;
   whenFree(() => (made = true), life.signal);
   life.abort();
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(made).toBe(false);
+});
+
+it('work that goes on after its view is gone does not fail: a yield inherits the signal of the task it is in', async () => {
+  let inherited: AbortSignal | undefined;
+  const waitUnlessAborted = (signal: AbortSignal | undefined): Promise<void> =>
+    new Promise((resolve, reject) => {
+      setTimeout(() => (signal?.aborted ? reject(signal.reason as Error) : resolve()), 5);
+    });
+  vi.stubGlobal('scheduler', {
+    yield: () => waitUnlessAborted(inherited),
+    postTask: async (act: () => void, options: { signal?: AbortSignal }) => {
+      await waitUnlessAborted(options.signal);
+      inherited = options.signal;
+      act();
+    },
+  });
+  const view = new AbortController();
+  let going: Promise<void> | null = null;
+  whenFree(() => (going = inParts(slow(4, []), view.signal)), view.signal);
+  await vi.waitFor(() => expect(going).not.toBeNull());
+  view.abort();
+  await expect(going).resolves.toBeUndefined();
 });
