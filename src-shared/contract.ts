@@ -264,6 +264,12 @@ export interface AppProcedures {
   'run.start': Call<{ readonly request: AuditRequest; readonly out: string | null }, RunSummary>;
   /** Answers once the engine acknowledged; the run then ends with a 'cancelled' event and can be resumed. */
   'run.cancel': Call<{ readonly runId: string }, RunSummary>;
+  /**
+   * Answers once the engine stands still, which the run tells by a 'paused' event; it keeps what it has in memory. Nothing
+   * happens where it does not compute.
+   */
+  'run.pause': Call<{ readonly runId: string }, RunSummary>;
+  'run.continue': Call<{ readonly runId: string }, RunSummary>;
   'run.resume': Call<{ readonly runId: string }, RunSummary>;
   /**
    * All events after cursor `after` (0 = from the start: committed ones are replayed from the store), then live ones.
@@ -404,6 +410,8 @@ export const procedureKinds = {
   'run.get': 'call',
   'run.start': 'call',
   'run.cancel': 'call',
+  'run.pause': 'call',
+  'run.continue': 'call',
   'run.resume': 'call',
   'run.events': 'stream',
   'run.result': 'call',

@@ -18,7 +18,7 @@ import type { EngineProtocol } from './engine-protocol.ts';
 import { digestBytes } from './files.ts';
 import { keyFolder, type Vault } from './keys.ts';
 import { purposeOf } from './outputs.ts';
-import { beginRun, carryOut, placeOf, fixedClock, type RunStart } from './run.ts';
+import { beginRun, carryOut, placeOf, fixedClock, type RunControl, type RunStart } from './run.ts';
 import { eventFeed, recordedEvents, type EventFeed } from './run-events.ts';
 import { journalPage, neighboursOf, opinionTable, poolMembers, stepCache, tapScores } from './run-evidence.ts';
 import { mapOf } from './maps.ts';
@@ -47,6 +47,8 @@ export interface AppOptions {
 interface ActiveRun {
   readonly id: string;
   readonly abort: AbortController;
+  /** Null until its engine is at work. */
+  control(): RunControl | null;
   /** Settles when the run has ended, however it ended. */
   readonly ended: Promise<void>;
 }
@@ -84,7 +86,9 @@ export async function createApp(options: AppOptions): Promise<App> {
       if (event.type === 'finished' || event.type === 'failed' || event.type === 'cancelled') end = event;
       else feed.add(event);
     };
-    const ended = carryOut(writer, run, options.spawn, { onEvent, signal: abort.signal }, placeOf(begin))
+    let control: RunControl | null = null;
+    const onControl = (given: RunControl): void => void (control = given);
+    const ended = carryOut(writer, run, options.spawn, { onEvent, onControl, signal: abort.signal }, placeOf(begin))
       // The failure was recorded with the run and told as its last event; nobody else waits for it here.
       .catch((error: unknown) => reportBug(error))
       .then(() => {
@@ -93,7 +97,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         if (end !== null) feed.add(end);
         feed.end();
       });
-    active = { id: run, abort, ended };
+    active = { id: run, abort, control: () => control, ended };
     return summaryOf(run);
   };
 
@@ -155,6 +159,17 @@ export async function createApp(options: AppOptions): Promise<App> {
       if (active?.id === id) await cancelActive();
       return summaryOf(id);
     },
+    'run.pause': async ({ runId }) => {
+      const { id } = summaryOf(runId);
+      if (active?.id === id) await active.control()?.pause();
+      return summaryOf(id);
+    },
+    'run.continue': ({ runId }) =>
+      answer(() => {
+        const { id } = summaryOf(runId);
+        if (active?.id === id) active.control()?.continue();
+        return summaryOf(id);
+      }),
     'run.resume': ({ runId }) => answer(() => start({ kind: 'resume', chosen: {} }, outOf(runId))),
     'run.events': ({ runId, after }, { signal }) => {
       const { id } = summaryOf(runId);

@@ -6,6 +6,7 @@ import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import { writeOnnx } from '../engine/graph/onnx/write.ts';
 import type { JobContext } from '../engine/jobs/server.ts';
+import { pausable } from '../engine/providers/pausable.ts';
 import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
 import { fitMemory } from '../engine/tcore/memory.ts';
@@ -32,10 +33,10 @@ export async function auditJob(
   open: (device: string, threads: number | null) => Promise<Provider> = openTestedProvider,
 ): Promise<AuditOutcome> {
   const { request } = job;
-  const { emit, signal } = context;
+  const { emit, signal, gate } = context;
   emit({ type: 'stage', stage: 'preflight', state: 'started' });
   requireDevice(request.device);
-  const inputs = await readInputs(request, job.cache, { emit, signal });
+  const inputs = await readInputs(request, job.cache, { emit, signal, gate });
   try {
     return await auditInputs(job, inputs, context, open);
   } finally {
@@ -50,10 +51,10 @@ async function auditInputs(
   open: (device: string, threads: number | null) => Promise<Provider>,
 ): Promise<AuditOutcome> {
   const { request, parameters } = job;
-  const { emit, signal, ask } = context;
+  const { emit, signal, ask, gate } = context;
   // A bound that cannot be kept is told of before anything is computed.
   fitMemory(inputs.encoder, inputs.pixels.count, parameters);
-  const provider = await open(request.device, request.threads ?? null);
+  const provider = pausable(await open(request.device, request.threads ?? null), () => gate.wait());
   try {
     const { pixels, encoder, encoderFacts, datasetFacts } = inputs;
     const forwardRate = await measureForward(provider, encoder, pixels);
@@ -98,6 +99,7 @@ async function auditInputs(
       journal: stepJournal({ find: (spec) => ask('step.find', spec), commit: (step) => ask('step.commit', step) }),
       inputDigests: { encoder: encoderFacts.sha256, dataset: datasetFacts.sha256 },
       emit,
+      now: () => gate.now(),
       signal,
     });
     await inputs.requireUnchanged();

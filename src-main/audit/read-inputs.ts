@@ -7,7 +7,8 @@ import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Encoder } from '../engine/encoder/encoder.ts';
 import { understandEncoder } from '../engine/encoder/understand.ts';
 import type { Graph } from '../engine/graph/ir.ts';
-import type { EncoderOptions } from '../engine/tcore/context.ts';
+import type { Gate } from '../engine/jobs/gate.ts';
+import { progressOf, type EncoderOptions } from '../engine/tcore/context.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { openDataset } from '../formats/datasets/open.ts';
 import { columnsOf, headOf, removePixelFile, type PixelFile } from '../formats/datasets/pixel-file.ts';
@@ -41,6 +42,8 @@ export interface Inputs {
 export interface ReadContext {
   readonly emit: (event: RunEvent) => void;
   readonly signal: AbortSignal;
+  /** Where reading stands still while the run is paused; it never does where there is none. */
+  readonly gate?: Gate;
 }
 
 /** @throws ExpectedError for everything that errors.md lists of encoders and datasets; CancelledError */
@@ -177,33 +180,34 @@ async function decode(
   if (channels !== 1 && channels !== 3) {
     throw new ExpectedError('unsupported-encoder', `It wants ${channels} channels; images have 1 or 3.`);
   }
-  const start = performance.now();
+  const { emit, signal, gate } = context;
+  const progress = progressOf(
+    { emit, ...(gate === undefined ? {} : { now: () => gate.now() }) },
+    'preflight',
+    'images',
+  );
   const decoded = (): Promise<PixelFile> =>
     cachedPixelFile(dataset, {
       ...cache,
       channels,
       height,
       width,
-      signal: context.signal,
+      signal,
+      rest: () => gate?.wait() ?? null,
       onOneThread: (reason) => {
         const message = `The images are decoded by one thread, others could not be started: ${reason}. It takes longer.`;
-        context.emit({ type: 'warning', code: 'one-decoding-thread', message, subject: null });
+        emit({ type: 'warning', code: 'one-decoding-thread', message, subject: null });
       },
-      onProgress: ({ done, total }) => {
-        const seconds = (performance.now() - start) / 1000;
-        const rate = done > 0 && seconds > 0.2 ? done / seconds : null;
-        const etaSeconds = rate === null ? null : (total - done) / rate;
-        context.emit({ type: 'progress', stage: 'preflight', done, total, unit: 'images', rate, etaSeconds });
-      },
+      onProgress: ({ done, total }) => progress(done, total),
     });
   const pixels = await decoded();
   if (!pixels.reused) return pixels;
-  const changed = await changedPart(pixels, dataset, context.signal);
+  const changed = await changedPart(pixels, dataset, signal);
   if (changed === null) return pixels;
   pixels.close();
   removePixelFile(pixels.file);
   const message = `The decoded images kept from an earlier run were changed since (${basename(changed)}); they were thrown away and made anew.`;
-  context.emit({ type: 'warning', code: 'cache-changed', message, subject: changed });
+  emit({ type: 'warning', code: 'cache-changed', message, subject: changed });
   return await decoded();
 }
 

@@ -2,7 +2,7 @@
 import type { AuditResult } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError, serializeFailure, type SerializedFailure } from '../../src-shared/failure.ts';
-import { connectEngine, type EngineClient } from '../engine/jobs/client.ts';
+import { connectEngine, type EngineClient, type RunningJob } from '../engine/jobs/client.ts';
 import { parameterValues, resolveParameters, type ResolvedParameters } from '../engine/tcore/parameters.ts';
 import { megabytes, requireSomeMemory } from '../engine/tcore/memory.ts';
 import { parseLimits } from '../formats/limits.ts';
@@ -34,10 +34,19 @@ export type RunStart =
   /** `chosen`: what was asked for now; it must be what the run was started with. */
   | { readonly kind: 'resume'; readonly chosen: Partial<AuditRequest> };
 
+/** What steers the engine's part of a run; nothing happens any more once it has ended. */
+export interface RunControl {
+  /** Resolves once the engine stands still, or the run has come to its end; what is computed stays in memory. */
+  pause(): Promise<void>;
+  continue(): void;
+}
+
 export interface RunWatch {
   readonly onEvent: (event: RunEvent) => void;
   /** A line on what will be done and how long it may take, before it begins. */
   readonly onPlan?: (text: string) => void;
+  /** Told once the engine is at work. */
+  readonly onControl?: (control: RunControl) => void;
   /** Aborting cancels the run; what is committed stays. */
   readonly signal: AbortSignal;
 }
@@ -225,6 +234,25 @@ function recordEnd(
   watch(end);
 }
 
+/** Says in the run's log when it stood still, and when it went on. */
+function controlOf(job: Pick<RunningJob<unknown>, 'pause' | 'continue'>, sink: EventSink): RunControl {
+  let paused = false;
+  return {
+    async pause() {
+      if (!paused && (await job.pause()) && !paused) {
+        paused = true;
+        sink.add({ type: 'paused' });
+      }
+    },
+    continue() {
+      job.continue();
+      if (!paused) return;
+      paused = false;
+      sink.add({ type: 'continued' });
+    },
+  };
+}
+
 type Computed = Omit<FinishedAudit, 'seconds' | 'peakBytes' | 'summary'>;
 
 async function compute(
@@ -241,7 +269,7 @@ async function compute(
   const out = folderOf(writer.dir, environment);
   const resolved = parameters as unknown as ResolvedParameters;
   let preflight: Preflight | null = null;
-  const outcome = await engine.run(
+  const job = engine.start(
     'audit',
     { request, parameters: parameterValues(resolved), cache: cacheOf(writer.dir), out },
     {
@@ -258,6 +286,8 @@ async function compute(
       },
     },
   );
+  watch.onControl?.(controlOf(job, sink));
+  const outcome = await job.result;
   // What it holds in memory is not needed for the reports.
   void engine.close();
   if (preflight === null) throw new Error('The engine ended an audit without having read its inputs.');

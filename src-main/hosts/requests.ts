@@ -71,6 +71,8 @@ export const requestSchemas = {
   'run.get': ofRun,
   'run.start': v.strictObject({ request: auditRequest, out: v.nullable(path) }),
   'run.cancel': ofRun,
+  'run.pause': ofRun,
+  'run.continue': ofRun,
   'run.resume': ofRun,
   'run.events': v.strictObject({ runId, after: count(0, Number.MAX_SAFE_INTEGER) }),
   'run.result': ofRun,

@@ -317,6 +317,8 @@ function writerOn(db: Database, dir: string, options: WriterOptions, onClose: ()
             case 'stage':
             case 'pool':
             case 'warning':
+            case 'paused':
+            case 'continued':
             case 'finished':
             case 'failed':
             case 'cancelled':

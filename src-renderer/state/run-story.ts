@@ -36,6 +36,10 @@ export interface RunStory {
   readonly curves: readonly Curve[];
   readonly warnings: readonly Warning[];
   readonly ending: Ending | null;
+  /** Milliseconds since 1970; null while it is not paused. */
+  readonly pausedAt: number | null;
+  /** Milliseconds for which it was paused before. */
+  readonly pausedFor: number;
 }
 
 export const emptyStory: RunStory = {
@@ -52,11 +56,13 @@ export const emptyStory: RunStory = {
   curves: [],
   warnings: [],
   ending: null,
+  pausedAt: null,
+  pausedFor: 0,
 };
 
 /** Adds events to a story; events that it already holds are passed over. */
 export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStory {
-  let { cursor, ending } = story;
+  let { cursor, ending, pausedAt, pausedFor } = story;
   const stageList = [...story.stages];
   const rounds = [...story.rounds];
   const warnings = [...story.warnings];
@@ -68,14 +74,27 @@ export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStor
     if (old !== undefined) stageList[at] = update(old);
   };
 
+  /** Time that passed while it was paused counts for no stage. */
+  const goOn = (when: number): void => {
+    if (pausedAt === null) return;
+    const since = pausedAt;
+    stageList.forEach((stage, at) => {
+      if (stage.state !== 'active' || stage.startedAt === null) return;
+      stageList[at] = { ...stage, startedAt: stage.startedAt + when - Math.max(since, stage.startedAt) };
+    });
+    pausedFor += when - since;
+    pausedAt = null;
+  };
+
   for (const { cursor: number, time, event } of events) {
     if (number <= cursor) continue;
     cursor = number;
     const when = Date.parse(time);
     switch (event.type) {
       case 'stage':
-        // A run that goes on after an ending was resumed.
+        // A run that goes on after an ending was resumed; one that begins anew was killed while it was paused.
         ending = null;
+        if (event.stage === 'preflight' && event.state === 'started') pausedAt = null;
         change(event.stage, (old) =>
           event.state === 'started'
             ? { ...old, state: 'active', startedAt: when, finishedAt: null, progress: null }
@@ -116,6 +135,12 @@ export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStor
           warnings.push(event);
         }
         break;
+      case 'paused':
+        pausedAt ??= when;
+        break;
+      case 'continued':
+        goOn(when);
+        break;
       case 'finished':
         ending = { kind: 'finished', verdict: event.verdict };
         break;
@@ -127,7 +152,8 @@ export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStor
         break;
     }
   }
-  return { cursor, stages: stageList, rounds, curves: [...curves.values()], warnings, ending };
+  if (ending !== null) pausedAt = null;
+  return { cursor, stages: stageList, rounds, curves: [...curves.values()], warnings, ending, pausedAt, pausedFor };
 }
 
 /** The stage at work; null before the first and after the last. */

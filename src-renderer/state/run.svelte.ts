@@ -15,6 +15,9 @@ export interface RunState {
   /** What kept the page from showing the run; the run itself may be well. */
   readonly failure: unknown;
   cancel(): Promise<void>;
+  /** Resolves once the engine stands still. */
+  pause(): Promise<void>;
+  goOn(): Promise<void>;
   resume(): Promise<void>;
   stop(): void;
 }
@@ -91,6 +94,12 @@ export function createRun(host: Host, id: string, changed: () => void): RunState
     },
     async cancel() {
       await host.call('run.cancel', request).then(refresh).catch(fail);
+    },
+    async pause() {
+      await host.call('run.pause', request).catch(fail);
+    },
+    async goOn() {
+      await host.call('run.continue', request).catch(fail);
     },
     async resume() {
       failure = null;

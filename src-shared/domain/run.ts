@@ -112,6 +112,9 @@ export type RunEvent =
       readonly value: number;
     }
   | { readonly type: 'pool'; readonly round: PoolRound }
+  /** The engine stands still, and goes on. Told by the host. */
+  | { readonly type: 'paused' }
+  | { readonly type: 'continued' }
   | { readonly type: 'warning'; readonly code: string; readonly message: string; readonly subject: string | null }
   | { readonly type: 'finished'; readonly verdict: AuditVerdict; readonly exitCode: 0 | 1 | 3 }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }

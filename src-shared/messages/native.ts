@@ -14,6 +14,8 @@ export interface NativeWords {
     readonly start: string;
     readonly history: string;
     readonly run: string;
+    readonly pause: string;
+    readonly goOn: string;
     readonly cancel: string;
     readonly window: string;
     readonly help: string;
@@ -25,7 +27,7 @@ export interface NativeWords {
     readonly ask: (run: number) => string;
     readonly detail: string;
     readonly stay: string;
-    readonly pause: string;
+    readonly interrupt: string;
   };
   readonly ended: {
     readonly title: Readonly<Record<'finished' | 'failed' | 'cancelled', string>>;
@@ -69,6 +71,8 @@ const en: NativeWords = {
     start: 'Start page',
     history: 'History',
     run: '&Run',
+    pause: 'Pause run',
+    goOn: 'Continue run',
     cancel: 'Cancel run',
     window: '&Window',
     help: '&Help',
@@ -77,10 +81,10 @@ const en: NativeWords = {
     about: 'About Coresift',
   },
   quit: {
-    ask: (run) => `Run ${run} is going on. Pause it and quit?`,
+    ask: (run) => `Run ${run} is going on. Interrupt it and quit?`,
     detail: 'What is committed stays. The run can be resumed later and ends with the same bytes.',
     stay: 'Keep running',
-    pause: 'Pause and quit',
+    interrupt: 'Interrupt and quit',
   },
   ended: {
     title: { finished: 'Audit finished', failed: 'Audit failed', cancelled: 'Audit cancelled' },
@@ -128,6 +132,8 @@ const de: NativeWords = {
     start: 'Startseite',
     history: 'Verlauf',
     run: '&Lauf',
+    pause: 'Lauf anhalten',
+    goOn: 'Lauf weiterführen',
     cancel: 'Lauf abbrechen',
     window: '&Fenster',
     help: '&Hilfe',
@@ -136,10 +142,10 @@ const de: NativeWords = {
     about: 'Über Coresift',
   },
   quit: {
-    ask: (run) => `Lauf ${run} ist im Gang. Anhalten und beenden?`,
+    ask: (run) => `Lauf ${run} ist im Gang. Unterbrechen und beenden?`,
     detail: 'Was festgeschrieben ist, bleibt. Der Lauf lässt sich später fortsetzen und endet mit denselben Bytes.',
     stay: 'Weiterlaufen lassen',
-    pause: 'Anhalten und beenden',
+    interrupt: 'Unterbrechen und beenden',
   },
   ended: {
     title: { finished: 'Prüfung fertig', failed: 'Prüfung gescheitert', cancelled: 'Prüfung abgebrochen' },

@@ -75,6 +75,8 @@ describe.each([
       'run.get': { runId },
       'run.start': { request: auditRequest('/a.onnx', '/d'), out: null },
       'run.cancel': { runId },
+      'run.pause': { runId },
+      'run.continue': { runId },
       'run.resume': { runId },
       'run.events': { runId, after: 0 },
       'run.result': { runId },

@@ -24,8 +24,16 @@ test('a stranger audits the sample, finds the trigger, overrides a sample, compa
   await expect(stagesOf(page).getByRole('listitem').filter({ hasText: 'Preflight' })).toContainText('done');
   await expect(page.getByRole('progressbar').first()).toBeVisible();
 
-  // Cancelled in the middle, it can go on where it was.
   await expect(stagesOf(page).getByRole('listitem').filter({ hasText: 'Probe' })).toContainText(/at work|done/);
+  await page.getByRole('button', { name: 'Pause run' }).click();
+  await expect(page.getByText('Paused: nothing is computed')).toBeVisible();
+  await page.reload();
+  await expect(stagesOf(page)).toContainText('paused');
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Continue run' }).click();
+  await expect(stagesOf(page)).toContainText('at work');
+
+  // Cancelled in the middle, it can go on where it was.
   await page.getByRole('button', { name: 'Cancel run' }).click();
   await expect(page.getByText('This run was cancelled.')).toBeVisible();
   await page.getByRole('button', { name: 'Resume run' }).click();

@@ -154,6 +154,34 @@ test('a running audit shows its stage, its count and its time left', async ({ pa
   await expectAccessible(page);
 });
 
+test('a run is paused and continued by the palette alone, and says so wherever it is shown', async ({
+  page,
+  recorded,
+}) => {
+  const { url } = await recorded({ pace: 120 });
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Run the sample audit' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText(/Sift · run #1/);
+  const command = async (name: string): Promise<void> => {
+    await page.keyboard.press('ControlOrMeta+k');
+    await page.keyboard.type(name);
+    await page.keyboard.press('Enter');
+  };
+  await command('pause run');
+  await expect(page.getByText('Paused: nothing is computed')).toBeVisible();
+  await expect(page.locator('[aria-current="step"]')).toContainText('paused');
+  await expect(page.locator('[aria-current="step"]')).not.toContainText('left');
+  await expect(page.getByRole('contentinfo')).toContainText('paused');
+  await expect(page.getByRole('button', { name: 'Continue run' })).toBeVisible();
+  const count = await page.locator('[aria-current="step"]').textContent();
+  await page.waitForTimeout(600);
+  expect(await page.locator('[aria-current="step"]').textContent()).toBe(count);
+  await expectAccessible(page);
+  await command('continue run');
+  await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible();
+  await expect(page.getByText(/finished after/)).toBeVisible();
+});
+
 test('a run that failed says why and can be resumed', async ({ page, recorded }) => {
   const tape = recordedEvents().slice(0, 30);
   const { url } = await recorded({

@@ -127,6 +127,32 @@ describe('the use cases of a host with a page', () => {
     await expect(call('run.resume', { runId })).rejects.toMatchObject({ code: 'nothing-to-resume' });
   });
 
+  it('pause a run: it computes nothing, goes on within its step, and ends with the same bytes', async () => {
+    const { id: runId } = await call('run.start', { request, out: null });
+    await events(runId, 0, isStage('unlearn', 'started'));
+    await call('run.pause', { runId });
+    const paused = (one: NumberedEvent): boolean => one.event.type === 'paused';
+    const before = (await events(runId, 0, paused)).at(-1)?.cursor ?? 0;
+    const later: NumberedEvent[] = [];
+    const watching = (async () => {
+      for await (const one of app.handlers['run.events']({ runId, after: before }, { signal })) later.push(one);
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(later).toEqual([]);
+    expect((await call('run.get', { runId })).summary.state).toBe('running');
+    await call('run.continue', { runId });
+    await watching;
+    expect(later[0]?.event.type).toBe('continued');
+    expect(later.at(-1)?.event.type).toBe('finished');
+    expect(later.some(isStage('unlearn', 'resumed')), 'nothing was begun again').toBe(false);
+    const bytesOf = async (run: string): Promise<string | undefined> =>
+      (await call('run.get', { runId: run })).exports.find(({ name }) => name === 'sanitized.onnx')?.sha256;
+    expect(await bytesOf(runId)).toBe(await bytesOf(cancelled.id));
+    // Of a run that is over there is nothing to pause.
+    expect((await call('run.pause', { runId })).state).toBe('finished');
+    expect((await call('run.continue', { runId })).state).toBe('finished');
+  });
+
   it('draw a sample as it was decoded, enlarged by whole factors or made smaller', async () => {
     const large = await call('sample.thumbnail', { runId: cancelled.id, index: 5, size: 64 });
     expect([large.width, large.height]).toEqual([56, 56]);
@@ -360,6 +386,6 @@ describe('the use cases of a host with a page', () => {
     const other = join(audit.folder, 'other');
     expect(await call('project.open', { folder: other })).toMatchObject({ name: 'other', runs: 0 });
     await expect(open(other)).rejects.toMatchObject({ code: 'project-busy' });
-    expect(await call('project.open', { folder: project })).toMatchObject({ runs: 3 });
+    expect(await call('project.open', { folder: project })).toMatchObject({ runs: 4 });
   });
 });

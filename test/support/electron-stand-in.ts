@@ -100,11 +100,11 @@ class StandInWindow extends EventEmitter {
   restore(): void {
     this.minimized = false;
   }
-  readonly progress: number[] = [];
+  readonly progress: { readonly share: number; readonly mode: string }[] = [];
   maximized = false;
   bounds = { x: 40, y: 50, width: 1200, height: 800 };
-  setProgressBar(share: number): void {
-    this.progress.push(share);
+  setProgressBar(share: number, { mode }: { readonly mode: string }): void {
+    this.progress.push({ share, mode });
   }
   isFocused(): boolean {
     return this.focused > 0;

@@ -420,6 +420,7 @@ interface Run {
   readonly events: NumberedEvent[];
   decisions: readonly DecisionRow[];
   sifted: boolean;
+  paused: boolean;
   next: number;
   readonly waiting: Set<() => void>;
 }
@@ -462,6 +463,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
   };
   const play = (run: Run): void => {
     if (run.summary.state !== 'running') return;
+    if (run.paused) return;
     const event = tape()[run.next++];
     if (event === undefined) return;
     emit(run, event);
@@ -480,6 +482,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
       decisions: [],
       sifted: false,
       next: 0,
+      paused: false,
       waiting: new Set(),
       summary: {
         id: `run-${number}`,
@@ -558,7 +561,23 @@ export function recordedApp(options: RecordedOptions = {}): App {
     },
     'run.cancel': async ({ runId }) => {
       const run = find(runId);
+      run.paused = false;
       if (run.summary.state === 'running') emit(run, { type: 'cancelled' });
+      return run.summary;
+    },
+    'run.pause': async ({ runId }) => {
+      const run = find(runId);
+      if (run.summary.state !== 'running' || run.paused) return run.summary;
+      run.paused = true;
+      emit(run, { type: 'paused' });
+      return run.summary;
+    },
+    'run.continue': async ({ runId }) => {
+      const run = find(runId);
+      if (!run.paused) return run.summary;
+      run.paused = false;
+      emit(run, { type: 'continued' });
+      play(run);
       return run.summary;
     },
     'run.resume': async ({ runId }) => {

@@ -1,4 +1,4 @@
-/** The host's end of the job protocol: starts jobs, answers the engine's questions, cancels, kills, reports deaths. */
+/** The host's end of the job protocol: starts jobs, answers the engine's questions, pauses, cancels, kills, reports deaths. */
 import type { RunEvent } from '../../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError, reviveFailure, serializeFailure } from '../../../src-shared/failure.ts';
 import {
@@ -47,6 +47,10 @@ export interface RunningJob<Result> {
    * 'killed' when it did not and was ended by force. Nothing committed is lost either way.
    */
   cancel(): Promise<'engine' | 'killed' | 'already-over'>;
+  /** Asks the job to stand still. Resolves with true once it does; with false when it ended or went on before. */
+  pause(): Promise<boolean>;
+  /** Has a paused job go on. */
+  continue(): void;
 }
 
 export interface EngineClient<P extends JobProtocol> {
@@ -94,6 +98,8 @@ interface OpenJob {
   /** Resolves once the engine said that it heard the cancel, or the job is over. */
   readonly heard: Promise<true>;
   hear(): void;
+  /** Told whether the job came to stand still; empty unless a pause was asked for. */
+  pausing: ((still: boolean) => void)[];
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -126,6 +132,7 @@ export function connectEngine<P extends JobProtocol>(
     jobs.delete(id);
     job.settled = true;
     job.hear();
+    toldOfPause(job, false);
     finish(job);
   };
 
@@ -194,6 +201,11 @@ export function connectEngine<P extends JobProtocol>(
       case 'cancelling':
         jobs.get(message.job)?.hear();
         return;
+      case 'still': {
+        const job = jobs.get(message.job);
+        if (job !== undefined) toldOfPause(job, true);
+        return;
+      }
       case 'done':
         settle(message.job, (job) => job.resolve(message.result));
         return;
@@ -218,22 +230,26 @@ export function connectEngine<P extends JobProtocol>(
     whenGone();
   });
 
-  const watch = setInterval(
-    () => {
-      if (jobs.size === 0) {
-        lastSign = performance.now();
-        return;
-      }
-      const silence = performance.now() - lastSign;
-      if (silence >= times.hungMs) {
-        killBecause(died(`It gave no sign of life for ${Math.round(silence / 1000)} s and was ended.`));
-      } else if (silence >= toldAt) {
-        toldAt *= 2;
-        options.onSilence?.(silence);
-      }
-    },
-    Math.min(1000, times.silenceMs / 2, times.hungMs / 2),
-  );
+  const every = Math.min(1000, times.silenceMs / 2, times.hungMs / 2);
+  let lastLook = performance.now();
+  const watch = setInterval(() => {
+    const now = performance.now();
+    // Where this process was stopped itself (Ctrl-Z, a laptop asleep), signs of life have yet to be read.
+    const missed = now - lastLook - every;
+    lastLook = now;
+    if (missed > every) lastSign = Math.min(now, lastSign + missed);
+    if (jobs.size === 0) {
+      lastSign = now;
+      return;
+    }
+    const silence = now - lastSign;
+    if (silence >= times.hungMs) {
+      killBecause(died(`It gave no sign of life for ${Math.round(silence / 1000)} s and was ended.`));
+    } else if (silence >= toldAt) {
+      toldAt *= 2;
+      options.onSilence?.(silence);
+    }
+  }, every);
   watch.unref();
 
   const cancelJob = async (id: number): Promise<'engine' | 'killed' | 'already-over'> => {
@@ -266,6 +282,7 @@ export function connectEngine<P extends JobProtocol>(
         cancelling: false,
         heard,
         hear,
+        pausing: [],
         resolve,
         reject,
       };
@@ -282,7 +299,22 @@ export function connectEngine<P extends JobProtocol>(
     });
     // A caller that looks at `result` later must not be punished with an unhandled rejection meanwhile.
     result.catch(() => {});
-    return { result: result as Promise<never>, cancel: () => cancelJob(id) };
+    return {
+      result: result as Promise<never>,
+      cancel: () => cancelJob(id),
+      pause: () => {
+        const job = jobs.get(id);
+        if (job === undefined || job.cancelling) return Promise.resolve(false);
+        send({ kind: 'pause', job: id });
+        return new Promise((resolve) => job.pausing.push(resolve));
+      },
+      continue: () => {
+        const job = jobs.get(id);
+        if (job === undefined) return;
+        send({ kind: 'continue', job: id });
+        toldOfPause(job, false);
+      },
+    };
   };
 
   return {
@@ -300,6 +332,10 @@ export function connectEngine<P extends JobProtocol>(
     },
     kill: () => killBecause(new CancelledError()),
   };
+}
+
+function toldOfPause(job: OpenJob, still: boolean): void {
+  for (const told of job.pausing.splice(0)) told(still);
 }
 
 /** Resolves with false after `milliseconds`. */

@@ -22,6 +22,8 @@ export interface Channel {
 export type HostMessage =
   | { readonly kind: 'start'; readonly job: number; readonly name: string; readonly request: unknown }
   | { readonly kind: 'cancel'; readonly job: number }
+  | { readonly kind: 'pause'; readonly job: number }
+  | { readonly kind: 'continue'; readonly job: number }
   | { readonly kind: 'answer'; readonly ask: number; readonly value: unknown }
   | { readonly kind: 'refuse'; readonly ask: number; readonly failure: SerializedFailure }
   | { readonly kind: 'exit' };
@@ -39,6 +41,8 @@ export type EngineMessage =
       readonly payload: unknown;
     }
   | { readonly kind: 'cancelling'; readonly job: number }
+  /** A job that was paused has come to where it stands still. */
+  | { readonly kind: 'still'; readonly job: number }
   | { readonly kind: 'done'; readonly job: number; readonly result: unknown }
   | { readonly kind: 'failed'; readonly job: number; readonly failure: SerializedFailure }
   /** The host sent something that is no message. */
@@ -105,6 +109,8 @@ export function parseHostMessage(value: unknown): HostMessage | null {
     case 'start':
       return isId(value['job']) && typeof value['name'] === 'string' ? (value as unknown as HostMessage) : null;
     case 'cancel':
+    case 'pause':
+    case 'continue':
       return isId(value['job']) ? (value as unknown as HostMessage) : null;
     case 'answer':
       return isId(value['ask']) ? (value as unknown as HostMessage) : null;
@@ -131,6 +137,7 @@ export function parseEngineMessage(value: unknown): EngineMessage | null {
     case 'ask':
       return isId(value['job']) && isId(value['ask']) && typeof value['name'] === 'string' ? message : null;
     case 'cancelling':
+    case 'still':
     case 'done':
       return isId(value['job']) ? message : null;
     case 'failed':

@@ -1,7 +1,8 @@
-/** The engine's end of the job protocol: receives jobs, streams events, asks the host, obeys cancel. */
+/** The engine's end of the job protocol: receives jobs, streams events, asks the host, obeys pause and cancel. */
 import type { RunEvent } from '../../../src-shared/domain/run.ts';
 import { CancelledError, reviveFailure, serializeFailure } from '../../../src-shared/failure.ts';
 import { batchEvents, type EventBatcher } from './events.ts';
+import { createGate, type Gate, type GateKeeper } from './gate.ts';
 import { parseHostMessage, type Channel, type EngineMessage, type HostMessage, type JobProtocol } from './protocol.ts';
 
 export interface JobContext<P extends JobProtocol> {
@@ -10,6 +11,8 @@ export interface JobContext<P extends JobProtocol> {
   /** @throws what the host failed with, or CancelledError when the job was cancelled while waiting */
   ask<K extends keyof P['asks'] & string>(name: K, payload: P['asks'][K]['payload']): Promise<P['asks'][K]['answer']>;
   readonly signal: AbortSignal;
+  /** Closed while the job is paused; long work has to pass it often. */
+  readonly gate: Gate;
 }
 
 export type JobHandlers<P extends JobProtocol> = {
@@ -29,6 +32,7 @@ export interface ServeOptions {
 interface RunningJob {
   readonly abort: AbortController;
   readonly events: EventBatcher;
+  readonly gate: GateKeeper;
 }
 
 interface OpenQuestion {
@@ -55,8 +59,9 @@ export function serveJobs<P extends JobProtocol>(
     send({ kind: 'alive', peakBytes });
   };
 
-  const contextOf = (job: number, abort: AbortController, events: EventBatcher): JobContext<P> => ({
+  const contextOf = (job: number, { abort, events, gate }: RunningJob): JobContext<P> => ({
     signal: abort.signal,
+    gate,
     emit: (event) => {
       if (abort.signal.aborted) throw new CancelledError();
       events.emit(event);
@@ -76,11 +81,16 @@ export function serveJobs<P extends JobProtocol>(
     const { job, name, request } = message;
     const abort = new AbortController();
     const events = batchEvents((batch) => send({ kind: 'events', job, events: batch }));
-    jobs.set(job, { abort, events });
+    const gate = createGate(abort.signal, () => {
+      events.flush();
+      send({ kind: 'still', job });
+    });
+    const running = { abort, events, gate };
+    jobs.set(job, running);
     try {
       const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
       if (handler === undefined) throw new Error(`The engine has no job called ${JSON.stringify(name)}.`);
-      const result = await handler(request, contextOf(job, abort, events));
+      const result = await handler(request, contextOf(job, running));
       if (abort.signal.aborted) throw new CancelledError();
       events.flush();
       alive();
@@ -124,6 +134,12 @@ export function serveJobs<P extends JobProtocol>(
         return;
       case 'cancel':
         cancel(message.job);
+        return;
+      case 'pause':
+        jobs.get(message.job)?.gate.close();
+        return;
+      case 'continue':
+        jobs.get(message.job)?.gate.open();
         return;
       case 'answer':
         takeQuestion(message.ask)?.resolve(message.value);

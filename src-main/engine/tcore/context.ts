@@ -38,6 +38,8 @@ export interface PipelineContext {
   readonly roundsBefore?: number;
   readonly inputDigests: { readonly encoder: string; readonly dataset: string };
   emit(event: RunEvent): void;
+  /** Milliseconds, without those for which the run was paused; default: the machine's. */
+  readonly now?: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -98,13 +100,14 @@ export function secondTime(context: PipelineContext, roundsBefore: number): Pipe
 
 /** Reports done/total of a stage with rate and time left, from a clock that never runs backwards. */
 export function progressOf(
-  context: Pick<PipelineContext, 'emit'>,
+  context: Pick<PipelineContext, 'emit' | 'now'>,
   stage: Stage,
   unit: string,
 ): (done: number, total: number) => void {
-  const start = performance.now();
+  const now = context.now ?? (() => performance.now());
+  const start = now();
   return (done, total) => {
-    const seconds = (performance.now() - start) / 1000;
+    const seconds = (now() - start) / 1000;
     const rate = done > 0 && seconds > 0.2 ? done / seconds : null;
     context.emit({
       type: 'progress',

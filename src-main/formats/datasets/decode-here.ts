@@ -27,6 +27,8 @@ export interface DecodeOptions {
   /** Threads beside this one; undefined = as many as there are processors, for datasets that are worth it. */
   readonly threads: number | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Asked often: null, or what has to be waited for before more samples are read. */
+  readonly rest?: (() => Promise<void> | null) | undefined;
   /** Samples done so far; called often. */
   readonly onProgress: (done: number) => void;
   /** Why threads were wanted and are not used. */
@@ -67,7 +69,7 @@ interface InFlight {
  */
 export async function decodeHere(
   dataset: Dataset,
-  { fit, parallel, signal, onProgress }: DecodeOptions,
+  { fit, parallel, signal, rest, onProgress }: DecodeOptions,
   take: (sample: DecodedSample) => void,
 ): Promise<void> {
   const flight: InFlight[] = [];
@@ -85,6 +87,7 @@ export async function decodeHere(
       if (performance.now() - breath > 50) {
         onProgress(index + 1 - flight.length);
         await new Promise(setImmediate);
+        await rest?.();
         breath = performance.now();
       }
       if (signal?.aborted === true) throw new CancelledError();

@@ -92,7 +92,7 @@ interface Sent {
 async function feed(
   dataset: Dataset,
   threads: readonly Thread[],
-  { fit, signal, onProgress }: ThreadOptions,
+  { fit, signal, rest, onProgress }: ThreadOptions,
   take: (sample: DecodedSample) => void,
 ): Promise<void> {
   const size = fit.channels * fit.height * fit.width;
@@ -102,6 +102,7 @@ async function feed(
     const sent = flight.shift() as Sent;
     handOn(sent, await sent.back, size, take);
     onProgress((done += sent.samples.length));
+    await rest?.();
     if (signal?.aborted === true) throw new CancelledError();
   };
   try {

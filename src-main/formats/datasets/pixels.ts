@@ -33,6 +33,8 @@ export interface PixelOptions extends FitTo {
   readonly file: string;
   readonly limits?: LimitOverrides | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Asked often: null, or what has to be waited for before more images are decoded. */
+  readonly rest?: (() => Promise<void> | null) | undefined;
   readonly onProgress?: ((progress: PixelProgress) => void) | undefined;
   /** Fewest readable samples, as for `openDataset`. */
   readonly minimum?: Minimum | undefined;
@@ -144,6 +146,7 @@ async function build(
       parallel: Math.max(1, options.parallel ?? 4),
       threads: options.threads,
       signal: options.signal,
+      rest: options.rest,
       onProgress: (done: number) =>
         options.onProgress?.({ done, total: dataset.count, unreadable: work.unreadable.count }),
       onOneThread: (reason: string) => options.onOneThread?.(reason),

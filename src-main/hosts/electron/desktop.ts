@@ -109,11 +109,16 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
   const windows = new Set<Electron.BrowserWindow>();
   const blocker = { id: null as number | null };
   const notices = new Set<Electron.Notification>();
-  const { app: watched, active } = watchRuns(bare, {
+  const {
+    app: watched,
+    active,
+    paused,
+  } = watchRuns(bare, {
     report,
-    onProgress(run, share) {
-      for (const window of windows) window.setProgressBar(run === null ? -1 : share);
-      if (run !== null) blocker.id ??= electron.powerSaveBlocker.start('prevent-app-suspension');
+    onProgress(run, share, still) {
+      for (const window of windows)
+        window.setProgressBar(run === null ? -1 : share, { mode: still ? 'paused' : 'normal' });
+      if (run !== null && !still) blocker.id ??= electron.powerSaveBlocker.start('prevent-app-suspension');
       else if (blocker.id !== null) {
         electron.powerSaveBlocker.stop(blocker.id);
         blocker.id = null;
@@ -217,16 +222,25 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     const [path] = filePaths;
     if (!canceled && path !== undefined) await act(path);
   };
+  function steer(how: 'run.cancel' | 'run.pause' | 'run.continue'): void {
+    const run = active();
+    if (run !== null) void bare.handlers[how]({ runId: run.id }, idle).catch(report);
+  }
   function drawMenu(): void {
-    const facts = { platform: options.platform, words: words.menu, recent: kept.recent, running: active() !== null };
+    const facts = {
+      platform: options.platform,
+      words: words.menu,
+      recent: kept.recent,
+      running: active() !== null,
+      paused: paused(),
+    };
     Menu.setApplicationMenu(
       Menu.buildFromTemplate(
         menuTemplate(facts, {
           page: tell,
-          cancelRun: () => {
-            const run = active();
-            if (run !== null) void bare.handlers['run.cancel']({ runId: run.id }, idle).catch(report);
-          },
+          cancelRun: () => steer('run.cancel'),
+          pauseRun: () => steer('run.pause'),
+          continueRun: () => steer('run.continue'),
           openProject: () => void choose('openDirectory', openProject).catch(refuse),
           openPack: () => void choose('openFile', verifyPack).catch(refuse),
           openRecent: (folder) => void openProject(folder).catch(refuse),
@@ -285,12 +299,12 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     if (options.platform !== 'darwin' || active() === null) app.quit();
   });
   const mayQuit = async (run: RunSummary): Promise<boolean> => {
-    const { ask, detail, stay, pause } = words.quit;
+    const { ask, detail, stay, interrupt } = words.quit;
     const question = {
       type: 'question' as const,
       message: ask(run.number),
       detail,
-      buttons: [stay, pause],
+      buttons: [stay, interrupt],
       noLink: true,
     };
     const { response } = await dialog.showMessageBox({ ...question, defaultId: 0, cancelId: 0 });

@@ -6,6 +6,8 @@ import type { PageCommand } from '../../../src-shared/page-commands.ts';
 export interface MenuActs {
   readonly page: (command: PageCommand) => void;
   readonly cancelRun: () => void;
+  readonly pauseRun: () => void;
+  readonly continueRun: () => void;
   readonly openProject: () => void;
   readonly openPack: () => void;
   readonly openRecent: (folder: string) => void;
@@ -17,11 +19,13 @@ export interface MenuFacts {
   readonly recent: readonly string[];
   /** Whether a run can be cancelled and no other project be opened. */
   readonly running: boolean;
+  /** Whether the run that is going on is paused. */
+  readonly paused: boolean;
 }
 
 /** Developer tools are in no menu: no window has them (`webPreferences`). */
 export function menuTemplate(
-  { platform, words, recent, running }: MenuFacts,
+  { platform, words, recent, running, paused }: MenuFacts,
   acts: MenuActs,
 ): MenuItemConstructorOptions[] {
   const mac = platform === 'darwin';
@@ -97,7 +101,15 @@ export function menuTemplate(
     },
     {
       label: words.run,
-      submenu: [{ label: words.cancel, accelerator: 'CmdOrCtrl+.', enabled: running, click: () => acts.cancelRun() }],
+      submenu: [
+        {
+          label: paused ? words.goOn : words.pause,
+          accelerator: 'CmdOrCtrl+Shift+P',
+          enabled: running,
+          click: () => (paused ? acts.continueRun() : acts.pauseRun()),
+        },
+        { label: words.cancel, accelerator: 'CmdOrCtrl+.', enabled: running, click: () => acts.cancelRun() },
+      ],
     },
     { label: words.window, role: 'windowMenu' },
     {

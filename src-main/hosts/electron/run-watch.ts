@@ -4,8 +4,8 @@ import { stages, type RunEvent, type RunSummary } from '../../../src-shared/doma
 import { CancelledError } from '../../../src-shared/failure.ts';
 
 export interface RunSights {
-  /** Share of the run that is done, 0..1, and which run; null when none is going on. */
-  readonly onProgress: (run: RunSummary | null, share: number) => void;
+  /** Share of the run that is done, 0..1, which run, and whether it is paused; null when none is going on. */
+  readonly onProgress: (run: RunSummary | null, share: number, paused: boolean) => void;
   readonly onEnd: (run: RunSummary, how: 'finished' | 'failed' | 'cancelled') => void;
   readonly report: (error: unknown) => void;
 }
@@ -15,6 +15,8 @@ export interface WatchedApp {
   readonly app: App;
   /** The run that is going on. */
   active(): RunSummary | null;
+  /** Whether that run is paused. */
+  paused(): boolean;
 }
 
 /** Stages count alike: what matters is that the bar moves and never goes back. */
@@ -30,8 +32,16 @@ export function shareAfter(share: number, event: RunEvent): number {
   }
 }
 
+/** A run that was killed while it was paused begins anew, and says nothing of going on. */
+function pausedAfter(paused: boolean, event: RunEvent): boolean {
+  if (event.type === 'paused') return true;
+  const begins = event.type === 'stage' && event.stage === 'preflight' && event.state === 'started';
+  return paused && event.type !== 'continued' && !begins;
+}
+
 export function watchRuns(app: App, sights: RunSights): WatchedApp {
   let active: RunSummary | null = null;
+  let paused = false;
   const { handlers } = app;
 
   const follow = async (run: RunSummary): Promise<void> => {
@@ -39,17 +49,19 @@ export function watchRuns(app: App, sights: RunSights): WatchedApp {
     let share = 0;
     let how: 'finished' | 'failed' | 'cancelled' | null = null;
     active = run;
-    sights.onProgress(run, 0);
+    sights.onProgress(run, 0, false);
     try {
       for await (const { event } of handlers['run.events']({ runId: run.id, after: 0 }, { signal })) {
         share = shareAfter(share, event);
         // A resumed run begins with what it was before, an earlier end among it.
         how = event.type === 'finished' || event.type === 'failed' || event.type === 'cancelled' ? event.type : null;
-        sights.onProgress(run, share);
+        paused = pausedAfter(paused, event);
+        sights.onProgress(run, share, paused);
       }
     } finally {
       active = null;
-      sights.onProgress(null, 0);
+      paused = false;
+      sights.onProgress(null, 0, false);
     }
     if (how !== null) sights.onEnd(run, how);
   };
@@ -61,6 +73,7 @@ export function watchRuns(app: App, sights: RunSights): WatchedApp {
   };
   return {
     active: () => active,
+    paused: () => paused,
     app: {
       ...app,
       handlers: {

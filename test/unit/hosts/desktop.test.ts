@@ -173,8 +173,18 @@ describe('the window', () => {
 });
 
 describe('the menus', () => {
-  const facts = { platform: 'linux' as const, words: nativeWords('en').menu, recent: ['/data/a&b'], running: false };
-  const acts = { page: () => {}, cancelRun: () => {}, openProject: () => {}, openPack: () => {}, openRecent: () => {} };
+  const facts = {
+    platform: 'linux' as const,
+    words: nativeWords('en').menu,
+    recent: ['/data/a&b'],
+    running: false,
+    paused: false,
+  };
+  const nothing = (): void => {};
+  const acts = {
+    ...{ page: nothing, cancelRun: nothing, pauseRun: nothing, continueRun: nothing },
+    ...{ openProject: nothing, openPack: nothing, openRecent: nothing },
+  };
 
   it('have one key for each act, on every platform and in both languages, and no developer tools', () => {
     for (const platform of ['linux', 'win32', 'darwin'] as const) {
@@ -250,13 +260,23 @@ describe('a run', () => {
     held.tell({ type: 'stage', stage: 'sift', state: 'started' });
     held.tell({ type: 'progress', stage: 'sift', done: 50, total: 100, unit: 'samples', rate: null, etaSeconds: null });
     const half = (stages.indexOf('sift') + 0.5) / stages.length;
-    await vi.waitFor(() => expect(window().progress.at(-1)).toBeCloseTo(half, 9));
-    const item = () =>
-      electron.desk.menu.flatMap((menu) => menu.submenu ?? []).find(({ accelerator }) => accelerator === 'CmdOrCtrl+.');
+    await vi.waitFor(() => expect(window().progress.at(-1)?.share).toBeCloseTo(half, 9));
+    const itemOf = (keys: string) =>
+      electron.desk.menu.flatMap((menu) => menu.submenu ?? []).find(({ accelerator }) => accelerator === keys);
+    const item = () => itemOf('CmdOrCtrl+.');
+    const pauseItem = () => itemOf('CmdOrCtrl+Shift+P');
     expect(item()?.enabled).toBe(true);
+    held.tell({ type: 'paused' });
+    await vi.waitFor(() => expect(window().progress.at(-1)?.mode).toBe('paused'));
+    expect(electron.desk.awake.size).toBe(0);
+    expect(pauseItem()?.label).toBe('Continue run');
+    held.tell({ type: 'continued' });
+    await vi.waitFor(() => expect(electron.desk.awake.size).toBe(1));
+    expect(window().progress.at(-1)?.mode).toBe('normal');
+    expect(pauseItem()?.label).toBe('Pause run');
     held.tell(finished);
     await vi.waitFor(() => expect(electron.notices).toHaveLength(1));
-    expect(window().progress.at(-1)).toBe(-1);
+    expect(window().progress.at(-1)?.share).toBe(-1);
     expect(electron.desk.awake.size).toBe(0);
     expect(item()?.enabled).toBe(false);
     expect(electron.notices[0]).toMatchObject({ shown: true, words: { title: 'Audit finished' } });
@@ -268,7 +288,7 @@ describe('a run', () => {
     const held = await startHeld();
     window().focused = 1;
     held.tell({ type: 'failed', code: 'x', message: 'y' });
-    await vi.waitFor(() => expect(window().progress.at(-1)).toBe(-1));
+    await vi.waitFor(() => expect(window().progress.at(-1)?.share).toBe(-1));
     expect(electron.notices).toEqual([]);
   });
 
@@ -297,7 +317,7 @@ describe('a run', () => {
     electron.answers.box.push(0);
     expect(emit('before-quit')).toBe(true);
     await vi.waitFor(() => expect(electron.asked).toHaveLength(1));
-    expect(electron.asked[0]).toMatchObject({ buttons: ['Keep running', 'Pause and quit'] });
+    expect(electron.asked[0]).toMatchObject({ buttons: ['Keep running', 'Interrupt and quit'] });
     await new Promise((resolve) => setImmediate(resolve));
     expect(close).not.toHaveBeenCalled();
     expect(electron.seen.quits).toBe(0);

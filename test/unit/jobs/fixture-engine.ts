@@ -10,6 +10,7 @@ export interface FixtureProtocol {
     readonly ask: { readonly request: number; readonly result: number };
     readonly events: { readonly request: { progress: number; metrics: number }; readonly result: null };
     readonly wait: { readonly request: null; readonly result: null };
+    readonly steps: { readonly request: number; readonly result: number };
     readonly 'wait-deaf': { readonly request: null; readonly result: null };
     readonly block: { readonly request: number; readonly result: null };
     readonly fail: { readonly request: 'expected' | 'cancelled' | 'bug' | 'not-an-error'; readonly result: null };
@@ -64,6 +65,14 @@ serveJobs<FixtureProtocol>(
     wait: (_request, { signal, emit }) => {
       emit({ type: 'stage', stage: 'grow', state: 'started' });
       return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new CancelledError())));
+    },
+    steps: async (count, { emit, gate }) => {
+      for (let at = 0; at < count; at++) {
+        emit({ type: 'metric', stage: 'grow', name: 'loss', at, value: 1 });
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        await gate.wait();
+      }
+      return gate.now();
     },
     'wait-deaf': (_request, { emit }) => {
       emit({ type: 'stage', stage: 'grow', state: 'started' });

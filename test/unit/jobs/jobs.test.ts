@@ -174,6 +174,49 @@ describe('events', () => {
   });
 });
 
+describe('pausing a job', () => {
+  it('has it stand still, with all it told before, until it is let go; it ends as if nothing had been', async () => {
+    const { client } = startEngine();
+    const told: RunEvent[] = [];
+    const job = client.start('steps', 60, { onEvent: (event) => told.push(event) });
+    await expect.poll(() => told.length).toBeGreaterThan(0);
+    expect(await job.pause()).toBe(true);
+    const before = told.length;
+    expect(await job.pause(), 'it stands still already').toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(told).toHaveLength(before);
+    expect(before).toBeLessThan(60);
+    job.continue();
+    await job.result;
+    expect(told).toHaveLength(60);
+    expect(await job.pause(), 'it is over').toBe(false);
+    job.continue();
+  });
+
+  it('can be taken back before it stands still, and ends with the job', async () => {
+    const { client } = startEngine();
+    const long = client.start('steps', 20);
+    const first = long.pause();
+    long.continue();
+    expect(await first).toBe(false);
+    await long.result;
+    const deaf = client.start('fail', 'expected');
+    expect(await deaf.pause()).toBe(false);
+    await failureOf(deaf.result);
+  });
+
+  it('does not keep it from being cancelled, nor the engine from being closed', async () => {
+    const { client } = startEngine();
+    for (const end of ['cancel', 'close'] as const) {
+      const job = client.start('steps', 1000);
+      expect(await job.pause()).toBe(true);
+      if (end === 'cancel') expect(await job.cancel()).toBe('engine');
+      else await client.close();
+      expect(await failureOf(job.result)).toBeInstanceOf(CancelledError);
+    }
+  });
+});
+
 describe('cancel', () => {
   it('is heard by the engine within a second and ends the job, not the process', async () => {
     const { client } = startEngine();
@@ -265,6 +308,15 @@ describe('the death of the engine process', () => {
   it('for want of the entry file is reported, not waited for', async () => {
     const client = connectEngine<FixtureProtocol>(forkEngine('/nonexistent/engine.js', { execArgv: [] }));
     expect(await failureOf(client.run('echo', 1))).toMatchObject({ code: 'engine-died' });
+  });
+
+  it('is not suspected for the time in which the host itself was stopped', async () => {
+    const { client } = startEngine({ silenceMs: 400, hungMs: 500 });
+    const job = client.start('steps', 300);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // As long as the host holds still, it neither hears the engine nor looks at its clock.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1200);
+    expect(await job.result).toBeGreaterThan(0);
   });
 
   it('follows when it hangs without a sign of life, after the host was told of the silence', async () => {

@@ -30,6 +30,30 @@ describe('the story of a run', () => {
     expect(stage).toMatchObject({ stage: 'grow', state: 'active', progress: { done: 3, total: 8, unit: 'rounds' } });
   });
 
+  it('leaves the time of a pause out, whoever is at work, and knows that one killed in a pause is not in it any more', () => {
+    const at = (seconds: number, event: RunEvent): NumberedEvent => ({
+      cursor: seconds,
+      time: new Date(1000 * seconds).toISOString(),
+      event,
+    });
+    const begun = tell(emptyStory, [
+      at(1, { type: 'stage', stage: 'preflight', state: 'started' }),
+      at(10, { type: 'stage', stage: 'probe', state: 'started' }),
+      at(20, { type: 'paused' }),
+    ]);
+    expect(begun.pausedAt).toBe(20_000);
+    const gone = tell(begun, [
+      at(80, { type: 'continued' }),
+      at(90, { type: 'stage', stage: 'probe', state: 'finished' }),
+    ]);
+    expect(gone).toMatchObject({ pausedAt: null, pausedFor: 60_000 });
+    const probe = gone.stages.find(({ stage }) => stage === 'probe');
+    expect((probe?.finishedAt ?? 0) - (probe?.startedAt ?? 0)).toBe(20_000);
+    expect(tell(begun, [at(80, { type: 'cancelled' })]).pausedAt).toBeNull();
+    expect(tell(begun, [at(80, { type: 'stage', stage: 'preflight', state: 'started' })]).pausedAt).toBeNull();
+    expect(tell(begun, [at(80, { type: 'stage', stage: 'probe', state: 'finished' })]).pausedAt).toBe(20_000);
+  });
+
   it('does not change the story it was given', () => {
     const before = tell(emptyStory, events.slice(0, 40));
     const copy = structuredClone(before);
