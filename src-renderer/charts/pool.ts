@@ -69,7 +69,10 @@ export function layoutPool(
         removed: { y: zero, height: y(-round.removed) - zero },
       };
     }),
-    yTicks: niceValues([0, most], 4).map((value) => ({ at: y(value), label: formatCount(value) })),
+    // There are no parts of samples.
+    yTicks: niceValues([0, most], 4)
+      .filter(Number.isInteger)
+      .map((value) => ({ at: y(value), label: formatCount(value) })),
     zero,
     all: samples === null ? null : y(samples),
     left: margin.left,

@@ -53,6 +53,7 @@ test('an engine that is killed, a server that is gone: said by name, and the run
   await page.goto(server.url);
   await page.getByRole('table').getByRole('link', { name: '#1' }).click();
   await expect(page.getByText(/was interrupted/)).toBeVisible();
+  await expect(stagesOf(page)).not.toContainText('at work');
   await page.getByRole('button', { name: 'Resume run' }).click();
   await page.getByRole('button', { name: 'Cancel run' }).click();
   await expect(page.getByText('This run was cancelled.')).toBeVisible();

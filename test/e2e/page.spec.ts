@@ -172,6 +172,7 @@ test('a run is paused and continued by the palette alone, and says so wherever i
   await expect(page.locator('[aria-current="step"]')).toContainText('paused');
   await expect(page.locator('[aria-current="step"]')).not.toContainText('left');
   await expect(page.getByRole('contentinfo')).toContainText('paused');
+  await expect(page.getByRole('banner')).toContainText('paused');
   await expect(page.getByRole('button', { name: 'Continue run' })).toBeVisible();
   const count = await page.locator('[aria-current="step"]').textContent();
   await page.waitForTimeout(600);

@@ -33,7 +33,9 @@ describe('layoutPool', () => {
   });
 
   it('is empty without rounds', () => {
-    expect(layoutPool([], null, size, margin, true)).toMatchObject({ bars: [], all: null });
+    const { yTicks, ...rest } = layoutPool([], null, size, margin, true);
+    expect(rest).toMatchObject({ bars: [], all: null });
+    expect(yTicks.map(({ label }) => label)).toEqual(['0', '1']);
   });
 });
 
