@@ -20,12 +20,9 @@ export interface Filter {
   readonly depthwise: boolean;
 }
 
-/** Images up to this width are convolved in the wide order. */
-export const WIDE_UP_TO = 8;
-
 /** Whether images of this width are best kept in the wide order. */
 export function prefersWide(context: BlockedContext, batch: number, width: number): boolean {
-  return width <= WIDE_UP_TO && batch % context.block === 0;
+  return width <= context.forms.wideUpTo && batch % context.block === 0;
 }
 
 function padFilter(context: BlockedContext, filter: Filter, padInputs: boolean): { name: string; dims: number[] } {

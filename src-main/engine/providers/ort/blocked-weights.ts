@@ -26,9 +26,6 @@ import { tightAfter } from './geometry.ts';
 /** The image operand: a blocked value, or a plain [N,C,H,W] one with its dims. */
 export type Images = Blocked | { readonly plain: string; readonly dims: readonly number[] };
 
-/** Filter positions that a first-level cache and its neighbour hold for four blocks of output channels. */
-const FILTER_POSITIONS = 1024;
-
 /** Every `strides`-th row and column of the images: all that windows of one position read. */
 function everyStride(context: BlockedContext, images: Images, strides: readonly number[]): Images {
   const { emitter, block } = context;
@@ -98,8 +95,8 @@ function gradientInnermost(context: BlockedContext, gradient: Blocked, parts: nu
 }
 
 /** Rows of the output gradient that one filter covers: a divisor of its height that keeps the filter small. */
-function rowsPerFilter(height: number, width: number, outputBlocks: number): number {
-  const limit = FILTER_POSITIONS / Math.min(4, outputBlocks) / width;
+function rowsPerFilter({ forms }: BlockedContext, height: number, width: number, outputBlocks: number): number {
+  const limit = forms.filterPositions / Math.min(4, outputBlocks) / width;
   for (let rows = height; rows > 1; rows -= 1) if (height % rows === 0 && rows <= limit) return rows;
   return 1;
 }
@@ -153,7 +150,7 @@ export function convGradWeight(
   const outputs = padded(context, chosen.channels);
   const imageBlocks = padded(context, gradient.batch) / block;
   const parts = partsFor(context, imageBlocks, outputs / block, kernel[0]);
-  const covered = rowsPerFilter(out[0], out[1], outputs / block);
+  const covered = rowsPerFilter(context, out[0], out[1], outputs / block);
   const strips = out[0] / covered;
   const stripRows = (covered - 1) * strides[0] + (kernel[0] - 1) * dilations[0] + 1;
   const columns = (out[1] - 1) * strides[1] + kernel[1];

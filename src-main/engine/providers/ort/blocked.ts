@@ -12,11 +12,22 @@ import type { Emitter, PlainAttributes } from './emit.ts';
 
 export const NCHWC_DOMAIN = 'com.microsoft.nchwc';
 
+/** Where a convolution has several forms, which one is taken: bounds that hold for every machine (docs/performance.md says why). */
+export interface Forms {
+  /** Images up to this width are convolved in the wide order. */
+  readonly wideUpTo: number;
+  /** Positions of one filter of a weight gradient: what a first-level cache and its neighbour hold for four blocks of output channels. */
+  readonly filterPositions: number;
+}
+
+export const theForms: Forms = { wideUpTo: 8, filterPositions: 1024 };
+
 export interface BlockedContext {
   readonly emitter: Emitter;
   /** Channels per block on this machine. */
   readonly block: number;
   readonly threads: number;
+  readonly forms: Forms;
 }
 
 export interface Blocked {

@@ -11,6 +11,7 @@ import {
   type AffineOptions,
   type Blocked,
   type BlockedContext,
+  type Forms,
 } from './blocked.ts';
 import { joinPhases, packFilter, packThinFilter, prefersWide, type Filter, type Phases } from './blocked-conv.ts';
 import { createEmitter } from './emit.ts';
@@ -57,10 +58,10 @@ export interface Layouts extends BlockedContext {
   readonly products: Map<string, readonly [string, string]>;
 }
 
-export function createLayouts(graph: Graph, block: number, threads: number): Layouts {
+export function createLayouts(graph: Graph, block: number, threads: number, forms: Forms): Layouts {
   const shapes = inferShapes(graph, {});
   const emitter = createEmitter(graph);
-  const context: BlockedContext = { emitter, block, threads };
+  const context: BlockedContext = { emitter, block, threads, forms };
   const plainValues = new Set<string>([...graph.initializers.keys(), ...graph.inputs.map((input) => input.name)]);
   const blockedValues = new Map<string, Blocked>();
   const waiting = new Map<string, Deferred>();

@@ -5,15 +5,15 @@
 import { INTERNAL_DOMAIN } from '../../graph/internal-ops.ts';
 import type { Graph } from '../../graph/ir.ts';
 import { inferShapes } from '../../graph/shapes.ts';
-import { WIDE_UP_TO } from './blocked-conv.ts';
+import { theForms, type Forms } from './blocked.ts';
 import { pointwiseRule } from './blocked-pointwise.ts';
 import { createLayouts } from './layouts.ts';
 import { lowerNode } from './nchw.ts';
 import { layerRules } from './nchwc-rules.ts';
 
 /** @param block channels per block on this machine, as the probe found it; `graph` has no open symbols */
-export function lowerToNchwc(graph: Graph, block: number, threads: number): Graph {
-  const layouts = createLayouts(graph, block, threads);
+export function lowerToNchwc(graph: Graph, block: number, threads: number, forms: Forms = theForms): Graph {
+  const layouts = createLayouts(graph, block, threads, forms);
   for (const node of graph.nodes) {
     const known = node.domain === '' || node.domain === INTERNAL_DOMAIN;
     const rule = Object.hasOwn(layerRules, node.op) ? layerRules[node.op] : pointwiseRule;
@@ -33,7 +33,7 @@ export function lowerToNchwc(graph: Graph, block: number, threads: number): Grap
  * a weight that is not constant (the runtime blocks only constant ones), or works on images so small that the order
  * "wide" pays.
  */
-export function gainsFromBlocks(graph: Graph, block: number): boolean {
+export function gainsFromBlocks(graph: Graph, block: number, forms: Forms = theForms): boolean {
   const convolutions = graph.nodes.filter((node) => node.domain === '' && node.op === 'Conv');
   const gradient = graph.nodes.some(
     (node) => node.domain === INTERNAL_DOMAIN && (node.op === 'ConvGradInput' || node.op === 'ConvGradWeight'),
@@ -44,6 +44,6 @@ export function gainsFromBlocks(graph: Graph, block: number): boolean {
   return convolutions.some((node) => {
     const [batch, channels, , width] = shapes.get(node.outputs[0])?.dims ?? [];
     const [, perGroup, , taps] = graph.initializers.get(node.inputs[1])?.dims ?? [];
-    return width <= WIDE_UP_TO && batch % block === 0 && channels >= 2 * block && perGroup >= block && taps > 1;
+    return width <= forms.wideUpTo && batch % block === 0 && channels >= 2 * block && perGroup >= block && taps > 1;
   });
 }

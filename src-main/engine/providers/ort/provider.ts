@@ -11,6 +11,7 @@ import type { CompiledGraph, CompileOptions, Provider, ProviderInfo } from '../p
 import { testLayouts, testNeighbours, type CompileIn } from '../self-test.ts';
 import { startAside } from './aside.ts';
 import type { Prepared } from './aside-protocol.ts';
+import { theForms, type Forms } from './blocked.ts';
 import { bindSession } from './bound.ts';
 import { lowerToNchw } from './nchw.ts';
 import { lowerToNchwc, gainsFromBlocks } from './nchwc.ts';
@@ -23,6 +24,8 @@ export interface OrtProviderOptions {
   readonly threads?: number;
   /** `nchwc` blocks channels in training graphs, `nchw` never; `auto` probes and decides. Default `auto`. */
   readonly layout?: 'auto' | 'nchwc' | 'nchw';
+  /** Other forms of convolutions than the usual ones: for benches, as the choice changes how results are rounded. */
+  readonly forms?: Partial<Forms>;
 }
 
 /**
@@ -39,7 +42,14 @@ export async function createOrtProvider(options: OrtProviderOptions = {}): Promi
   if (layout === 'nchwc' && block === null) {
     throw new ExpectedError('provider-failed', `Blocked channels of ONNX Runtime on this machine: ${detail}.`);
   }
-  const target: Target = { threads, block, always: layout === 'nchwc', detail, beside: false };
+  const target: Target = {
+    threads,
+    block,
+    always: layout === 'nchwc',
+    detail,
+    beside: false,
+    forms: { ...theForms, ...options.forms },
+  };
   const here = (prepared: Prepared): Promise<CompiledGraph> => openHere(ort, prepared);
   const info: ProviderInfo = {
     id: 'ort-cpu',
@@ -111,7 +121,14 @@ function compileIn(
       prepare(
         graph,
         {},
-        { threads, block: layout === 'nchw' ? null : block, always: layout === 'nchwc', detail: '', beside: false },
+        {
+          threads,
+          block: layout === 'nchw' ? null : block,
+          always: layout === 'nchwc',
+          detail: '',
+          beside: false,
+          forms: theForms,
+        },
       ),
     );
 }
@@ -153,12 +170,16 @@ interface Target {
   readonly detail: string;
   /** Sessions run beside others and leave the other processors to them. */
   readonly beside: boolean;
+  readonly forms: Forms;
 }
 
 /** The graph in operators that the runtime has. */
 function lower(graph: Graph, target: Target): { graph: Graph; optimisation: 'extended' | 'all' } {
-  if (target.block !== null && (target.always || gainsFromBlocks(graph, target.block))) {
-    return { graph: lowerToNchwc(foldNorms(graph), target.block, target.threads), optimisation: 'extended' };
+  if (target.block !== null && (target.always || gainsFromBlocks(graph, target.block, target.forms))) {
+    return {
+      graph: lowerToNchwc(foldNorms(graph), target.block, target.threads, target.forms),
+      optimisation: 'extended',
+    };
   }
   if (graph.nodes.every((node) => node.domain !== INTERNAL_DOMAIN)) return { graph, optimisation: 'all' };
   const shapes = inferShapes(graph, {});
