@@ -54,7 +54,7 @@ test('the page has no Node, no Electron, and one frozen bridge', async ({ deskto
   expect(seen).toEqual({
     process: 'undefined',
     require: 'undefined',
-    bridge: ['requestPort', 'onCommand', 'takeFile'],
+    bridge: ['requestPort', 'onCommand', 'takeFile', 'chooseFile', 'saveFile'],
     frozen: true,
   });
 });
