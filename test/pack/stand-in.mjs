@@ -126,6 +126,8 @@ try {
   assert.equal(state(FuseV1Options.EnableEmbeddedAsarIntegrityValidation), true);
   assert.equal(state(FuseV1Options.OnlyLoadAppFromAsar), true);
   assert.equal(state(FuseV1Options.GrantFileProtocolExtraPrivileges), false);
+  assert.equal(state(FuseV1Options.EnableCookieEncryption), false);
+  assert.equal(state(FuseV1Options.LoadBrowserProcessSpecificV8Snapshot), false);
 
   const bom = JSON.parse(readFileSync(join(out, 'sbom.cdx.json'), 'utf8'));
   const names = new Set(bom.components.map(({ name }) => name));
