@@ -85,12 +85,17 @@ try {
       `${pattern} must not ship`,
     );
 
-  must(/^out\/main\/electron\.js$/);
+  must(/^out\/desktop\/electron\.js$/);
+  assert.deepEqual(
+    beside.filter((path) => path.startsWith('out/desktop/')),
+    [],
+    'what runs in the main process lies inside the archive, where its integrity is checked',
+  );
   must(/^out\/preload\/index\.cjs$/);
   must(/^out\/renderer\/index\.html$/);
   must(/^LICENSE$/);
   must(/^THIRD-PARTY\.md$/);
-  assert.equal(JSON.parse(extractFile(archive, 'package.json').toString()).main, 'out/main/electron.js');
+  assert.equal(JSON.parse(extractFile(archive, 'package.json').toString()).main, 'out/desktop/electron.js');
   // What processes open by path lies beside the archive.
   must(/^out\/main\/engine\.js$/, beside);
   must(/^resources\/samples\/fashion\/encoder\.onnx$/, beside);
