@@ -48,7 +48,7 @@ describe('a file that leaves the window', () => {
   it('is written where the user says, and the page learns its name and no folder', async () => {
     const path = join(folder, 'mine.csv');
     electron.answers.files.push([path]);
-    expect(await save('selection.csv', 'a,b\r\n')).toEqual({ state: 'saved', name: 'mine.csv' });
+    expect(await save('../../etc/selection.csv', 'a,b\r\n')).toEqual({ state: 'saved', name: 'mine.csv' });
     expect(readFileSync(path, 'utf8')).toBe('a,b\r\n');
     expect(electron.shown).toMatchObject([{ of: 'save', options: { defaultPath: 'selection.csv' } }]);
     expect(electron.shown[0]?.window).toBe(window());
