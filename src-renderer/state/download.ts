@@ -1,5 +1,6 @@
 /** Hands a text out as a file, and says how that ended as far as it can be known. */
 import { reviveFailure } from '../../src-shared/failure.ts';
+import { visibleName } from '../../src-shared/text.ts';
 import { t } from './language.svelte.ts';
 
 /**
@@ -13,7 +14,7 @@ export async function download(text: string, name: string, type: string): Promis
     const ended = await desktop.saveFile(name, text);
     switch (ended.state) {
       case 'saved':
-        return t().files.saved(ended.name);
+        return t().files.saved(visibleName(ended.name));
       case 'cancelled':
         return t().files.notSaved(name);
       case 'failed':

@@ -90,10 +90,10 @@ export function acceptDialogs(
 /** A name for a file, without folders and without what some system takes for something else. */
 export function safeName(name: string): string {
   const last = name.split(/[\\/]/).at(-1) ?? '';
-  const plain = last
-    .replace(/[\p{C}\p{Zl}\p{Zp}<>:"|?*]/gu, '_')
-    .replace(/^[\s.]+/, '')
+  const known = last.replace(/[\p{C}\p{Zl}\p{Zp}<>:"|?*]/gu, '_').replace(/^[\s.]+/, '');
+  const plain = [...known]
     .slice(0, longestName)
+    .join('')
     .replace(/[\s.]+$/, '');
   if (plain === '') return 'coresift';
   return /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(plain) ? `_${plain}` : plain;
