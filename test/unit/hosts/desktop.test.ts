@@ -18,7 +18,7 @@ import { shownAddress } from '../../../src-main/hosts/electron/links.ts';
 import { menuTemplate } from '../../../src-main/hosts/electron/menu.ts';
 import { openedBy, openedByArguments } from '../../../src-main/hosts/electron/open-files.ts';
 import { packReport } from '../../../src-main/hosts/electron/pack-report.ts';
-import { shareAfter } from '../../../src-main/hosts/electron/run-watch.ts';
+import { shareAfter } from '../../../src-main/hosts/electron/work-watch.ts';
 import type { App, NumberedEvent } from '../../../src-shared/contract.ts';
 import { nativeWords } from '../../../src-shared/messages/native.ts';
 import { stages, type RunEvent } from '../../../src-shared/domain/run.ts';
@@ -39,18 +39,26 @@ afterEach(() => {
 
 const kept = (): string => join(folder, 'state', 'desktop.json');
 async function start(
-  over: StandInOptions & { argv?: string[]; platform?: NodeJS.Platform; change?: (app: App) => App } = {},
+  over: StandInOptions & {
+    argv?: string[];
+    platform?: NodeJS.Platform;
+    change?: (app: App) => App;
+    createApp?: (folder: string | null) => Promise<App>;
+    /** What the outside does before the application is told that it may start. */
+    before?: () => void;
+  } = {},
 ): Promise<void> {
   electron = electronStandIn(over);
   useCases = (over.change ?? ((app) => app))(recordedApp());
   reported = [];
+  over.before?.();
   await startDesktop(electron.parts, {
     rendererDir: folder,
     kept: kept(),
     argv: over.argv ?? ['coresift'],
     cwd: folder,
     platform: over.platform ?? 'linux',
-    createApp: () => Promise.resolve(useCases),
+    createApp: (_vault, chosen) => (over.createApp ?? (() => Promise.resolve(useCases)))(chosen),
     report: (error) => reported.push(error),
   });
 }
@@ -177,12 +185,12 @@ describe('the menus', () => {
     platform: 'linux' as const,
     words: nativeWords('en').menu,
     recent: ['/data/a&b'],
-    running: false,
+    work: null,
     paused: false,
   };
   const nothing = (): void => {};
   const acts = {
-    ...{ page: nothing, cancelRun: nothing, pauseRun: nothing, continueRun: nothing },
+    ...{ page: nothing, cancelWork: nothing, pauseRun: nothing, continueRun: nothing },
     ...{ openProject: nothing, openPack: nothing, openRecent: nothing },
   };
 
@@ -482,7 +490,8 @@ describe('walls', () => {
     let cancelled = false;
     other.session.beforeRequest!({ url: 'https://example.org/' }, ({ cancel }) => (cancelled = cancel));
     expect(cancelled).toBe(true);
-    expect(other.session.permissionCheck!(new StandInContents(), 'media', 'app://coresift/')).toBe(false);
+    const page = { requestingUrl: 'app://coresift/', isMainFrame: true };
+    expect(other.session.permissionCheck!(new StandInContents(), 'media', 'app://coresift/', page)).toBe(false);
     expect(electron.desk.dictionary).toMatch(/^app:\/\/coresift\//);
     other.end();
   });

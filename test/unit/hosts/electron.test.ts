@@ -329,6 +329,7 @@ describe('the session', () => {
     expect(cancelled(url)).toBe(false),
   );
 
+  const page = { requestingUrl: `${origin}/`, isMainFrame: true };
   const permissions = [
     'media',
     'geolocation',
@@ -342,16 +343,41 @@ describe('the session', () => {
   ];
   it.each(permissions)('denies %s', (permission) => {
     let granted = true;
-    electron.session.permissionRequest!(contents(), permission, (answer) => (granted = answer));
+    electron.session.permissionRequest!(contents(), permission, (answer) => (granted = answer), page);
     expect(granted).toBe(false);
-    expect(electron.session.permissionCheck!(contents(), permission, origin)).toBe(false);
+    expect(electron.session.permissionCheck!(contents(), permission, origin, page)).toBe(false);
   });
 
-  it('allows our page, and no other, to copy text', () => {
-    expect(electron.session.permissionCheck!(contents(), 'clipboard-sanitized-write', `${origin}/`)).toBe(true);
-    expect(electron.session.permissionCheck!(contents(), 'clipboard-sanitized-write', 'https://evil.example/')).toBe(
+  it.each([
+    ['our page', page, origin, true],
+    ['a report in a frame of our page', { requestingUrl: `${origin}/report/x`, isMainFrame: false }, origin, false],
+    [
+      'a frame of our page that shows another',
+      { requestingUrl: 'https://evil.example/', isMainFrame: false },
+      'https://evil.example',
       false,
-    );
+    ],
+    ['another page', { requestingUrl: 'https://evil.example/', isMainFrame: true }, 'https://evil.example', false],
+    [
+      'who names our origin from another page',
+      { requestingUrl: 'https://evil.example/', isMainFrame: true },
+      origin,
+      false,
+    ],
+    ['who names another origin from our page', page, 'https://evil.example', null],
+  ])('lets copy text only our page, of all who may ask: %s', (_case, details, from, may) => {
+    const permission = 'clipboard-sanitized-write';
+    let granted: boolean | null = null;
+    electron.session.permissionRequest!(contents(), permission, (answer) => (granted = answer), details);
+    // A request names no origin besides its address.
+    if (may !== null) expect(granted).toBe(may);
+    expect(electron.session.permissionCheck!(contents(), permission, from, details)).toBe(may ?? false);
+  });
+
+  it('decides by the origin where no document asks, and then there is no main frame', () => {
+    const check = electron.session.permissionCheck!;
+    expect(check(null, 'clipboard-sanitized-write', origin, { isMainFrame: false })).toBe(false);
+    expect(check(null, 'clipboard-sanitized-write', origin, { isMainFrame: true })).toBe(true);
   });
 
   it('denies devices, screens and downloads', () => {
