@@ -102,7 +102,7 @@ export function watchWork(app: App, sights: WorkSights): WatchedApp {
   };
 
   const follow = async (work: Work): Promise<void> => {
-    let how: Ending | null = null;
+    let how: Ending | null;
     active = work;
     sights.onProgress(work, 0, false);
     try {
