@@ -23,10 +23,10 @@ startDesktop(electron, {
   argv: process.argv,
   cwd: process.cwd(),
   platform: process.platform,
-  createApp: (vault) =>
+  createApp: (vault, folder) =>
     createApp({
       vault,
-      project: join(electron.app.getPath('userData'), 'project'),
+      project: folder ?? join(electron.app.getPath('userData'), 'project'),
       sample: here('../../resources/samples/fashion'),
       spawn: utilityEngine(electron.utilityProcess, here('../main/engine.js')),
     }),
