@@ -282,6 +282,16 @@ export const errorCatalogue = {
     means: "Nothing of it was verified.",
     todo: "Give the .zip file that `coresift report --format pack` wrote; ask for it again if it was cut off on its way.",
   },
+  "path-not-given": {
+    text: "In the desktop window a file is named by you, not by the page.",
+    means: "Nothing was read or written.",
+    todo: "Choose it with Browse…, or drop it on the window; a folder to write into is always chosen. A path can be typed in the dialog.",
+  },
+  "file-not-saved": {
+    text: "The file could not be saved.",
+    means: "Nothing else was changed, and a file of that name is as it was.",
+    todo: "Choose another folder, or look at what the system answered.",
+  },
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -9,6 +9,7 @@ import { keyKinds } from '../../src-shared/domain/signing-key.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { RequestOf } from '../../src-shared/rpc/connect.ts';
 import { declarationsSchema } from '../audit/declarations.ts';
+import { pathFor } from './request-paths.ts';
 
 // eslint-disable-next-line no-control-regex -- control characters are what is refused
 const noControl = v.regex(/^[^\u0000-\u001f\u007f]*$/, 'holds a control character');
@@ -16,7 +17,10 @@ const text = (most: number) =>
   v.pipe(v.string(), v.nonEmpty('is empty'), v.maxLength(most, `is longer than ${most}`), noControl);
 /** May be empty. */
 const words = (most: number) => v.pipe(v.string(), v.maxLength(most, `is longer than ${most}`), noControl);
-const path = text(4096);
+/** Of something to read. */
+const path = v.pipe(text(4096), pathFor('read'));
+/** Of a folder to make or write into. */
+const target = v.pipe(text(4096), pathFor('write'));
 const runId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]{1,100}$/, 'is no run id'));
 const count = (least: number, most: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(least), v.maxValue(most));
 const perChannel = v.nullable(v.pipe(v.array(v.pipe(v.number(), v.finite())), v.minLength(1), v.maxLength(16)));
@@ -66,10 +70,10 @@ const ofMatrix = v.strictObject({ id: v.pipe(v.string(), v.regex(/^\d{4,9}$/, 'i
 
 export const requestSchemas = {
   'app.info': nothing,
-  'project.open': v.strictObject({ folder: v.nullable(path) }),
+  'project.open': v.strictObject({ folder: v.nullable(target) }),
   'runs.list': nothing,
   'run.get': ofRun,
-  'run.start': v.strictObject({ request: auditRequest, out: v.nullable(path) }),
+  'run.start': v.strictObject({ request: auditRequest, out: v.nullable(target) }),
   'run.cancel': ofRun,
   'run.pause': ofRun,
   'run.continue': ofRun,
@@ -134,7 +138,7 @@ export const requestSchemas = {
     redact: v.boolean(),
     declarations: v.nullable(declarationsSchema),
     baseline: v.nullable(path),
-    out: v.nullable(path),
+    out: v.nullable(target),
     key: v.nullable(keyName),
     passphrase,
   }),

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { procedureKinds, type App, type AppInfo, type Contract, type Handlers } from '../../src-shared/contract.ts';
 import type { Service } from '../../src-shared/rpc/serve.ts';
-import type { DroppedFiles } from './dropped-files.ts';
-import { checkRequest } from './requests.ts';
+import type { GivenFiles } from './given-files.ts';
+import { withPaths } from './request-paths.ts';
+import { checkRequest, requestSchemas } from './requests.ts';
 
 /** Pages of reports: a ticket stands for one run, so that a path tells nothing and cannot be guessed. */
 export interface ReportPages {
@@ -39,34 +40,12 @@ export function hostService(
   host: AppInfo['host'],
   reports: ReportPages,
   report: (error: unknown) => void,
-  /** Where pages may hand over dropped files. */
-  files: Pick<DroppedFiles, 'pathOf'> = { pathOf: (text) => text },
+  /** Where a page holds tokens instead of paths; null = its user typed the paths. */
+  files: Pick<GivenFiles, 'pathOf'> | null,
 ): Service {
-  const pathOf = (text: string | null): string | null => (text === null ? null : files.pathOf(text));
   const handlers: Handlers<Contract> = {
     ...app.handlers,
     'app.info': async (request, context) => ({ ...(await app.handlers['app.info'](request, context)), host }),
-    async 'run.start'({ request, out }, context) {
-      const { encoder, dataset } = request;
-      const resolved = { ...request, encoder: files.pathOf(encoder), dataset: files.pathOf(dataset) };
-      return app.handlers['run.start']({ request: resolved, out }, context);
-    },
-    async 'audit.preview'(request, context) {
-      const { encoder, dataset } = request;
-      return app.handlers['audit.preview']({ ...request, encoder: pathOf(encoder), dataset: pathOf(dataset) }, context);
-    },
-    async 'report.write'(request, context) {
-      return app.handlers['report.write']({ ...request, baseline: pathOf(request.baseline) }, context);
-    },
-    async 'pack.verify'({ path, key }, context) {
-      return app.handlers['pack.verify']({ path: files.pathOf(path), key: pathOf(key) }, context);
-    },
-    async 'attacks.start'({ request }, context) {
-      const { inputs } = request;
-      const resolved =
-        inputs === null ? null : { encoder: files.pathOf(inputs.encoder), dataset: files.pathOf(inputs.dataset) };
-      return app.handlers['attacks.start']({ request: { ...request, inputs: resolved } }, context);
-    },
     async 'report.page'(request, context) {
       // Fails here, with a reason, rather than on the page.
       await app.handlers['report.html'](request, context);
@@ -75,7 +54,11 @@ export function hostService(
   };
   return {
     kinds: procedureKinds,
-    check: (name, request) => checkRequest(name as keyof Contract, request),
+    check(name, request) {
+      const checked = checkRequest(name as keyof Contract, request);
+      if (files === null) return checked;
+      return withPaths(requestSchemas[name as keyof Contract], checked, (text, use) => files.pathOf(text, use));
+    },
     handle: (name, request, context) => handlers[name as keyof Contract](request, context),
     report,
   };

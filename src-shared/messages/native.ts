@@ -1,4 +1,6 @@
 /** What the desktop application says outside its page: menus, dialogs, notifications. */
+import type { FileKind } from '../desktop-files.ts';
+
 export interface NativeWords {
   readonly menu: {
     readonly file: string;
@@ -67,6 +69,8 @@ export interface NativeWords {
     readonly project: string;
     readonly packFile: string;
   };
+  /** Titles of the dialogs that the page asks for. */
+  readonly files: Readonly<Record<FileKind | 'save', string>>;
 }
 
 const en: NativeWords = {
@@ -144,6 +148,12 @@ const en: NativeWords = {
     origin: 'Without a public key this proves that nothing was changed, not who made it ("coresift verify --key").',
     project: 'Coresift project',
     packFile: 'Coresift audit pack',
+  },
+  files: {
+    file: 'File that Coresift may read',
+    folder: 'Folder that Coresift may read',
+    target: 'Folder that Coresift may write into',
+    save: 'Save a file of Coresift',
   },
 };
 
@@ -223,6 +233,12 @@ const de: NativeWords = {
       'Ohne öffentlichen Schlüssel zeigt das, dass nichts verändert wurde, nicht, von wem es stammt ("coresift verify --key").',
     project: 'Coresift-Projekt',
     packFile: 'Coresift-Prüfpaket',
+  },
+  files: {
+    file: 'Datei, die Coresift lesen darf',
+    folder: 'Ordner, den Coresift lesen darf',
+    target: 'Ordner, in den Coresift schreiben darf',
+    save: 'Eine Datei von Coresift speichern',
   },
 };
 

@@ -35,7 +35,6 @@ export const deSigning: typeof enSigning = {
     privateHalf: 'Private Hälfte, verschlüsselt',
     leavingUnder: 'Kennwort für die Datei',
     handOut: 'Datei schreiben',
-    handedOut: (file) => `${file} wurde dem Browser übergeben.`,
     made: (name) => `${name} ist verwahrt.`,
   },
   order: {

@@ -112,6 +112,16 @@ export const de: PageMessages = {
     title: 'Diese Seite braucht die ausgegebene Adresse',
     text: 'Der Befehl „coresift serve“ gibt eine Adresse mit einem Schlüssel aus. Öffnen Sie diese Adresse; ohne den Schlüssel kommt niemand hinein, auch Sie nicht.',
   },
+  files: {
+    browse: 'Durchsuchen…',
+    browseFor: { file: 'Datei suchen…', folder: 'Ordner suchen…', target: 'Ordner suchen…' },
+    empty: 'Leeren',
+    chooseFailed: (reason) => `Es ließ sich nichts wählen: ${reason}`,
+    dropFailed: (reason) => `Das Abgelegte ließ sich nicht übernehmen: ${reason}`,
+    saved: (file) => `${file} wurde gespeichert.`,
+    notSaved: (file) => `${file} wurde nicht gespeichert: der Dialog wurde geschlossen.`,
+    handedOut: (file) => `${file} wurde dem Browser übergeben.`,
+  },
   failure: {
     means: 'Was es bedeutet',
     todo: 'Was zu tun ist',
@@ -222,13 +232,13 @@ export const de: PageMessages = {
     starting: 'Startet…',
     encoder: 'Encoder',
     encoderHint:
-      'Pfad einer ONNX-, PyTorch-, safetensors-, TF.js- oder Keras-Datei auf diesem Rechner. Nichts darin wird ausgeführt.',
+      'Eine ONNX-, PyTorch-, safetensors-, TF.js- oder Keras-Datei auf diesem Rechner. Nichts darin wird ausgeführt.',
     dataset: 'Datensatz',
     datasetHint:
       'Bildordner mit einem Ordner je Klasse, CSV- oder JSONL-Liste, IDX, CIFAR, STL-10, SVHN, GTSRB, npz, WebDataset, tar oder zip.',
     needEncoder: 'Nennen Sie die Encoder-Datei.',
     needDataset: 'Nennen Sie den Datensatz: einen Ordner oder eine Datei.',
-    dropDesktop: 'Oder ziehen Sie den Encoder, den Datensatz oder beides auf diese Seite.',
+    dropDesktop: 'Oder ziehen Sie den Encoder, den Datensatz oder beides irgendwo auf das Fenster.',
     dropLoopback:
       'Ein Browser verrät einer Seite nicht, wo eine abgelegte Datei liegt, und Coresift liest an Ort und Stelle, statt hochzuladen. Tippen oder fügen Sie den Pfad ein.',
     dropped: (names) => `Hier abgelegt: ${names}`,

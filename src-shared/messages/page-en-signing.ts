@@ -32,7 +32,6 @@ export const enSigning = {
     privateHalf: 'Private half, encrypted',
     leavingUnder: 'Passphrase for the file',
     handOut: 'Write the file',
-    handedOut: (file: string) => `${file} was handed to the browser.`,
     made: (name: string) => `${name} is kept.`,
   },
   order: {

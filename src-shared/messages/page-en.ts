@@ -91,6 +91,16 @@ export const en = {
     title: 'This page needs the address that was printed',
     text: 'The command "coresift serve" prints an address with a key in it. Open that address; without the key nobody is let in, not even you.',
   },
+  files: {
+    browse: 'Browse…',
+    browseFor: { file: 'Browse file…', folder: 'Browse folder…', target: 'Browse folder…' },
+    empty: 'Clear',
+    chooseFailed: (reason: string) => `Nothing could be chosen: ${reason}`,
+    dropFailed: (reason: string) => `What was dropped could not be taken: ${reason}`,
+    saved: (file: string) => `${file} was saved.`,
+    notSaved: (file: string) => `${file} was not saved: the dialog was closed.`,
+    handedOut: (file: string) => `${file} was handed to the browser.`,
+  },
   failure: {
     means: 'What it means',
     todo: 'What to do',
@@ -193,14 +203,13 @@ export const en = {
     start: 'Start audit',
     starting: 'Starting…',
     encoder: 'Encoder',
-    encoderHint:
-      'Path of an ONNX, PyTorch, safetensors, TF.js or Keras file on this machine. Nothing in it is executed.',
+    encoderHint: 'An ONNX, PyTorch, safetensors, TF.js or Keras file on this machine. Nothing in it is executed.',
     dataset: 'Dataset',
     datasetHint:
       'Image folder with a folder per class, CSV or JSONL manifest, IDX, CIFAR, STL-10, SVHN, GTSRB, npz, WebDataset, tar or zip.',
     needEncoder: 'Name the encoder file.',
     needDataset: 'Name the dataset: a folder or a file.',
-    dropDesktop: 'Or drop the encoder, the dataset or both anywhere on this page.',
+    dropDesktop: 'Or drop the encoder, the dataset or both anywhere on the window.',
     dropLoopback:
       'A browser does not tell a page where a dropped file lies, and Coresift reads in place instead of uploading. Type or paste the path.',
     dropped: (names: string) => `Dropped here: ${names}`,

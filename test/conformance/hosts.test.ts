@@ -4,6 +4,8 @@ import { MessageChannel } from 'node:worker_threads';
 import { WebSocket } from 'ws';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLoopback } from '../../src-main/hosts/loopback/server.ts';
+import { givenFiles } from '../../src-main/hosts/given-files.ts';
+import { withPaths, type FileUse } from '../../src-main/hosts/request-paths.ts';
 import { hostService, reportPages } from '../../src-main/hosts/service.ts';
 import { requestSchemas } from '../../src-main/hosts/requests.ts';
 import { procedureKinds, type Contract } from '../../src-shared/contract.ts';
@@ -16,6 +18,8 @@ import { recordedApp } from '../support/recorded-app.ts';
 interface Open {
   readonly client: Client<Contract>;
   readonly bugs: unknown[];
+  /** What the page of this host sends for a path. */
+  given(path: string, use: FileUse): string;
   close(): Promise<void>;
 }
 
@@ -23,14 +27,15 @@ function overPort(): Promise<Open> {
   const app = recordedApp();
   const bugs: unknown[] = [];
   const { port1, port2 } = new MessageChannel();
-  const service = hostService(app, 'electron', reportPages(app), (error) => bugs.push(error));
+  const files = givenFiles();
+  const service = hostService(app, 'electron', reportPages(app), (error) => bugs.push(error), files);
   serve(portChannel(port1 as unknown as PortLike), service);
   const client = connect<Contract>(portChannel(port2 as unknown as PortLike));
   const close = async (): Promise<void> => {
     client.close();
     await app.close();
   };
-  return Promise.resolve({ client, bugs, close });
+  return Promise.resolve({ client, bugs, given: (path, use) => files.take(path, use), close });
 }
 
 async function overSocket(): Promise<Open> {
@@ -48,6 +53,7 @@ async function overSocket(): Promise<Open> {
   return {
     client,
     bugs,
+    given: (path) => path,
     async close() {
       client.close();
       await server.close();
@@ -153,7 +159,10 @@ describe.each([
     expect(Object.keys(requests).sort()).toEqual(Object.keys(procedureKinds).sort());
     expect(Object.keys(requestSchemas).sort()).toEqual(Object.keys(procedureKinds).sort());
 
-    for (const [name, request] of Object.entries(requests)) {
+    for (const [name, typed] of Object.entries(requests)) {
+      const request = withPaths(requestSchemas[name as keyof Contract], typed, (path, use) =>
+        open.given(path, use),
+      ) as object;
       const bad = { ...request, unexpected: 1 };
       if (procedureKinds[name as keyof Contract] === 'stream') {
         const events = client.stream(name as 'run.events', request as never);

@@ -54,7 +54,7 @@ test('the page has no Node, no Electron, and one frozen bridge', async ({ deskto
   expect(seen).toEqual({
     process: 'undefined',
     require: 'undefined',
-    bridge: ['requestPort', 'onCommand', 'takeFile'],
+    bridge: ['requestPort', 'onCommand', 'takeFile', 'chooseFile', 'saveFile'],
     frozen: true,
   });
 });
@@ -76,6 +76,23 @@ test('the page cannot fetch, navigate, open windows or evaluate text', async ({ 
   expect(tried).toEqual({ fetched: 'refused', evaluated: 'refused', opened: true });
   await desktop.evaluate(() => (location.href = 'https://example.org/'));
   expect(desktop.url()).toMatch(/^app:\/\/coresift\//);
+});
+
+test('a file is chosen and saved by native dialogs; the page holds names, and a path it makes up is refused', async ({
+  app,
+  desktop,
+}) => {
+  await app.evaluate(({ dialog }) => {
+    dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: ['/data/strange/net.onnx'] });
+    dialog.showSaveDialog = () => Promise.resolve({ canceled: true, filePath: '' });
+  });
+  await desktop.getByRole('link', { name: 'New audit' }).first().click();
+  await desktop.getByRole('button', { name: 'Browse… (Encoder)' }).click();
+  await expect(desktop.getByLabel('Encoder', { exact: true })).toHaveValue('net.onnx');
+  expect(await desktop.content()).not.toContain('/data/strange');
+  expect(await desktop.evaluate(() => window.coresiftDesktop?.saveFile('a.csv', '1'))).toEqual({ state: 'cancelled' });
+  const made = await desktop.evaluate(() => window.coresiftDesktop?.takeFile(new File(['x'], 'passwd')).catch(String));
+  expect(made).toContain('lies on no disk');
 });
 
 test('the sample audit can be started and cancelled', async ({ desktop }) => {

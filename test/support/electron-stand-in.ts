@@ -164,7 +164,17 @@ export interface StandInOptions {
 
 export function electronStandIn(over: StandInOptions = {}) {
   const asked: { readonly message: string; readonly detail?: string; readonly buttons?: readonly string[] }[] = [];
-  const answers = { box: [] as number[], files: [] as string[][] };
+  /** Dialogs for files stay open until `wait` is over; no answer = cancelled. */
+  const answers = { box: [] as number[], files: [] as string[][], wait: Promise.resolve() };
+  const shown: {
+    readonly of: 'open' | 'save';
+    readonly window: unknown;
+    readonly options: {
+      readonly properties: readonly string[];
+      readonly defaultPath?: string;
+      readonly title?: string;
+    };
+  }[] = [];
   const notices: (EventEmitter & { readonly words: { title: string; body: string }; shown: boolean })[] = [];
   const desk = {
     menu: [] as readonly MenuItem[],
@@ -248,9 +258,17 @@ export function electronStandIn(over: StandInOptions = {}) {
         asked.push(rest.at(-1) as never);
         return Promise.resolve({ response: answers.box.shift() ?? 0 });
       },
-      showOpenDialog: () => {
+      showOpenDialog: async (...rest: unknown[]) => {
+        shown.push({ of: 'open', window: rest.length > 1 ? rest[0] : null, options: rest.at(-1) as never });
+        await answers.wait;
         const filePaths = answers.files.shift() ?? [];
-        return Promise.resolve({ canceled: filePaths.length === 0, filePaths });
+        return { canceled: filePaths.length === 0, filePaths };
+      },
+      showSaveDialog: async (...rest: unknown[]) => {
+        shown.push({ of: 'save', window: rest.length > 1 ? rest[0] : null, options: rest.at(-1) as never });
+        await answers.wait;
+        const [filePath = ''] = answers.files.shift() ?? [];
+        return { canceled: filePath === '', filePath };
       },
     },
     Menu: {
@@ -296,6 +314,7 @@ export function electronStandIn(over: StandInOptions = {}) {
     desk,
     asked,
     answers,
+    shown,
     notices,
     theme: parts.nativeTheme,
     app,

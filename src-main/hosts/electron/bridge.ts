@@ -2,7 +2,7 @@
 import type { IpcMain, IpcMainInvokeEvent, MessageChannelMain, MessagePortMain, WebContents } from 'electron';
 import { portChannel, type PortLike } from '../../../src-shared/rpc/channels.ts';
 import { serve, type Service } from '../../../src-shared/rpc/serve.ts';
-import type { DroppedFiles } from '../dropped-files.ts';
+import type { GivenFiles } from '../given-files.ts';
 import { connectChannel, portMessage, takeChannel } from './channels.ts';
 import { trustedFrame } from './security.ts';
 
@@ -32,15 +32,15 @@ export function acceptPages(
   });
 }
 
-/** Takes the path of a file dropped on a page of ours; longer ones are none. */
+/** Takes the path of a file dropped on a page of ours, to be read; longer ones are none. */
 export function acceptFiles(
   ipcMain: Pick<IpcMain, 'handle'>,
-  files: DroppedFiles,
+  files: GivenFiles,
   isWindow: (contents: WebContents) => boolean,
 ): void {
   ipcMain.handle(takeChannel, (event: IpcMainInvokeEvent, path: unknown) => {
     trustedFrame(event, isWindow);
     if (typeof path !== 'string' || path.length > 4096) throw new Error('Refused: that is no path.');
-    return files.take(path);
+    return files.take(path, 'read');
   });
 }

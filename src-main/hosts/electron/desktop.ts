@@ -6,9 +6,10 @@ import type { App } from '../../../src-shared/contract.ts';
 import { nativeWords, type NativeWords } from '../../../src-shared/messages/native.ts';
 import type { Vault } from '../../audit/keys.ts';
 import { hostService, reportPages } from '../service.ts';
-import { droppedFiles } from '../dropped-files.ts';
+import { givenFiles } from '../given-files.ts';
 import { acceptFiles, acceptPages } from './bridge.ts';
 import { commandMessage } from './channels.ts';
+import { acceptDialogs } from './file-dialogs.ts';
 import type { PageCommand } from '../../../src-shared/page-commands.ts';
 import { firstProject, sayRefused } from './first-project.ts';
 import { readKept, withRecent, writeKept, type Kept } from './kept.ts';
@@ -268,10 +269,12 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
   const reports = reportPages(useCases);
   lockSession(session.defaultSession);
   protocol.handle(scheme, pageHandler(options.rendererDir, reports, report));
-  const isWindow = (contents: Electron.WebContents): boolean =>
-    [...windows].some((window) => window.webContents === contents);
-  const files = droppedFiles();
+  const windowOf = (contents: Electron.WebContents): Electron.BrowserWindow | null =>
+    [...windows].find((window) => window.webContents === contents) ?? null;
+  const isWindow = (contents: Electron.WebContents): boolean => windowOf(contents) !== null;
+  const files = givenFiles();
   acceptFiles(ipcMain, files, isWindow);
+  acceptDialogs(ipcMain, { dialog, files, windowOf, words: () => words.files, report });
   acceptPages(
     ipcMain,
     () => new MessageChannelMain(),

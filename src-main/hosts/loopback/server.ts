@@ -44,7 +44,7 @@ export async function createLoopback(app: App, options: LoopbackOptions): Promis
   const tokenDigest = createHash('sha256').update(`token.${token}`).digest();
   const report = options.report ?? ((error: unknown) => console.error(error));
   const reports = reportPages(app);
-  const service = hostService(app, 'loopback', reports, report);
+  const service = hostService(app, 'loopback', reports, report, null);
   let hosts: readonly string[] = [];
   let headers: Readonly<Record<string, string>> = {};
 

@@ -88,10 +88,12 @@ export function readNumbers(text: string): readonly number[] | null | 'wrong' {
   return numbers.length <= 16 && numbers.every(Number.isFinite) ? numbers : 'wrong';
 }
 
-const modelName = /\.(onnx|pt|pth|safetensors|keras)$/i;
+const modelName = /\.(onnx|pt|pth|safetensors|keras)$|^model\.json$/i;
+const dataName = /\.(zip|tar|tgz|gz|npz|npy|csv|jsonl|mat)$/i;
 
 /** What something that was dropped is taken for: a folder is a dataset, a file what its name or else the step says. */
 export function dropTarget(name: string, folder: boolean, atModel: boolean): 'encoder' | 'dataset' {
   if (folder) return 'dataset';
-  return modelName.test(name) || atModel ? 'encoder' : 'dataset';
+  if (modelName.test(name)) return 'encoder';
+  return atModel && !dataName.test(name) ? 'encoder' : 'dataset';
 }

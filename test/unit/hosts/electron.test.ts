@@ -163,23 +163,36 @@ describe('the handshake', () => {
     await expect(page().call('run.get', { runId: '../x' })).rejects.toMatchObject({ code: 'request-invalid' });
   });
 
-  it('is all a page can ask of the main process, but for handing over a dropped file', () => {
-    expect([...electron.handled.keys()].sort()).toEqual(['coresift:connect', 'coresift:take']);
+  it('is all a page can ask of the main process, but for handing over, choosing and saving a file', () => {
+    expect([...electron.handled.keys()].sort()).toEqual([
+      'coresift:choose',
+      'coresift:connect',
+      'coresift:save',
+      'coresift:take',
+    ]);
   });
 
   it('takes a dropped file for a token; only what was dropped can be named by one', async () => {
     const take = (path: unknown, sender = contents(), frame: StandInFrame | null = contents().mainFrame): string =>
       electron.handled.get('coresift:take')!({ sender, senderFrame: frame }, path) as string;
     const token = take('/data/strange/encoder.onnx');
-    expect(token).toMatch(/^dropped:[A-Za-z0-9_-]{22}\/encoder\.onnx$/);
-    expect(token).not.toContain('/data');
+    expect(token).toMatch(/^given:[A-Za-z0-9_-]{22}\/encoder\.onnx$/);
     const client = page();
-    const run = await client.call('run.start', { request: auditRequest(token, '/data/images'), out: null });
-    expect((await client.call('run.get', { runId: run.id })).request.encoder).toBe('/data/strange/encoder.onnx');
+    const images = take('/data/images');
+    const run = await client.call('run.start', { request: auditRequest(token, images), out: null });
+    expect((await client.call('run.get', { runId: run.id })).request).toMatchObject({
+      encoder: '/data/strange/encoder.onnx',
+      dataset: '/data/images',
+    });
     const forged = token.replace(/:.{22}/, `:${'A'.repeat(22)}`);
-    await expect(
-      client.call('run.start', { request: auditRequest(forged, '/data/images'), out: null }),
-    ).rejects.toMatchObject({ code: 'file-missing' });
+    for (const [encoder, dataset] of [
+      [forged, images],
+      [token, '/data/images'],
+      ['/etc/passwd', images],
+    ] as const)
+      await expect(
+        client.call('run.start', { request: auditRequest(encoder, dataset), out: null }),
+      ).rejects.toMatchObject({ code: 'path-not-given' });
     expect(() => take('')).toThrow(/lies on no disk/);
     expect(() => take(7)).toThrow(/^Refused/);
     expect(() => take('a'.repeat(5000))).toThrow(/^Refused/);
@@ -216,15 +229,20 @@ describe('the handshake', () => {
       },
     ],
   ];
-  it.each(foreign)('refuses %s', (_case, who) => {
+  it.each(foreign)('refuses %s, also with a file', async (_case, who) => {
     const [sender, frame] = who();
     expect(() => ask(sender, frame)).toThrow(/^Refused/);
     expect(frame?.posted ?? []).toEqual([]);
+    const event = { sender, senderFrame: frame };
+    expect(() => electron.handled.get('coresift:take')!(event, '/etc/passwd')).toThrow(/^Refused/);
+    await expect(electron.handled.get('coresift:choose')!(event, 'file')).rejects.toThrow(/^Refused/);
+    await expect(electron.handled.get('coresift:save')!(event, 'a.csv', 'x')).rejects.toThrow(/^Refused/);
+    expect(electron.shown).toEqual([]);
   });
 });
 
 describe('the preload', () => {
-  it('exposes three frozen functions and hands the port to our own origin only', async () => {
+  it('exposes five frozen functions and hands the port to our own origin only', async () => {
     const exposed: Record<string, unknown> = {};
     const renderer = Object.assign(new EventEmitter(), {
       invoked: [] as string[],
@@ -242,13 +260,22 @@ describe('the preload', () => {
     const api = exposed.coresiftDesktop as {
       requestPort: () => unknown;
       takeFile: (file: { name: string }) => unknown;
+      chooseFile: (kind: string) => unknown;
+      saveFile: (name: string, text: string) => unknown;
       onCommand: (listener: (...rest: unknown[]) => void) => () => void;
     };
     expect(Object.isFrozen(api)).toBe(true);
-    expect(Object.keys(api)).toEqual(['requestPort', 'onCommand', 'takeFile']);
+    expect(Object.keys(api)).toEqual(['requestPort', 'onCommand', 'takeFile', 'chooseFile', 'saveFile']);
     expect(api.requestPort()).toBeUndefined();
     void api.takeFile({ name: 'a.onnx' });
-    expect(renderer.invoked).toEqual(['coresift:connect', 'coresift:take /data/a.onnx']);
+    void api.chooseFile('folder');
+    void api.saveFile('a.csv', '1,2');
+    expect(renderer.invoked).toEqual([
+      'coresift:connect',
+      'coresift:take /data/a.onnx',
+      'coresift:choose folder',
+      'coresift:save a.csv 1,2',
+    ]);
     const told: unknown[][] = [];
     const stop = api.onCommand((...rest) => told.push(rest));
     renderer.emit('coresift:command', { sender: 'of Electron' }, 'palette');
@@ -385,7 +412,8 @@ describe('the session', () => {
     let given: object | null = null;
     electron.session.display!({}, (streams) => (given = streams));
     expect(given).toEqual({});
-    expect(prevented(electron.session, 'will-download')).toBe(true);
+    for (const url of [`blob:${origin}/1-2`, `${origin}/index.html`, 'https://evil.example/'])
+      expect(prevented(electron.session, 'will-download', { getURL: () => url }), url).toBe(true);
   });
 
   it('accepts no certificate it was asked about', () => {

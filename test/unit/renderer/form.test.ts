@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { dropTarget, emptyForm, readForm, type FormTexts } from '../../../src-renderer/views/new/form.ts';
+import { placeOf } from '../../../src-renderer/state/drops.ts';
 import { checkRequest } from '../../../src-main/hosts/requests.ts';
 
 const filled: FormTexts = { ...emptyForm, encoder: ' /data/a.onnx ', dataset: '/data/images' };
@@ -68,7 +69,30 @@ describe('something that is dropped on the form', () => {
     ['net.ONNX', false, false, 'encoder'],
     ['net.h5', false, true, 'encoder'],
     ['images.zip', false, false, 'dataset'],
+    ['images.tar.gz', false, true, 'dataset'],
+    ['labels.csv', false, true, 'dataset'],
+    ['model.json', false, false, 'encoder'],
+    ['data_batch_1.bin', false, false, 'dataset'],
+    ['pytorch_model.bin', false, true, 'encoder'],
   ])('%s (folder: %s, while asked for the model: %s) is the %s', (name, folder, atModel, slot) =>
     expect(dropTarget(name, folder, atModel)).toBe(slot),
+  );
+});
+
+describe('something that is dropped on the window', () => {
+  it.each([
+    ['net.onnx', false, 'start', 'audit'],
+    ['net.onnx', false, 'history', 'audit'],
+    ['images', true, 'history', 'audit'],
+    ['pack.zip', true, 'start', 'audit'],
+    ['theirs.CoresiftPack', false, 'overview', 'pack'],
+    ['pack.zip', false, 'new', 'pack'],
+    ['pack (1).zip', false, 'start', 'pack'],
+    ['images.zip', false, 'start', 'audit'],
+    ['audit.zip', false, 'history', 'pack'],
+    ['signer.pub.pem', false, 'history', 'key'],
+    ['signer.pem', false, 'start', 'audit'],
+  ] as const)('%s (folder: %s) while %s is shown goes to: %s', (name, folder, view, place) =>
+    expect(placeOf(name, folder, view)).toBe(place),
   );
 });
