@@ -55,6 +55,9 @@ export function hostService(
       const { encoder, dataset } = request;
       return app.handlers['audit.preview']({ ...request, encoder: pathOf(encoder), dataset: pathOf(dataset) }, context);
     },
+    async 'model.inspect'({ path, limits }, context) {
+      return app.handlers['model.inspect']({ path: files.pathOf(path), limits }, context);
+    },
     async 'report.write'(request, context) {
       return app.handlers['report.write']({ ...request, baseline: pathOf(request.baseline) }, context);
     },

@@ -4,6 +4,7 @@ import { pageFormat } from './page-format.ts';
 import { enAttacks } from './page-en-attacks.ts';
 import { enOpinions } from './page-en-opinions.ts';
 import { enExplore } from './page-en-explore.ts';
+import { enInputs } from './page-en-inputs.ts';
 import { enSigning } from './page-en-signing.ts';
 
 const f = pageFormat('en-US');
@@ -23,6 +24,7 @@ export const en = {
     bundled: (_title: string): Bundled | null => null,
   },
   ...enExplore,
+  ...enInputs,
   ...enSigning,
   ...enAttacks,
   ...enOpinions,
@@ -41,6 +43,7 @@ export const en = {
   views: {
     start: 'Start',
     new: 'New audit',
+    inspect: 'Scan a file',
     overview: 'Overview',
     run: 'Run',
     sifting: 'Sifting',

@@ -315,6 +315,8 @@ describe('the use cases of a host with a page', () => {
       representation: null,
       classes: null,
       device: 'auto',
+      overrides: {},
+      limits: {},
     };
     const runs = (await call('runs.list', {})).length;
     const seen = await call('audit.preview', { ...choice, encoder: audit.encoder, dataset: audit.dataset });
