@@ -1,4 +1,4 @@
-/** German texts of what a person chooses and scans before an audit, and of the model that is written after it. */
+/** German texts of what a person chooses and scans before an audit, of the model that is written after it, and of what leads on: log, commands, empty views. */
 import type { enInputs } from './page-en-inputs.ts';
 import { pageFormat } from './page-format.ts';
 
@@ -88,5 +88,41 @@ export const deInputs: typeof enInputs = {
     written: (n) => plural(n, { one: '# Format geschrieben nach', other: '# Formate geschrieben nach' }),
     reopened: (difference) => `wieder geöffnet; größter Unterschied ${difference}:`,
     refused: (format) => `${format} wurde nicht geschrieben:`,
+  },
+  log: {
+    title: 'Protokoll des Laufs',
+    onlyWarnings: 'Nur Warnungen',
+    stage: {
+      started: (stage) => `${stage}: begonnen`,
+      finished: (stage) => `${stage}: erledigt`,
+      resumed: (stage) => `${stage}: aus der Zeit vor der Unterbrechung übernommen`,
+    },
+    round: (round, size, share) => `Runde ${round}: Bestand von ${size}, angestrebt ${share}`,
+    moved: (admitted, removed) => `${admitted} zugelassen, ${removed} herausgenommen`,
+    roundLine: (sizes, moved) => `${sizes}; ${moved}`,
+    roundGuarded: (sizes, moved, guard) => `${sizes}; ${moved}; Genauigkeit der Wache ${guard}`,
+    paused: 'Angehalten',
+    continued: 'Fortgesetzt',
+    cancelled: 'Abgebrochen',
+    finished: 'Abgeschlossen',
+    failed: (code) => `Gescheitert: ${code}`,
+  },
+  empty: {
+    compare: 'Hier stehen zwei abgeschlossene Läufe nebeneinander',
+    compareText:
+      'Was sich an Eingaben, Parametern und Urteil unterscheidet, ihre Kurven übereinander, und über welche Bilder und Kanäle sie uneins sind. Die Beispielprüfung gibt in etwa zwei Minuten einen ersten Lauf; dieselbe mit anderem Startwert oder anderer Betriebsart den zweiten.',
+    history: 'Jeder Lauf hinterlässt hier seine Spur',
+    historyText:
+      'Was gelesen wurde, was wer entschieden hat, und die Prüfsummen des Geschriebenen: eine Kette von Hashes, die sich hier und auf einem anderen Rechner nachprüfen lässt.',
+    attacks:
+      'Wer erst sehen will, was eine Prüfung findet: In der Beispielprüfung ist der Auslöser schon eingepflanzt.',
+    sample: 'Beispielprüfung starten',
+    newAudit: 'Eine eigene Prüfung beginnen',
+  },
+  command: {
+    openProject: 'Projekt öffnen…',
+    verifyPack: 'Prüfpaket prüfen…',
+    scanFile: 'Modelldatei durchsehen…',
+    theme: (theme) => `Darstellung: ${theme}`,
   },
 };

@@ -131,6 +131,8 @@ export const de: PageMessages = {
     rows: (from, to, of) => `Zeilen ${from}–${to} von ${of}`,
     copy: 'kopieren',
     copied: 'kopiert',
+    copyCsv: 'Als CSV kopieren',
+    copyCsvOf: (caption) => `Als CSV kopieren: ${caption}`,
     copyOf: (what) => `Prüfsumme kopieren: ${what}`,
     legend: 'Legende',
   },

@@ -1,4 +1,4 @@
-/** English texts of what a person chooses and scans before an audit, and of the model that is written after it. */
+/** English texts of what a person chooses and scans before an audit, of the model that is written after it, and of what leads on: log, commands, empty views. */
 import { pageFormat } from './page-format.ts';
 
 const { plural } = pageFormat('en-US');
@@ -87,5 +87,40 @@ export const enInputs = {
     written: (n: number) => plural(n, { one: '# format was written to', other: '# formats were written to' }),
     reopened: (difference: string) => `opened again; largest difference ${difference}:`,
     refused: (format: string) => `${format} was not written:`,
+  },
+  log: {
+    title: 'Log of the run',
+    onlyWarnings: 'Warnings only',
+    stage: {
+      started: (stage: string) => `${stage} began`,
+      finished: (stage: string) => `${stage} is done`,
+      resumed: (stage: string) => `${stage} was taken over from before the interruption`,
+    },
+    round: (round: string, size: string, share: string) => `Round ${round}: pool of ${size}, aimed at ${share}`,
+    moved: (admitted: string, removed: string) => `${admitted} admitted, ${removed} taken out`,
+    roundLine: (sizes: string, moved: string) => `${sizes}; ${moved}`,
+    roundGuarded: (sizes: string, moved: string, guard: string) => `${sizes}; ${moved}; guard accuracy ${guard}`,
+    paused: 'Paused',
+    continued: 'Continued',
+    cancelled: 'Cancelled',
+    finished: 'Finished',
+    failed: (code: string) => `Failed: ${code}`,
+  },
+  empty: {
+    compare: 'Two finished runs stand side by side here',
+    compareText:
+      'What differs in inputs, parameters and verdict, their curves overlaid, which samples and channels they disagree about. The sample audit gives a first run in about two minutes; the same again with another seed or mode gives the second.',
+    history: 'Every run leaves its trace here',
+    historyText:
+      'What was read, what was decided and by whom, and the digests of what was written: a chain of hashes that can be checked here and on another machine.',
+    attacks: 'To see first what an audit finds, run the sample audit: its trigger is planted already.',
+    sample: 'Run the sample audit',
+    newAudit: 'Start an audit of your own',
+  },
+  command: {
+    openProject: 'Open project…',
+    verifyPack: 'Verify a pack…',
+    scanFile: 'Scan a model file…',
+    theme: (theme: string) => `Theme: ${theme}`,
   },
 };

@@ -110,6 +110,8 @@ export const en = {
     rows: (from: number, to: number, of: number) => `rows ${from}–${to} of ${of}`,
     copy: 'copy',
     copied: 'copied',
+    copyCsv: 'Copy as CSV',
+    copyCsvOf: (caption: string) => `Copy as CSV: ${caption}`,
     copyOf: (what: string) => `Copy the digest of ${what}`,
     legend: 'Legend',
   },
