@@ -35,7 +35,7 @@ if (dist === undefined || dist === '') {
 }
 if (!existsSync(dist)) fail(`${dist} does not exist.`);
 for (const built of [
-  'out/main/electron.js',
+  'out/desktop/electron.js',
   'out/main/engine.js',
   'out/preload/index.cjs',
   'out/renderer/index.html',

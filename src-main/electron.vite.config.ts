@@ -1,4 +1,4 @@
-/** Builds everything into out/: main (three entries and three threads, ESM), preload (one CommonJS file, as the sandbox wants it), renderer. */
+/** Builds all but the desktop's main process into out/: main (two entries and three threads, ESM), preload (one CommonJS file, as the sandbox wants it), renderer. */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'electron-vite';
 import { fileURLToPath } from 'node:url';
@@ -48,7 +48,6 @@ export default defineConfig({
       lib: {
         formats: ['es'],
         entry: {
-          electron: at('src-main/hosts/electron/main.ts'),
           cli: at('src-main/hosts/cli/main.ts'),
           engine: at('src-main/audit/engine-process.ts'),
           hdf5: at('src-main/formats/hdf5/thread.ts'),

@@ -129,7 +129,7 @@ module.exports = {
     forbid(
       'product-needs-no-tool',
       'What ships is in dependencies; electron comes with its runtime, svelte and d3 are bundled.',
-      { path: '^src-main/', pathNot: '^src-main/(electron\\.vite\\.config\\.ts|hosts/electron/)' },
+      { path: '^src-main/', pathNot: '^src-main/((electron|desktop)\\.vite\\.config\\.ts|hosts/electron/)' },
       {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
         dependencyTypesNot: ['type-only'],

@@ -10,7 +10,7 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   console.error(`Coresift needs Node.js 24 or newer, met ${process.versions.node}: start it with "npm start".`);
   process.exit(4);
 }
-for (const built of ['out/main/electron.js', 'out/main/cli.js', 'out/renderer/index.html']) {
+for (const built of ['out/desktop/electron.js', 'out/main/cli.js', 'out/renderer/index.html']) {
   if (existsSync(at(built))) continue;
   console.error(`${built} is missing: run "npm run build" first.`);
   process.exit(2);

@@ -369,6 +369,7 @@ export const deExplore: typeof enExplore = {
     curvesClaim: 'Genauigkeit auf zurückgehaltenen vertrauenswürdigen Bildern, Runde um Runde.',
     curvesNone: 'Keiner dieser Läufe hielt Bilder zurück.',
     poolClaim: 'Anteil des Datensatzes im sauberen Vorrat, Runde um Runde.',
+    lossClaim: 'Trainingsverlust, Runde um Runde; was gelehrt wird, hängt vom Modus ab.',
     sets: 'Mengen nebeneinander',
     setsClaim: (both, only, other, base, run) =>
       `${both} Verdächtige in beiden; ${only} nur in Lauf ${base}, ${other} nur in Lauf ${run}.`,

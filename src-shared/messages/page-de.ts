@@ -120,6 +120,7 @@ export const de: PageMessages = {
     todo: 'Was zu tun ist',
     bug: 'In Coresift ist etwas schiefgegangen.',
     bugMeans: 'Was die Seite zeigt, kann unvollständig sein; an Ihren Dateien wurde nichts geändert.',
+    copy: 'Einzelheiten kopieren',
     bugTodo: 'Laden Sie die Seite neu. Geschieht es wieder, melden Sie es mit dem Text unten.',
   },
   table: {

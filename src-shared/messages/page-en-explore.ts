@@ -363,6 +363,7 @@ export const enExplore = {
     curvesClaim: 'Accuracy on held-out trusted samples, round by round.',
     curvesNone: 'None of these runs held samples out.',
     poolClaim: 'Share of the dataset in the clean pool, round by round.',
+    lossClaim: 'Training loss, round by round; modes differ in what they teach.',
     sets: 'Sets beside each other',
     setsClaim: (both: string, only: string, other: string, base: number, run: number) =>
       `${both} suspects in both; ${only} only in run #${base}, ${other} only in run #${run}.`,

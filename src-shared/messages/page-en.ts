@@ -99,6 +99,7 @@ export const en = {
     todo: 'What to do',
     bug: 'Something went wrong inside Coresift.',
     bugMeans: 'What the page shows may be incomplete; nothing was changed in your files.',
+    copy: 'Copy the details',
     bugTodo: 'Reload the page. If it happens again, report it with the text below.',
   },
   table: {

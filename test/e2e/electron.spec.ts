@@ -19,7 +19,7 @@ const test = base.extend<{ readonly app: ElectronApplication; readonly desktop: 
     const app = await electron.launch({
       ...(executablePath === null ? {} : { executablePath }),
       args: [
-        join(root, 'out/main/electron.js'),
+        join(root, 'out/desktop/electron.js'),
         `--user-data-dir=${folder}`,
         ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
       ],

@@ -1,5 +1,5 @@
 /**
- * Whether a view still looks as it did: both pictures brought down to a coarse grid of grey, so that a font or a pixel of
+ * Whether a view still looks as it did: both pictures brought down to a coarse grid of colours, so that a font or a pixel of
  * another machine makes no difference, and a panel that is gone, empty, or in the wrong colours does.
  * UPDATE_LOOKS=1 writes the pictures anew.
  */
@@ -15,7 +15,7 @@ const most = { mean: 9, cell: 60, share: 0.05 };
 export async function expectLooks(page: Page, name: string): Promise<void> {
   const shot = await page.screenshot();
   const small = sharp(shot)
-    .greyscale()
+    .removeAlpha()
     .resize({ ...grid, fit: 'fill', kernel: 'linear' });
   const file = new URL(`${name}.png`, folder);
   if (process.env.UPDATE_LOOKS === '1') {
@@ -24,9 +24,13 @@ export async function expectLooks(page: Page, name: string): Promise<void> {
     return;
   }
   if (!existsSync(file)) throw new Error(`there is no picture of "${name}" yet: UPDATE_LOOKS=1 makes it`);
-  const now = await small.raw().toBuffer();
-  const before = await sharp(readFileSync(file)).greyscale().raw().toBuffer();
-  const differences = Array.from(now, (value, at) => Math.abs(value - before[at]));
+  const now = await small.toColourspace('srgb').raw().toBuffer();
+  const before = await sharp(readFileSync(file)).removeAlpha().toColourspace('srgb').raw().toBuffer();
+  expect(before.length, `${name}: values of the coarse picture`).toBe(now.length);
+  /** Per cell, the channel that differs most: a hue counts as much as a shade. */
+  const differences = Array.from({ length: now.length / 3 }, (_, cell) =>
+    Math.max(...[0, 1, 2].map((channel) => Math.abs(now[3 * cell + channel] - before[3 * cell + channel]))),
+  );
   const mean = differences.reduce((sum, one) => sum + one, 0) / differences.length;
   const share = differences.filter((one) => one > most.cell).length / differences.length;
   expect(mean, `${name}: mean difference of the coarse picture`).toBeLessThan(most.mean);

@@ -194,6 +194,10 @@ test('a run that failed says why and can be resumed', async ({ page, recorded })
   await expect(note).toContainText('ended without a word');
   await expect(note).toContainText('signal 9');
   await expect(note).toContainText('--resume');
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await note.getByRole('button', { name: 'Copy the details' }).click();
+  await expect(note.getByRole('button', { name: 'copied' })).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/^engine-died: .*\n.*signal 9/);
   await expect(page.getByRole('button', { name: 'Resume run' })).toBeVisible();
   await expect(page.getByRole('list', { name: 'Stages of the audit' })).toContainText('not finished');
   await expectAccessible(page);

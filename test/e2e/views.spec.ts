@@ -36,8 +36,10 @@ for (const [view, heading, kept] of views) {
         await expectLooks(page, `${view.toLowerCase().replace(' ', '-')}-${colorScheme}`);
       }
     }
+    await page.emulateMedia({ colorScheme: 'light' });
     await page.setViewportSize({ width: 400, height: 860 });
     await expectNoSidewaysScroll(page);
+    if (['Overview', 'Sifting'].includes(view)) await expectLooks(page, `${view.toLowerCase()}-narrow`);
     const outside = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect(outside, 'pixels the page is wider than a narrow window').toBeLessThanOrEqual(0);
   });

@@ -85,12 +85,17 @@ try {
       `${pattern} must not ship`,
     );
 
-  must(/^out\/main\/electron\.js$/);
+  must(/^out\/desktop\/electron\.js$/);
+  assert.deepEqual(
+    beside.filter((path) => path.startsWith('out/desktop/')),
+    [],
+    'what runs in the main process lies inside the archive, where its integrity is checked',
+  );
   must(/^out\/preload\/index\.cjs$/);
   must(/^out\/renderer\/index\.html$/);
   must(/^LICENSE$/);
   must(/^THIRD-PARTY\.md$/);
-  assert.equal(JSON.parse(extractFile(archive, 'package.json').toString()).main, 'out/main/electron.js');
+  assert.equal(JSON.parse(extractFile(archive, 'package.json').toString()).main, 'out/desktop/electron.js');
   // What processes open by path lies beside the archive.
   must(/^out\/main\/engine\.js$/, beside);
   must(/^resources\/samples\/fashion\/encoder\.onnx$/, beside);
@@ -126,6 +131,8 @@ try {
   assert.equal(state(FuseV1Options.EnableEmbeddedAsarIntegrityValidation), true);
   assert.equal(state(FuseV1Options.OnlyLoadAppFromAsar), true);
   assert.equal(state(FuseV1Options.GrantFileProtocolExtraPrivileges), false);
+  assert.equal(state(FuseV1Options.EnableCookieEncryption), false);
+  assert.equal(state(FuseV1Options.LoadBrowserProcessSpecificV8Snapshot), false);
 
   const bom = JSON.parse(readFileSync(join(out, 'sbom.cdx.json'), 'utf8'));
   const names = new Set(bom.components.map(({ name }) => name));

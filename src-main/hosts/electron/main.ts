@@ -14,7 +14,7 @@ process.on('uncaughtException', (error) => {
 });
 process.on('unhandledRejection', report);
 
-// Built, this file is out/main/electron.js.
+// Built, this file is out/desktop/electron.js.
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 startDesktop(electron, {
@@ -28,7 +28,7 @@ startDesktop(electron, {
       vault,
       project: join(electron.app.getPath('userData'), 'project'),
       sample: here('../../resources/samples/fashion'),
-      spawn: utilityEngine(electron.utilityProcess, here('./engine.js')),
+      spawn: utilityEngine(electron.utilityProcess, here('../main/engine.js')),
     }),
   report,
 }).catch((error: unknown) => {

@@ -6,7 +6,7 @@ export const scheme = 'app';
 export const host = 'coresift';
 export const origin = `${scheme}://${host}`;
 
-/** The preferences of every window there is. Built, this file lies in out/main, the preload in out/preload. */
+/** The preferences of every window there is. Built, this file lies in out/desktop, the preload in out/preload. */
 export const webPreferences = Object.freeze({
   preload: fileURLToPath(new URL('../preload/index.cjs', import.meta.url)),
   sandbox: true,
