@@ -1,5 +1,6 @@
 /** A table that names one image and its label per row; images lie below the table's folder. */
 import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 import type { Limits } from '../limits.ts';
@@ -41,15 +42,15 @@ async function* labelledRows(path: string, limits: Limits): AsyncGenerator<Manif
 
 /** Rows of a table (RFC 4180; comma, semicolon or tab; UTF-8). @throws ExpectedError dataset-malformed */
 export async function* readRows(path: string, limits: Limits): AsyncGenerator<string[]> {
-  const parser = createReadStream(path).pipe(
-    parse({
-      bom: true,
-      delimiter: await findDelimiter(path),
-      relax_column_count: true,
-      skip_empty_lines: true,
-      max_record_size: limits.dataset.maxRowBytes,
-    }),
-  );
+  const parser = parse({
+    bom: true,
+    delimiter: await findDelimiter(path),
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: limits.dataset.maxRowBytes,
+  });
+  // However it ends, both ends are closed; what it fails with, whoever reads the rows is told.
+  pipeline(createReadStream(path), parser, () => undefined);
   try {
     for await (const row of parser) yield row as string[];
   } catch (error) {
