@@ -6,6 +6,7 @@ export { default as Channels } from './views/channels/Channels.svelte';
 export { default as Compare } from './views/compare/Compare.svelte';
 export { default as Help } from './views/help/Help.svelte';
 export { default as History } from './views/history/History.svelte';
+export { default as Inspect } from './views/inspect/Inspect.svelte';
 export { default as NewAudit } from './views/new/NewAudit.svelte';
 export { default as Opinions } from './views/opinions/Opinions.svelte';
 export { default as Overview } from './views/overview/Overview.svelte';

@@ -7,9 +7,12 @@ import type { AttackRequest, MatrixDetail, MatrixEvent, MatrixSummary } from './
 import type { Check } from './domain/check.ts';
 import type { ReportWish } from './domain/report-order.ts';
 import type { Decision, DecisionRow } from './domain/decision.ts';
+import type { ExportedModel, ExportFormat } from './domain/model-export.ts';
 import type { Opinion, OpinionExtent, OpinionId } from './domain/opinion.ts';
 import type { AuditResult, SampleColumns } from './domain/result.ts';
 import type { AuditRequest, Mode, Preset, RunEvent, RunSummary } from './domain/run.ts';
+import type { ModelScan } from './domain/scan.ts';
+import type { ChosenSettings, SettingTable } from './domain/setting.ts';
 import type { KeyInfo, KeyKind, KeyRing } from './domain/signing-key.ts';
 import type { SerializedFailure } from './failure.ts';
 
@@ -321,11 +324,23 @@ export interface AppProcedures {
   'project.verify': Call<Nothing, readonly Check[]>;
   /** Looks at an encoder and a dataset without starting anything; either may be null while it is not chosen. */
   'audit.preview': Call<
-    Pick<AuditRequest, 'arch' | 'inputSize' | 'mean' | 'std' | 'representation' | 'classes' | 'device'> & {
+    Omit<AuditRequest, 'encoder' | 'dataset' | 'mode' | 'preset' | 'seed'> & {
       readonly encoder: string | null;
       readonly dataset: string | null;
     },
     Preview
+  >;
+  /** Names and ranges of everything that can be set by name, and what of the chosen values an audit would refuse. */
+  'audit.settings': Call<ChosenSettings, SettingTable>;
+  /** What `coresift inspect` says of one model file, in the engine process; fails with 'file-missing'. */
+  'model.inspect': Call<{ readonly path: string; readonly limits: AuditRequest['limits'] }, ModelScan>;
+  /**
+   * The sanitized model of a finished run in other formats, each opened again and compared, recorded in the journal;
+   * `out` null = below the project. Fails with 'run-unfinished', 'input-changed', 'export-differs'.
+   */
+  'run.export': Call<
+    { readonly runId: string; readonly formats: readonly ExportFormat[]; readonly out: string | null },
+    ExportedModel
   >;
   'keys.list': Call<Nothing, KeyRing>;
   /** The passphrase is null where the key store of the operating system keeps the key. */
@@ -431,6 +446,9 @@ export const procedureKinds = {
   'project.journal': 'call',
   'project.verify': 'call',
   'audit.preview': 'call',
+  'audit.settings': 'call',
+  'model.inspect': 'call',
+  'run.export': 'call',
   'keys.list': 'call',
   'keys.create': 'call',
   'keys.import': 'call',

@@ -39,7 +39,11 @@ export function csvCell(value: string | number | boolean | null): string {
   if (value === null) return '';
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : '';
   if (typeof value === 'boolean') return value ? '1' : '0';
-  const shown = visibleName(value);
+  return csvShown(visibleName(value));
+}
+
+/** `csvCell` of a text as a page shows it: its invisible characters are spelled out already. */
+export function csvShown(shown: string): string {
   const text = formulaStart.test(shown) ? `'${shown}` : shown;
   return /[",;\r\n']/.test(text) || text !== text.trim() ? `"${text.replaceAll('"', '""')}"` : text;
 }

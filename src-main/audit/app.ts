@@ -10,10 +10,12 @@ import { ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
 import { connectEngine } from '../engine/jobs/client.ts';
 import { migrations } from '../store/migrate.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
+import { modelDesk } from './app-models.ts';
 import { reportHandlers } from './app-reports.ts';
 import { attacksOf, type Attacks } from './attacks.ts';
 import { decide, decideAll } from './decisions.ts';
 import { examineMachine } from './doctor.ts';
+import { settingTable } from './setting-table.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 import { digestBytes } from './files.ts';
 import { keyFolder, type Vault } from './keys.ts';
@@ -67,6 +69,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const attacksIn = (project: string): Attacks =>
     attacksOf({ project, sample: options.sample, spawn: options.spawn, report: reportBug });
   let attacks = attacksIn(writer.dir);
+
+  const models = modelDesk(options.spawn, () => writer);
 
   const requireIdle = (): void => {
     const matrix = attacks.active();
@@ -141,6 +145,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     'project.open': async ({ folder }) => {
       if (folder !== null && resolve(folder) !== writer.dir) {
         requireIdle();
+        models.requireIdle();
         const opened = open(folder);
         writer.close();
         writer = opened;
@@ -218,6 +223,8 @@ export async function createApp(options: AppOptions): Promise<App> {
         },
         signal,
       ),
+    'audit.settings': (chosen) => settingTable(chosen),
+    ...models.handlers,
     ...reportHandlers({
       keys: options.keys ?? keyFolder(),
       vault: options.vault ?? null,
@@ -250,6 +257,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     close: async () => {
       await cancelActive();
       await attacks.close();
+      await models.close();
       writer.close();
     },
   };

@@ -4,6 +4,7 @@ import { serveJobs } from '../engine/jobs/server.ts';
 import { auditJob } from './audit-job.ts';
 import { benchJob } from './bench-cell.ts';
 import { doctorJob } from './doctor-job.ts';
+import { endOnFault } from './engine-faults.ts';
 import { exportJob } from './export-job.ts';
 import { inspectJob } from './inspect-job.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
@@ -14,6 +15,7 @@ import { verifyAny } from './verify.ts';
 
 // Ctrl-C reaches the whole terminal group; the host decides what becomes of this process.
 process.on('SIGINT', () => {});
+endOnFault();
 
 const leave = (): void => process.exit(0);
 

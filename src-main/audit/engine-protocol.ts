@@ -1,6 +1,7 @@
 /** The jobs of the engine process and what it asks its host for, as both ends type them. */
 import type { AppProcedures, Preview } from '../../src-shared/contract.ts';
 import type { Check } from '../../src-shared/domain/check.ts';
+import type { ExportOutcome } from '../../src-shared/domain/model-export.ts';
 import type { Opinion } from '../../src-shared/domain/opinion.ts';
 import type { AuditResult, DatasetFacts, EncoderFacts, SampleColumns } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, PoolRound } from '../../src-shared/domain/run.ts';
@@ -12,7 +13,7 @@ import type { ProviderInfo } from '../engine/providers/provider.ts';
 import type { EncoderSummary } from '../engine/tcore/context.ts';
 import type { MethodParameters } from '../engine/tcore/parameters.ts';
 import type { PackedNames, Resized } from '../formats/datasets/pixel-file.ts';
-import type { ExportJob, ExportOutcome } from './export-job.ts';
+import type { ExportJob } from './export-job.ts';
 import type { BenchJob, MeasuredCell } from './bench-cell.ts';
 import type { ExportCheck } from './export-model.ts';
 import type { FileDigest } from './files.ts';

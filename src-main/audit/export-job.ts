@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { ExportFormat, ExportOutcome, WrittenExport } from '../../src-shared/domain/model-export.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import { readOnnx } from '../engine/graph/onnx/read.ts';
@@ -14,11 +15,8 @@ import { writeTfjs } from '../formats/models-out/tfjs.ts';
 import { systemFailure } from '../formats/system.ts';
 import { exportTolerance } from './export-model.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
-import { digestBytes, writeWhole, type FileDigest } from './files.ts';
+import { digestBytes, writeWhole } from './files.ts';
 import { version } from './version.ts';
-
-export type ExportFormat = 'onnx' | 'safetensors' | 'tfjs' | 'pytorch';
-export const exportFormats: readonly ExportFormat[] = ['onnx', 'safetensors', 'tfjs', 'pytorch'];
 
 export interface ExportJob {
   /** The run's sanitized.onnx, and the digest that the journal has of it. */
@@ -26,25 +24,6 @@ export interface ExportJob {
   readonly sha256: string;
   readonly formats: readonly ExportFormat[];
   readonly out: string;
-}
-
-export interface WrittenExport {
-  readonly format: ExportFormat;
-  /** Relative to `out`. */
-  readonly files: readonly (FileDigest & { readonly path: string })[];
-  /**
-   * Largest absolute difference: of logits over `samples` images of noise for models that run, of weights for files that
-   * hold weights only.
-   */
-  readonly maxAbsDifference: number;
-  readonly compared: string;
-  readonly notes: readonly string[];
-}
-
-export interface ExportOutcome {
-  readonly written: readonly WrittenExport[];
-  /** Formats that cannot hold this model, and why. */
-  readonly refused: readonly { readonly format: ExportFormat; readonly reason: string }[];
 }
 
 type Job = EngineProtocol['jobs']['export'];

@@ -1,13 +1,13 @@
 /** `coresift export`: the sanitized model of a finished run in other formats, recorded in the run's journal. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve } from 'node:path';
+import { exportFormats, type ExportFormat, type ExportOutcome } from '../../src-shared/domain/model-export.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { connectEngine } from '../engine/jobs/client.ts';
 import { systemFailure } from '../formats/system.ts';
 import type { ProjectReader } from '../store/reader.ts';
-import { openWriter } from '../store/writer.ts';
+import { openWriter, type ProjectWriter } from '../store/writer.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
-import { exportFormats, type ExportFormat, type ExportOutcome } from './export-job.ts';
 import { writeWhole } from './files.ts';
 import { fixedClock } from './run.ts';
 import { folderOf } from './run-folder.ts';
@@ -34,30 +34,47 @@ export interface ExportedRun extends ExportOutcome {
 const model = 'sanitized.onnx';
 const recordName = 'export.json';
 
-/**
- * The model is the run's sanitized.onnx, taken only if it is byte for byte what the journal has the digest of.
- * @throws ExpectedError usage (a format), not-a-project, run-unknown, run-unfinished, input-changed, export-differs, no-space
- */
+/** @throws ExpectedError usage (a format), not-a-project, and whatever `exportModel` throws */
 export async function exportRun(options: ExportOptions): Promise<ExportedRun> {
   const formats = formatsOf(options.formats);
   const project = resolve(options.project);
   if (!existsSync(join(project, 'project.sqlite')))
     throw new ExpectedError('not-a-project', `${project} holds no project.`);
+  const writer = openWriter(project, { appVersion: version, ...fixedClock() });
+  try {
+    return await exportModel(writer, { ...options, formats });
+  } finally {
+    writer.close();
+  }
+}
+
+/**
+ * The model is the run's sanitized.onnx, taken only if it is byte for byte what the journal has the digest of.
+ * @throws ExpectedError run-unknown, run-unfinished, input-changed, export-differs, no-space
+ */
+export async function exportModel(
+  writer: ProjectWriter,
+  options: Pick<ExportOptions, 'run' | 'out' | 'spawn' | 'signal'> & { readonly formats: readonly ExportFormat[] },
+): Promise<ExportedRun> {
+  const { reader } = writer;
+  const project = writer.dir;
+  const run = runNamed(reader, options.run);
   const out = resolve(options.out);
   try {
     mkdirSync(out, { recursive: true });
   } catch (error) {
     throw systemFailure(error, out);
   }
-  const writer = openWriter(project, { appVersion: version, ...fixedClock() });
   const engine = connectEngine<EngineProtocol>(options.spawn());
   try {
-    const { reader } = writer;
-    const run = runNamed(reader, options.run);
     const sha256 = reader.exports(run).findLast((file) => file.path === model)?.sha256;
     if (sha256 === undefined) throw new ExpectedError('run-unfinished', `Run ${options.run} has recorded no ${model}.`);
     const source = join(folderOf(project, reader.run(run).environment), model);
-    const outcome = await engine.run('export', { model: source, sha256, formats, out }, { signal: options.signal });
+    const outcome = await engine.run(
+      'export',
+      { model: source, sha256, formats: options.formats, out },
+      { signal: options.signal },
+    );
     const record = {
       $schema: 'urn:coresift:schema:export:1',
       run,
@@ -79,7 +96,6 @@ export async function exportRun(options: ExportOptions): Promise<ExportedRun> {
     return { ...outcome, run, record: name };
   } finally {
     await engine.close();
-    writer.close();
   }
 }
 

@@ -1,11 +1,11 @@
 /** Looks at one model file in the engine process: what it is, what is in it, what in it an ordinary file does not have. */
-import type { ScanFinding } from '../../src-shared/domain/scan.ts';
+import type { GraphSummary, ModelScan, NotScanned, ScanFinding } from '../../src-shared/domain/scan.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { understandEncoder } from '../engine/encoder/understand.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import type { EncoderReader, OpenedEncoder, OpenOptions } from '../formats/encoders/encoder-file.ts';
 import { openEncoder, optionsWith, readerFor } from '../formats/encoders/open.ts';
-import { openEncoderSource, type EncoderSource, type FileDigest } from '../formats/encoders/source.ts';
+import { openEncoderSource, type EncoderSource } from '../formats/encoders/source.ts';
 import { polyglotFindings, sniffed } from '../formats/encoders/text-scan.ts';
 import { parseLimits, withLimits, type Limits } from '../formats/limits.ts';
 
@@ -15,43 +15,9 @@ export interface InspectJob {
   readonly limits: Readonly<Record<string, number>>;
 }
 
-export interface NotExamined {
-  readonly what: string;
-  /** A code of errors.md, or "no-reader". */
-  readonly reason: string;
-  readonly detail: string;
-}
-
-export interface GraphSummary {
-  readonly nodes: number;
-  /** Most frequent first. */
-  readonly operators: readonly (readonly [name: string, count: number])[];
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  /** "conv+bn", "conv", "vit"; null when the structure is not one that can be audited. */
-  readonly family: string | null;
-  /** Layers whose channels an audit would filter. */
-  readonly layers: number | null;
-  readonly parameters: number;
-}
-
-export interface Inspection {
-  readonly kind: 'file' | 'folder';
-  /** Of a folder the name alone says something; its files are in `parts`. */
-  readonly file: FileDigest;
-  readonly parts: readonly FileDigest[];
-  readonly format: string | null;
-  readonly producer: string;
-  readonly opset: number | null;
-  readonly architecture: OpenedEncoder['architecture'];
-  readonly graph: GraphSummary | null;
-  /** Bytes of file and parts, and of the weights that the graph holds in memory. */
-  readonly sizes: { readonly files: number; readonly weights: number | null };
-  readonly findings: readonly ScanFinding[];
-  readonly notes: readonly string[];
+export interface Inspection extends ModelScan {
   /** The caps that were in force. */
   readonly limits: Limits;
-  readonly notExamined: readonly NotExamined[];
 }
 
 /** Refusals that mean "somebody made this file so", and not "this is not for Coresift". */
@@ -64,7 +30,7 @@ export async function inspectJob({ path, limits }: InspectJob): Promise<Inspecti
   const source = openEncoderSource(path, options.limits);
   const reader = readerFor(source);
   const findings: ScanFinding[] = [];
-  const notExamined: NotExamined[] = [];
+  const notExamined: NotScanned[] = [];
   const add = (more: readonly ScanFinding[]): void => {
     const known = new Set(findings.map(keyOf));
     findings.push(...more.filter((finding) => !known.has(keyOf(finding))));
@@ -111,7 +77,7 @@ async function scanWith(
   source: EncoderSource,
   options: OpenOptions,
   add: (findings: readonly ScanFinding[]) => void,
-  notExamined: NotExamined[],
+  notExamined: NotScanned[],
 ): Promise<ExpectedError | null> {
   if (reader?.scan === undefined) return null;
   try {
@@ -130,7 +96,7 @@ function refusal(
   error: unknown,
   source: EncoderSource,
   add: (findings: readonly ScanFinding[]) => void,
-  notExamined: NotExamined[],
+  notExamined: NotScanned[],
 ): void {
   if (!(error instanceof ExpectedError)) throw error;
   const { code, detail } = error;
@@ -181,7 +147,7 @@ function refusal(
   }
 }
 
-function summary(graph: Graph, notExamined: NotExamined[]): GraphSummary {
+function summary(graph: Graph, notExamined: NotScanned[]): GraphSummary {
   const counts = new Map<string, number>();
   for (const { op, domain } of graph.nodes) {
     const name = domain === '' ? op : `${domain}.${op}`;

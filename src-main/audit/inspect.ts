@@ -27,9 +27,3 @@ export async function inspectFile(
     await engine.close();
   }
 }
-
-/** 1 something dangerous or not shown to be harmless; 3 something not examined; 0 neither. Notes alone raise no alarm. */
-export function exitCodeOfInspection({ findings, notExamined }: Inspection): 0 | 1 | 3 {
-  if (findings.some(({ severity }) => severity !== 'note')) return 1;
-  return notExamined.length > 0 ? 3 : 0;
-}

@@ -13,11 +13,13 @@ import { CancelledError, ExpectedError, serializeFailure } from '../../src-share
 import type { Encoder } from '../engine/encoder/encoder.ts';
 import { understandEncoder } from '../engine/encoder/understand.ts';
 import type { JobContext } from '../engine/jobs/server.ts';
-import { parameterValues, resolveParameters } from '../engine/tcore/parameters.ts';
+import { parameterValues } from '../engine/tcore/parameters.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
 import { openDataset } from '../formats/datasets/open.ts';
-import { openEncoder } from '../formats/encoders/open.ts';
+import { openEncoder, optionsWith } from '../formats/encoders/open.ts';
 import { fitImage } from '../formats/images/fit.ts';
+import { parseLimits, withLimits } from '../formats/limits.ts';
+import { parametersOf } from './chosen-parameters.ts';
 import type { EngineProtocol, PreviewRequest } from './engine-protocol.ts';
 import { measureForward } from './measure.ts';
 import { planAudit } from './plan.ts';
@@ -41,18 +43,20 @@ interface Decoded {
   readonly planes: readonly Uint8Array[];
 }
 
-/** @throws CancelledError; everything else is told in the part it belongs to */
+/** @throws CancelledError; ExpectedError usage (a limit or parameter); everything else is told in the part it belongs to */
 export async function previewJob(
   request: PreviewRequest,
   { signal }: Pick<JobContext<EngineProtocol>, 'signal'>,
 ): Promise<Preview> {
+  const limits = parseLimits(request.limits);
+  for (const preset of presets) parametersOf({ preset, overrides: request.overrides });
   const scratch = mkdtempSync(join(tmpdir(), 'coresift-preview-'));
   let dataset: Dataset | null = null;
   let datasetFailure: unknown = null;
   try {
     if (request.dataset !== null) {
       try {
-        dataset = await openDataset(request.dataset, { classesFile: request.classes ?? undefined, scratch });
+        dataset = await openDataset(request.dataset, { classesFile: request.classes ?? undefined, scratch, limits });
       } catch (error) {
         datasetFailure = error;
       }
@@ -65,7 +69,7 @@ export async function previewJob(
       dataset: decoded?.part ?? (datasetFailure === null ? null : failed(datasetFailure)),
       plans:
         read?.encoder && dataset !== null && decoded !== null
-          ? await plans(request.device, read.encoder, read.weights, dataset, decoded.planes)
+          ? await plans(request, read.encoder, read.weights, dataset, decoded.planes)
           : null,
     };
   } finally {
@@ -86,12 +90,14 @@ async function readEncoder(
   dataset: Dataset | null,
 ): Promise<{ readonly part: EncoderPart; readonly encoder: Encoder | null; readonly weights: number }> {
   try {
-    const model = await openEncoder(path, { arch: request.arch, inputSize: request.inputSize });
+    const { arch, inputSize: size } = request;
+    const limits = withLimits(parseLimits(request.limits));
+    const model = await openEncoder(path, { ...optionsWith(limits), arch, inputSize: size });
     const image = model.graph.inputs.find((input) => input.shape.length === 4);
     const open = image?.shape.slice(2).some((dim) => typeof dim !== 'number') === true;
     const { representation } = request;
     const { mean, std } = request.mean === null && model.normalisation !== null ? model.normalisation : request;
-    const inputSize = request.inputSize ?? (open ? await sizeOf(dataset) : null);
+    const inputSize = size ?? (open ? await sizeOf(dataset) : null);
     const encoder = understandEncoder(model.graph, { inputSize, mean, std, representation });
     let weights = 0;
     for (const tensor of model.graph.initializers.values()) if (tensor.dtype !== 'int64') weights += tensor.data.length;
@@ -205,7 +211,7 @@ function moments(planes: readonly Uint8Array[], channels: number): { mean: numbe
 
 /** @returns null where nothing can be measured: no picture could be read, or the device is not there */
 async function plans(
-  device: string,
+  request: PreviewRequest,
   encoder: Encoder,
   weights: number,
   dataset: Dataset,
@@ -214,7 +220,7 @@ async function plans(
   if (planes.length === 0) return null;
   const { channels, height, width } = encoder.input;
   const size = channels * height * width;
-  const provider = await openProvider(device);
+  const provider = await openProvider(request.device, request.threads);
   try {
     const forwardRate = await measureForward(provider, encoder, {
       count: planes.length,
@@ -232,10 +238,10 @@ async function plans(
       presets.flatMap((preset) => [null, ...opinionExtents].map((opinions) => ({ mode, preset, opinions }))),
     );
     return choices.map(({ mode, preset, opinions }) => {
-      const overrides = opinions === null ? {} : { 'opinions.extent': opinions };
+      const overrides = { ...request.overrides, ...(opinions === null ? {} : { 'opinions.extent': opinions }) };
       const { seconds, peakBytes, stages } = planAudit({
         mode,
-        parameters: parameterValues(resolveParameters(preset, overrides)),
+        parameters: parameterValues(parametersOf({ preset, overrides })),
         samples: dataset.count,
         classes: dataset.classes.length,
         pixels: size,

@@ -3,12 +3,13 @@ import type { AuditResult } from '../../src-shared/domain/result.ts';
 import type { AuditRequest, RunEvent, RunSummary } from '../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError, serializeFailure, type SerializedFailure } from '../../src-shared/failure.ts';
 import { connectEngine, type EngineClient, type RunningJob } from '../engine/jobs/client.ts';
-import { parameterValues, resolveParameters, type ResolvedParameters } from '../engine/tcore/parameters.ts';
-import { megabytes, requireSomeMemory } from '../engine/tcore/memory.ts';
+import { parameterValues, type ResolvedParameters } from '../engine/tcore/parameters.ts';
+import { megabytes } from '../engine/tcore/memory.ts';
 import { parseLimits } from '../formats/limits.ts';
 import type { ProjectReader } from '../store/reader.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
 import { auditResult, committedResult } from './audit-result.ts';
+import { parametersOf } from './chosen-parameters.ts';
 import type { EngineProtocol, Preflight } from './engine-protocol.ts';
 import { eventSink, type EventSink } from './event-sink.ts';
 import { exitCodeOfVerdict } from './exit-code.ts';
@@ -123,26 +124,6 @@ export function placeOf(start: RunStart): Place {
   if (start.kind !== 'resume') return {};
   const { device, threads } = start.chosen;
   return { ...(device === undefined ? {} : { device }), ...(threads === undefined ? {} : { threads }) };
-}
-
-/** @throws ExpectedError usage naming the parameter; memory-too-small */
-function parametersOf(request: AuditRequest): ResolvedParameters {
-  try {
-    const defaults: Readonly<Record<string, { readonly value: unknown } | undefined>> = resolveParameters(
-      request.preset,
-    );
-    const overrides = Object.entries(request.overrides).map(([name, value]) => {
-      // A list of one share, typed at a command line, looks like a number.
-      const isText = Object.hasOwn(defaults, name) && typeof defaults[name]?.value === 'string';
-      return [name, isText ? String(value) : value] as const;
-    });
-    const resolved = resolveParameters(request.preset, Object.fromEntries(overrides));
-    requireSomeMemory(Number(resolved['memory.limit'].value));
-    return resolved;
-  } catch (error) {
-    if (error instanceof RangeError) throw new ExpectedError('usage', `${error.message}.`, { cause: error });
-    throw error;
-  }
 }
 
 /**

@@ -28,8 +28,8 @@ export function engineEnvironment(): NodeJS.ProcessEnv {
 export const engineFlags = ['--max-semi-space-size=2'];
 
 /** Lines of stderr kept for a death notice, and characters of each. */
-const keptLines = 8;
-const keptCharacters = 400;
+export const keptLines = 8;
+export const keptCharacters = 400;
 
 /** @param entry path of the built engine entry (`out/main/engine.js`) */
 export function forkEngine(entry: string, options: ForkOptions = {}): EngineProcess {

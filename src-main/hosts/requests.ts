@@ -4,6 +4,7 @@ import { mapMethods, type Contract } from '../../src-shared/contract.ts';
 import { plantableDatasets, plantableEncoders } from '../../src-shared/domain/bench.ts';
 import { decisionActs, decisionSubjects } from '../../src-shared/domain/decision.ts';
 import { cycloneDxVersions, papers, reportLanguages, wantedFormats } from '../../src-shared/domain/report-order.ts';
+import { exportFormats } from '../../src-shared/domain/model-export.ts';
 import { modes } from '../../src-shared/domain/run.ts';
 import { keyKinds } from '../../src-shared/domain/signing-key.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
@@ -112,13 +113,14 @@ export const requestSchemas = {
   'audit.preview': v.strictObject({
     encoder: v.nullable(path),
     dataset: v.nullable(path),
-    arch: v.nullable(text(100)),
-    inputSize: v.nullable(v.tuple([count(1, 4096), count(1, 4096)])),
-    mean: perChannel,
-    std: perChannel,
-    representation: v.nullable(text(500)),
-    classes: v.nullable(path),
-    device: text(40),
+    ...v.omit(auditRequest, ['encoder', 'dataset', 'mode', 'preset', 'seed']).entries,
+  }),
+  'audit.settings': v.pick(auditRequest, ['preset', 'overrides', 'limits', 'device']),
+  'model.inspect': v.strictObject({ path, limits: auditRequest.entries.limits }),
+  'run.export': v.strictObject({
+    runId,
+    formats: v.pipe(v.array(v.picklist(exportFormats)), v.minLength(1), v.maxLength(exportFormats.length)),
+    out: v.nullable(target),
   }),
   'keys.list': nothing,
   'keys.create': v.strictObject({ name: keyName, kind: v.picklist(keyKinds), passphrase }),

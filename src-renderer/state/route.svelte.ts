@@ -10,7 +10,7 @@ export const runViews = [
   'report',
 ] as const;
 export type RunViewName = (typeof runViews)[number];
-export const plainViews = ['start', 'new', 'attacks', 'compare', 'history', 'help', 'settings'] as const;
+export const plainViews = ['start', 'new', 'inspect', 'attacks', 'compare', 'history', 'help', 'settings'] as const;
 export type PlainViewName = (typeof plainViews)[number];
 export type ViewName = RunViewName | PlainViewName;
 export type Route = { readonly view: PlainViewName } | { readonly view: RunViewName; readonly runId: string };

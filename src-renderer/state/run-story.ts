@@ -29,12 +29,20 @@ export type Ending =
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'cancelled' };
 
+/** What happened when, as far as a person would want to read it. */
+export type LogEntry = { readonly at: number } & (
+  | Extract<RunEvent, { type: 'stage' | 'pool' | 'paused' | 'continued' | 'warning' | 'failed' | 'cancelled' }>
+  | { readonly type: 'finished' }
+);
+
 export interface RunStory {
   readonly cursor: number;
   readonly stages: readonly StageStory[];
   readonly rounds: readonly PoolRound[];
   readonly curves: readonly Curve[];
   readonly warnings: readonly Warning[];
+  /** In order; events that a replay tells again stand in it once. */
+  readonly log: readonly LogEntry[];
   readonly ending: Ending | null;
   /** Milliseconds since 1970; null while it is not paused. */
   readonly pausedAt: number | null;
@@ -55,6 +63,7 @@ export const emptyStory: RunStory = {
   rounds: [],
   curves: [],
   warnings: [],
+  log: [],
   ending: null,
   pausedAt: null,
   pausedFor: 0,
@@ -66,6 +75,7 @@ export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStor
   const stageList = [...story.stages];
   const rounds = [...story.rounds];
   const warnings = [...story.warnings];
+  const log = [...story.log];
   const curves = new Map(story.curves.map((curve) => [`${curve.stage} ${curve.name}`, curve]));
   const grown = new Set<string>();
   const change = (stage: Stage, update: (old: StageStory) => StageStory): void => {
@@ -90,6 +100,8 @@ export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStor
     if (number <= cursor) continue;
     cursor = number;
     const when = Date.parse(time);
+    if (worthNoting(event, warnings))
+      log.push(event.type === 'finished' ? { type: 'finished', at: when } : { ...event, at: when });
     switch (event.type) {
       case 'stage':
         // A run that goes on after an ending was resumed; one that begins anew was killed while it was paused.
@@ -127,13 +139,7 @@ export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStor
         break;
       }
       case 'warning':
-        if (
-          !warnings.some(
-            (old) => old.code === event.code && old.subject === event.subject && old.message === event.message,
-          )
-        ) {
-          warnings.push(event);
-        }
+        if (!toldBefore(event, warnings)) warnings.push(event);
         break;
       case 'paused':
         pausedAt ??= when;
@@ -153,7 +159,30 @@ export function tell(story: RunStory, events: readonly NumberedEvent[]): RunStor
     }
   }
   if (ending !== null) pausedAt = null;
-  return { cursor, stages: stageList, rounds, curves: [...curves.values()], warnings, ending, pausedAt, pausedFor };
+  return {
+    cursor,
+    stages: stageList,
+    rounds,
+    curves: [...curves.values()],
+    warnings,
+    log,
+    ending,
+    pausedAt,
+    pausedFor,
+  };
+}
+
+function toldBefore({ code, subject, message }: Warning, warnings: readonly Warning[]): boolean {
+  return warnings.some((old) => old.code === code && old.subject === subject && old.message === message);
+}
+
+/** Progress and curves are shown elsewhere; a warning is noted once. */
+function worthNoting(
+  event: RunEvent,
+  warnings: readonly Warning[],
+): event is Exclude<RunEvent, { type: 'progress' | 'metric' }> {
+  if (event.type === 'progress' || event.type === 'metric') return false;
+  return event.type !== 'warning' || !toldBefore(event, warnings);
 }
 
 /** The stage at work; null before the first and after the last. */

@@ -19,21 +19,34 @@ export interface NativeWords {
     readonly pause: string;
     readonly goOn: string;
     readonly cancel: string;
+    readonly cancelMatrix: string;
     readonly window: string;
     readonly help: string;
     readonly guide: string;
     readonly keys: string;
     readonly about: string;
   };
+  /** When there is no page yet that could say it. */
+  readonly starting: {
+    readonly failed: string;
+    readonly choose: string;
+    readonly quit: string;
+    readonly refused: (name: string) => string;
+    readonly refusedDetail: string;
+  };
   readonly quit: {
     readonly ask: (run: number) => string;
     readonly detail: string;
+    readonly askMatrix: (matrix: number) => string;
+    readonly detailMatrix: string;
     readonly stay: string;
     readonly interrupt: string;
   };
   readonly ended: {
     readonly title: Readonly<Record<'finished' | 'failed' | 'cancelled', string>>;
     readonly text: (run: number, encoder: string, dataset: string) => string;
+    readonly titleMatrix: Readonly<Record<'finished' | 'failed' | 'cancelled', string>>;
+    readonly textMatrix: (matrix: number, done: number, cells: number) => string;
   };
   readonly page: {
     readonly hangs: string;
@@ -78,21 +91,38 @@ const en: NativeWords = {
     pause: 'Pause run',
     goOn: 'Continue run',
     cancel: 'Cancel run',
+    cancelMatrix: 'Cancel planted attacks',
     window: '&Window',
     help: '&Help',
     guide: 'Help and glossary',
     keys: 'Keys of this view',
     about: 'About Coresift',
   },
+  starting: {
+    failed: 'Coresift cannot open its project.',
+    choose: 'Choose another project folder…',
+    quit: 'Quit',
+    refused: (name) => `Coresift does not run with --${name}.`,
+    refusedDetail:
+      'Switches that are not known to be harmless may open the application to other programs or take a wall away. Start it without.',
+  },
   quit: {
     ask: (run) => `Run ${run} is going on. Interrupt it and quit?`,
     detail: 'What is committed stays. The run can be resumed later and ends with the same bytes.',
+    askMatrix: (matrix) => `Planted attacks ${matrix} are going on. Interrupt them and quit?`,
+    detailMatrix: 'Finished cells stay; the one at work begins anew when they are resumed.',
     stay: 'Keep running',
     interrupt: 'Interrupt and quit',
   },
   ended: {
     title: { finished: 'Audit finished', failed: 'Audit failed', cancelled: 'Audit cancelled' },
     text: (run, encoder, dataset) => `Run ${run}: ${encoder}, ${dataset}`,
+    titleMatrix: {
+      finished: 'Planted attacks finished',
+      failed: 'Planted attacks failed',
+      cancelled: 'Planted attacks cancelled',
+    },
+    textMatrix: (matrix, done, cells) => `Planted attacks ${matrix}: ${done} of ${cells} cells`,
   },
   page: {
     hangs: 'The page does not respond.',
@@ -145,21 +175,38 @@ const de: NativeWords = {
     pause: 'Lauf anhalten',
     goOn: 'Lauf weiterführen',
     cancel: 'Lauf abbrechen',
+    cancelMatrix: 'Gepflanzte Angriffe abbrechen',
     window: '&Fenster',
     help: '&Hilfe',
     guide: 'Hilfe und Glossar',
     keys: 'Tasten dieser Ansicht',
     about: 'Über Coresift',
   },
+  starting: {
+    failed: 'Coresift kann sein Projekt nicht öffnen.',
+    choose: 'Anderen Projektordner wählen…',
+    quit: 'Beenden',
+    refused: (name) => `Coresift läuft nicht mit --${name}.`,
+    refusedDetail:
+      'Schalter, die nicht als harmlos bekannt sind, können die Anwendung für andere Programme öffnen oder einen Schutz wegnehmen. Bitte ohne starten.',
+  },
   quit: {
     ask: (run) => `Lauf ${run} ist im Gang. Unterbrechen und beenden?`,
     detail: 'Was festgeschrieben ist, bleibt. Der Lauf lässt sich später fortsetzen und endet mit denselben Bytes.',
+    askMatrix: (matrix) => `Gepflanzte Angriffe ${matrix} sind im Gang. Unterbrechen und beenden?`,
+    detailMatrix: 'Fertige Zellen bleiben; die angefangene beginnt beim Fortsetzen von vorn.',
     stay: 'Weiterlaufen lassen',
     interrupt: 'Unterbrechen und beenden',
   },
   ended: {
     title: { finished: 'Prüfung fertig', failed: 'Prüfung gescheitert', cancelled: 'Prüfung abgebrochen' },
     text: (run, encoder, dataset) => `Lauf ${run}: ${encoder}, ${dataset}`,
+    titleMatrix: {
+      finished: 'Gepflanzte Angriffe fertig',
+      failed: 'Gepflanzte Angriffe gescheitert',
+      cancelled: 'Gepflanzte Angriffe abgebrochen',
+    },
+    textMatrix: (matrix, done, cells) => `Gepflanzte Angriffe ${matrix}: ${done} von ${cells} Zellen`,
   },
   page: {
     hangs: 'Die Seite antwortet nicht.',

@@ -5,6 +5,7 @@
 import { deAttacks } from './page-de-attacks.ts';
 import { deOpinions } from './page-de-opinions.ts';
 import { deExplore } from './page-de-explore.ts';
+import { deInputs } from './page-de-inputs.ts';
 import { deSigning } from './page-de-signing.ts';
 import type { PageMessages } from './page-en.ts';
 import { deFinding, deTerms } from '../report-words/findings-de.ts';
@@ -45,6 +46,7 @@ export const de: PageMessages = {
     bundled: (title) => (title === 'Poisoned shoes' ? poisonedShoes : null),
   },
   ...deExplore,
+  ...deInputs,
   ...deSigning,
   ...deAttacks,
   ...deOpinions,
@@ -62,6 +64,7 @@ export const de: PageMessages = {
   views: {
     start: 'Start',
     new: 'Neue Prüfung',
+    inspect: 'Datei durchsehen',
     overview: 'Überblick',
     run: 'Lauf',
     sifting: 'Siebung',
@@ -139,6 +142,8 @@ export const de: PageMessages = {
     rows: (from, to, of) => `Zeilen ${from}–${to} von ${of}`,
     copy: 'kopieren',
     copied: 'kopiert',
+    copyCsv: 'Als CSV kopieren',
+    copyCsvOf: (caption) => `Als CSV kopieren: ${caption}`,
     copyOf: (what) => `Prüfsumme kopieren: ${what}`,
     legend: 'Legende',
   },

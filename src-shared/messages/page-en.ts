@@ -4,6 +4,7 @@ import { pageFormat } from './page-format.ts';
 import { enAttacks } from './page-en-attacks.ts';
 import { enOpinions } from './page-en-opinions.ts';
 import { enExplore } from './page-en-explore.ts';
+import { enInputs } from './page-en-inputs.ts';
 import { enSigning } from './page-en-signing.ts';
 
 const f = pageFormat('en-US');
@@ -23,6 +24,7 @@ export const en = {
     bundled: (_title: string): Bundled | null => null,
   },
   ...enExplore,
+  ...enInputs,
   ...enSigning,
   ...enAttacks,
   ...enOpinions,
@@ -41,6 +43,7 @@ export const en = {
   views: {
     start: 'Start',
     new: 'New audit',
+    inspect: 'Scan a file',
     overview: 'Overview',
     run: 'Run',
     sifting: 'Sifting',
@@ -118,6 +121,8 @@ export const en = {
     rows: (from: number, to: number, of: number) => `rows ${from}–${to} of ${of}`,
     copy: 'copy',
     copied: 'copied',
+    copyCsv: 'Copy as CSV',
+    copyCsvOf: (caption: string) => `Copy as CSV: ${caption}`,
     copyOf: (what: string) => `Copy the digest of ${what}`,
     legend: 'Legend',
   },

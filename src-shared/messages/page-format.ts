@@ -16,6 +16,10 @@ export interface PageFormat {
   duration(seconds: number): string;
   bytes(value: number): string;
   moment(time: string): string;
+  /** Time of day to the second, of milliseconds since 1970. */
+  clock(time: number): string;
+  /** The number that a text begins with, written as by `count`, `number` or `share`; NaN where it begins with none. */
+  value(text: string): number;
   plural(value: number, forms: PlainForms): string;
   list(items: readonly string[]): string;
 }
@@ -42,6 +46,12 @@ function makeFormat(locale: string): PageFormat {
   const short = onUse(() => new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }));
   const tenth = onUse(() => new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }));
   const when = onUse(() => new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }));
+  const clock = onUse(() => new Intl.DateTimeFormat(locale, { timeStyle: 'medium' }));
+  const marks = onUse(() => {
+    const parts = new Intl.NumberFormat(locale).formatToParts(-12345.6);
+    const of = (type: string): string => parts.find((part) => part.type === type)?.value ?? '';
+    return { group: of('group'), decimal: of('decimal'), minus: of('minusSign') };
+  });
   const rules = onUse(() => new Intl.PluralRules(locale));
   const lists = onUse(() => new Intl.ListFormat(locale, { type: 'conjunction' }));
   const count = (value: number): string => whole().format(value);
@@ -76,6 +86,12 @@ function makeFormat(locale: string): PageFormat {
     moment(time) {
       const date = new Date(time);
       return Number.isNaN(date.getTime()) ? time : when().format(date);
+    },
+    clock: (time) => clock().format(time),
+    value(text) {
+      const { group, decimal, minus } = marks();
+      const plain = text.replaceAll(group, '').replace(decimal, '.').replace(minus, '-');
+      return Number(/^#?(-?\d+(?:\.\d+)?)/.exec(plain)?.[1] ?? NaN);
     },
     plural: (value, { one, other }) => (rules().select(value) === 'one' ? one : other).replace('#', count(value)),
     list: (items) => lists().format(items),

@@ -111,7 +111,12 @@ describe.each([
         representation: null,
         classes: null,
         device: 'auto',
+        overrides: { 'grow.cap': 0.6 },
+        limits: { 'dataset.maxFiles': 10 },
       },
+      'audit.settings': { preset: 'quick', overrides: {}, limits: {}, device: 'auto' },
+      'model.inspect': { path: '/a.onnx', limits: {} },
+      'run.export': { runId, formats: ['onnx', 'tfjs'], out: null },
       'keys.list': {},
       'keys.create': { name: 'lab', kind: 'ed25519', passphrase: 'secret' },
       'keys.import': {

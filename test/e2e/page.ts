@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLoopback } from '../../src-main/hosts/loopback/server.ts';
 import { recordedApp, type RecordedOptions } from '../support/recorded-app.ts';
+import { amongStrangers } from '../support/strangers.ts';
 
 export const root = new URL('../..', import.meta.url).pathname;
 
@@ -75,9 +76,15 @@ export function watchPage(page: Page): string[] {
 
 const size = { width: 1360, height: 860 };
 
+interface ServedOptions extends RecordedOptions {
+  /** Every name is one that a hostile supplier would choose. */
+  readonly hostile?: boolean;
+}
+
 /** Serves an app that plays a recorded audit. */
-async function serveRecorded(options?: RecordedOptions): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const app = recordedApp(options);
+async function serveRecorded(options: ServedOptions = {}): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const played = recordedApp(options);
+  const app = options.hostile === true ? amongStrangers(played) : played;
   const server = await createLoopback(app, { rendererDir: join(root, 'out/renderer') });
   return {
     url: server.url,
@@ -90,7 +97,7 @@ async function serveRecorded(options?: RecordedOptions): Promise<{ readonly url:
 
 interface Fixtures {
   /** Serves a recorded audit; for states of the page that a real audit cannot be brought into at will. */
-  readonly recorded: (options?: RecordedOptions) => Promise<{ readonly url: string; close(): Promise<void> }>;
+  readonly recorded: (options?: ServedOptions) => Promise<{ readonly url: string; close(): Promise<void> }>;
   /** A folder that goes when the test is over. */
   readonly folder: string;
   /** Fails the test when the page did what it must never do. */

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
@@ -315,6 +316,8 @@ describe('the use cases of a host with a page', () => {
       representation: null,
       classes: null,
       device: 'auto',
+      overrides: {},
+      limits: {},
     };
     const runs = (await call('runs.list', {})).length;
     const seen = await call('audit.preview', { ...choice, encoder: audit.encoder, dataset: audit.dataset });
@@ -342,6 +345,82 @@ describe('the use cases of a host with a page', () => {
     expect(half.dataset?.state).toBe('read');
     expect(half.plans).toBeNull();
     expect((await call('runs.list', {})).length).toBe(runs);
+  });
+
+  it('estimate with the parameters that were set by name, and refuse what an audit would refuse', async () => {
+    const chosen = {
+      encoder: audit.encoder,
+      dataset: audit.dataset,
+      arch: null,
+      inputSize: null,
+      mean: null,
+      std: null,
+      representation: null,
+      classes: null,
+      device: 'cpu',
+      threads: 1,
+      overrides: { 'opinions.extent': 'none', 'memory.limit': 2e9 },
+      limits: {},
+    };
+    const seen = await call('audit.preview', chosen);
+    expect(seen.plans?.find((plan) => plan.preset === 'thorough' && plan.opinions === null)?.stages).not.toContainEqual(
+      expect.objectContaining({ stage: 'opinions' }),
+    );
+    const small = await call('audit.preview', { ...chosen, limits: { 'dataset.maxFiles': 3 } });
+    expect(small.dataset).toMatchObject({ state: 'failed' });
+    await expect(call('audit.preview', { ...chosen, overrides: { 'grow.cup': 1 } })).rejects.toMatchObject({
+      code: 'usage',
+    });
+    const { faults } = await call('audit.settings', {
+      preset: 'quick',
+      overrides: { 'grow.cap': 7 },
+      limits: {},
+      device: 'auto',
+    });
+    expect(faults).toMatchObject([{ field: 'overrides', name: 'grow.cap' }]);
+  });
+
+  it('scan a model file as the command line does', async () => {
+    const seen = await call('model.inspect', { path: audit.encoder, limits: {} });
+    expect(seen).toMatchObject({ kind: 'file', findings: [], notExamined: [] });
+    expect(seen.graph?.nodes).toBeGreaterThan(3);
+    expect(seen).not.toHaveProperty('limits');
+    await expect(call('model.inspect', { path: '/nowhere.onnx', limits: {} })).rejects.toMatchObject({
+      code: 'file-missing',
+    });
+    await expect(call('model.inspect', { path: audit.encoder, limits: { 'no.such': 1 } })).rejects.toMatchObject({
+      code: 'usage',
+    });
+  });
+
+  it('write the model of a finished run in other formats into the project, and keep the journal whole', async () => {
+    const runs = await call('runs.list', {});
+    const done = runs.find((run) => run.state === 'finished')?.id ?? '';
+    const writing = call('run.export', { runId: done, formats: ['safetensors', 'tfjs'], out: null });
+    await expect(call('project.open', { folder: join(audit.folder, 'elsewhere') })).rejects.toMatchObject({
+      code: 'run-active',
+    });
+    await expect(call('run.export', { runId: done, formats: ['onnx'], out: null })).rejects.toMatchObject({
+      code: 'run-active',
+    });
+    const { folder, written, refused } = await writing;
+    expect(folder.startsWith(join(project, 'exports'))).toBe(true);
+    expect([...written, ...refused].map(({ format }) => format).sort()).toEqual(['safetensors', 'tfjs']);
+    for (const { files } of written) {
+      for (const { path, sha256 } of files) {
+        const digest = createHash('sha256')
+          .update(readFileSync(join(folder, path)))
+          .digest('hex');
+        expect(digest, path).toBe(sha256);
+      }
+    }
+    const unfinished = runs.find((run) => run.state !== 'finished');
+    if (unfinished !== undefined) {
+      await expect(call('run.export', { runId: unfinished.id, formats: ['onnx'], out: null })).rejects.toMatchObject({
+        code: 'run-unfinished',
+      });
+    }
+    expect((await call('project.verify', {})).filter((check) => !check.ok)).toEqual([]);
   });
 
   it('keep the settings of a user in a file of theirs, and take a broken one for none', async () => {

@@ -19,6 +19,27 @@ export const mutations = [
     test: 'test/unit/hosts/electron.test.ts',
   },
   {
+    name: 'a frame of the page has what the page has',
+    file: 'src-main/hosts/electron/security.ts',
+    guard: '&& isMainFrame &&',
+    without: '&&',
+    test: 'test/unit/hosts/electron.test.ts',
+  },
+  {
+    name: 'the packaged application runs under a switch that nobody knows',
+    file: 'src-main/hosts/electron/switches.ts',
+    guard: '.find((name) => !isAllowed(name))',
+    without: '.find((name) => walls.some((wall) => wall === name))',
+    test: 'test/unit/hosts/desktop-start.test.ts',
+  },
+  {
+    name: 'a refused switch works while a dialog says so',
+    file: 'src-main/hosts/electron/desktop.ts',
+    guard: 'disarm(app, argv, platform);',
+    without: '',
+    test: 'test/unit/hosts/desktop-start.test.ts',
+  },
+  {
     name: 'a file of any kind is opened as a pack',
     file: 'src-main/hosts/electron/open-files.ts',
     guard: 'return startsAsZip(path) ?',

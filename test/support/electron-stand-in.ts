@@ -154,6 +154,10 @@ export interface StandInOptions {
   readonly packaged?: boolean;
   /** Switches the application was started with. */
   readonly switches?: readonly string[];
+  /** Language of the system. */
+  readonly locale?: string;
+  /** Folder the system gives the application for what is its own. */
+  readonly userData?: string;
   /** What `safeStorage` stands on; null = nothing. */
   readonly keyStore?: 'gnome_libsecret' | 'basic_text' | 'unknown' | null;
 }
@@ -174,6 +178,8 @@ export function electronStandIn(over: StandInOptions = {}) {
   const notices: (EventEmitter & { readonly words: { title: string; body: string }; shown: boolean })[] = [];
   const desk = {
     menu: [] as readonly MenuItem[],
+    /** How often the menu was set. */
+    menus: 0,
     copied: [] as string[],
     recent: [] as string[],
     awake: new Set<number>(),
@@ -182,6 +188,7 @@ export function electronStandIn(over: StandInOptions = {}) {
     dictionary: '',
   };
   const switches = new Map<string, string | undefined>();
+  const given = new Set(over.switches);
   const windows: StandInWindow[] = [];
   const handled = new Map<string, (event: unknown, ...rest: unknown[]) => unknown>();
   const protocols = new Map<string, (request: Request) => Promise<Response>>();
@@ -192,10 +199,12 @@ export function electronStandIn(over: StandInOptions = {}) {
     isPackaged: over.packaged ?? false,
     commandLine: {
       appendSwitch: (name: string, value?: string) => void switches.set(name, value),
-      hasSwitch: (name: string) => over.switches?.includes(name) ?? false,
+      hasSwitch: (name: string) => given.has(name),
+      removeSwitch: (name: string) => void given.delete(name),
     },
     exit: (code: number) => void desk.exits.push(code),
-    getLocale: () => 'en-GB',
+    getLocale: () => over.locale ?? 'en-GB',
+    getPath: () => over.userData ?? '/nowhere',
     addRecentDocument: (path: string) => void desk.recent.push(path),
     enableSandbox: () => void (seen.sandboxed = true),
     requestSingleInstanceLock: () => over.firstInstance ?? true,
@@ -203,10 +212,16 @@ export function electronStandIn(over: StandInOptions = {}) {
     quit: () => void (seen.quits += 1),
   });
   type Decide<Value> = (value: Value) => void;
+  interface Asked {
+    readonly requestingUrl: string;
+    readonly isMainFrame: boolean;
+  }
   const session = Object.assign(new EventEmitter(), {
     beforeRequest: null as ((details: { url: string }, decide: Decide<{ cancel: boolean }>) => void) | null,
-    permissionRequest: null as ((contents: unknown, permission: string, decide: Decide<boolean>) => void) | null,
-    permissionCheck: null as ((contents: unknown, permission: string, from: string) => boolean) | null,
+    permissionRequest: null as
+      ((contents: unknown, permission: string, decide: Decide<boolean>, details: Asked) => void) | null,
+    permissionCheck: null as
+      ((contents: unknown, permission: string, from: string, details: Partial<Asked>) => boolean) | null,
     device: null as (() => boolean) | null,
     display: null as ((request: unknown, decide: Decide<object>) => void) | null,
     webRequest: { onBeforeRequest: (listener: never) => void (session.beforeRequest = listener) },
@@ -258,7 +273,10 @@ export function electronStandIn(over: StandInOptions = {}) {
     },
     Menu: {
       buildFromTemplate: (template: readonly MenuItem[]) => template,
-      setApplicationMenu: (menu: readonly MenuItem[]) => void (desk.menu = menu),
+      setApplicationMenu: (menu: readonly MenuItem[]) => {
+        desk.menu = menu;
+        desk.menus += 1;
+      },
     },
     Notification: class extends EventEmitter {
       static isSupported(): boolean {
@@ -306,6 +324,8 @@ export function electronStandIn(over: StandInOptions = {}) {
     protocols,
     schemes,
     switches,
+    /** Switches it was started with that are left. */
+    given,
     seen,
     end: () => ports.forEach((port) => port.close()),
   };

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { reportHandlers } from '../../src-main/audit/app-reports.ts';
+import { settingTable } from '../../src-main/audit/setting-table.ts';
 import type {
   App,
   AppProcedures,
@@ -28,6 +29,7 @@ import {
   type RunSummary,
 } from '../../src-shared/domain/run.ts';
 import { recordedAttacks } from './recorded-attacks.ts';
+import type { ModelScan } from '../../src-shared/domain/scan.ts';
 import type { DecisionRow } from '../../src-shared/domain/decision.ts';
 import type { AuditVerdict, Finding } from '../../src-shared/domain/verdict.ts';
 import { CancelledError, ExpectedError, serializeFailure } from '../../src-shared/failure.ts';
@@ -414,6 +416,53 @@ async function previewOf(encoder: string | null, dataset: string | null): Promis
   };
 }
 
+function recordedScan(path: string): ModelScan {
+  const name = path.split('/').at(-1) ?? path;
+  const { encoder } = recordedResult();
+  const hostile = name.endsWith('.pt');
+  return {
+    kind: 'file',
+    file: { name, bytes: encoder.bytes, sha256: encoder.sha256 },
+    parts: [],
+    format: hostile ? 'PyTorch' : encoder.format,
+    producer: hostile ? '' : encoder.producer,
+    opset: hostile ? null : encoder.opset,
+    architecture: null,
+    graph: hostile
+      ? null
+      : {
+          nodes: encoder.nodes,
+          operators: [
+            ['Conv', 20],
+            ['Relu', 19],
+            ['Gemm', 3],
+          ],
+          inputs: ['pixels float32 [N,1,28,28]'],
+          outputs: ['features float32 [N,64]'],
+          family: encoder.family,
+          layers: 20,
+          parameters: encoder.parameters,
+        },
+    sizes: { files: encoder.bytes, weights: hostile ? null : 1_089_896 },
+    findings: hostile
+      ? [
+          {
+            rule: 'pickle.unsafe-global',
+            severity: 'danger',
+            title: 'It calls posix.system when it is opened',
+            where: 'data.pkl, byte 2, opcode GLOBAL',
+            detail: '<img src=x onerror=alert(1)>\u202e',
+            atlas: 'AML.T0018.002',
+          },
+        ]
+      : [],
+    notes: [],
+    notExamined: hostile
+      ? [{ what: 'weights and graph', reason: 'encoder-unsafe', detail: 'Its content cannot be had.' }]
+      : [],
+  };
+}
+
 interface Run {
   summary: RunSummary;
   readonly request: AuditRequest;
@@ -721,6 +770,32 @@ export function recordedApp(options: RecordedOptions = {}): App {
       { what: 'file sifted-set.csv', ok: false, detail: 'cannot be read', kind: 'not-examined' },
     ],
     'audit.preview': async ({ encoder, dataset }) => previewOf(encoder, dataset),
+    'audit.settings': (chosen) => settingTable(chosen),
+    'model.inspect': async ({ path }) => {
+      if (path.includes('missing')) throw new ExpectedError('file-missing', path);
+      return recordedScan(path);
+    },
+    'run.export': async ({ runId, formats, out }) => {
+      const { number, state } = find(runId).summary;
+      if (state !== 'finished') throw new ExpectedError('run-unfinished', `Run ${number} is ${state}.`);
+      const folder = out ?? `/project/exports/${number}`;
+      return {
+        folder,
+        record: `${folder}/export.json`,
+        written: formats
+          .filter((format) => format !== 'tfjs')
+          .map((format) => ({
+            format,
+            files: [{ path: `sanitized.${format}`, bytes: 1_100_000, sha256: '0f1e'.repeat(16) }],
+            maxAbsDifference: 0,
+            compared: 'logits of 16 images of noise',
+            notes: [],
+          })),
+        refused: formats
+          .filter((format) => format === 'tfjs')
+          .map((format) => ({ format, reason: 'It has no operator for that.' })),
+      };
+    },
     ...recordedAttacks(),
     'settings.read': async () => settings,
     'settings.write': async (chosen) => (settings = chosen),

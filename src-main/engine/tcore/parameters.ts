@@ -5,6 +5,7 @@
  */
 import { opinionExtents } from '../../../src-shared/domain/opinion.ts';
 import type { Preset } from '../../../src-shared/domain/run.ts';
+import type { ParameterFact, ParameterWants } from '../../../src-shared/domain/setting.ts';
 
 const defaults = {
   /** Neighbours for the consistency rule; cut to 5 % of the smallest class. */
@@ -206,14 +207,11 @@ export function resolveParameters(
   preset: Preset,
   overrides: Readonly<Record<string, number | string | boolean>> = {},
 ): ResolvedParameters {
-  for (const name of Object.keys(overrides)) {
-    if (!Object.hasOwn(defaults, name)) throw new RangeError(`unknown parameter "${name}"`);
-  }
+  for (const [name, value] of Object.entries(overrides)) requireParameter(name, value);
   const resolved: Partial<Record<ParameterName, { value: number | string | boolean; chosenBy: ChosenBy }>> = {};
   for (const name of Object.keys(defaults) as ParameterName[]) {
     const override = overrides[name];
     if (override !== undefined) {
-      check(name, override);
       resolved[name] = { value: override, chosenBy: 'analyst' };
     } else if (presets[preset][name] !== undefined) {
       resolved[name] = { value: presets[preset][name], chosenBy: 'preset' };
@@ -236,6 +234,23 @@ function requireNestedShares(resolved: ResolvedParameters): void {
   }
 }
 
+/** Every parameter in the order of the table: what the preset leaves it at, and which values it can have. */
+export function parameterTable(preset: Preset): ParameterFact[] {
+  return Object.entries(resolveParameters(preset)).map(([name, { value }]) => ({
+    name,
+    value,
+    wants: wantsOf(name as ParameterName),
+  }));
+}
+
+function wantsOf(name: ParameterName): ParameterWants {
+  const allowed = choices[name];
+  if (allowed !== undefined) return { kind: 'choice', of: allowed };
+  if (shareLists.has(name)) return { kind: 'shares' };
+  if (typeof defaults[name] === 'boolean') return { kind: 'switch' };
+  return { kind: shares.has(name) ? 'share' : 'number' };
+}
+
 /** The bare values. */
 export function parameterValues(resolved: ResolvedParameters): MethodParameters {
   return Object.fromEntries(Object.entries(resolved).map(([name, entry]) => [name, entry.value])) as MethodParameters;
@@ -249,7 +264,12 @@ export function parseShares(text: string): number[] {
     .map(Number);
 }
 
-function check(name: ParameterName, value: number | string | boolean): void {
+/**
+ * One parameter by itself.
+ * @throws RangeError naming the parameter when there is none of that name, or the value is of the wrong type or out of range
+ */
+export function requireParameter(name: string, value: number | string | boolean): void {
+  if (!isParameter(name)) throw new RangeError(`unknown parameter "${name}"`);
   const wanted = typeof defaults[name];
   if (typeof value !== wanted) {
     throw new RangeError(`parameter "${name}" must be a ${wanted}, met ${JSON.stringify(value)}`);
@@ -267,4 +287,8 @@ function check(name: ParameterName, value: number | string | boolean): void {
     if (!rising)
       throw new RangeError(`parameter "${name}" must be rising shares in 0..1, met ${JSON.stringify(value)}`);
   }
+}
+
+function isParameter(name: string): name is ParameterName {
+  return Object.hasOwn(defaults, name);
 }

@@ -6,15 +6,6 @@ import { Command, CommanderError, Option } from 'commander';
 import { opinionExtents } from '../../../src-shared/domain/opinion.ts';
 import { defaultMode, modes } from '../../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
-import { version } from '../../audit/version.ts';
-import type { AuditFlags } from './commands/audit.ts';
-import type { ExportFlags } from './commands/export.ts';
-import type { BenchFlags } from './commands/bench.ts';
-import type { InspectFlags } from './commands/inspect.ts';
-import type { KeyFlags } from './commands/keys.ts';
-import type { ReplayFlags } from './commands/replay.ts';
-import type { ReportFlags } from './commands/report.ts';
-import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
 import {
   parseChannelValues,
   parseLimit,
@@ -24,7 +15,16 @@ import {
   parseSeed,
   parseSize,
   parseThreads,
-} from './options.ts';
+} from '../../../src-shared/option-texts.ts';
+import { version } from '../../audit/version.ts';
+import type { AuditFlags } from './commands/audit.ts';
+import type { ExportFlags } from './commands/export.ts';
+import type { BenchFlags } from './commands/bench.ts';
+import type { InspectFlags } from './commands/inspect.ts';
+import type { KeyFlags } from './commands/keys.ts';
+import type { ReplayFlags } from './commands/replay.ts';
+import type { ReportFlags } from './commands/report.ts';
+import { exitCodeOf, failureJson, failureText, type ExitCode } from './failure-text.ts';
 import type { ProgressOutput } from './progress.ts';
 
 export interface CliEnvironment {

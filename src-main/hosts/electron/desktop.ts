@@ -3,7 +3,6 @@ import type * as Electron from 'electron';
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { App } from '../../../src-shared/contract.ts';
-import type { RunSummary } from '../../../src-shared/domain/run.ts';
 import { nativeWords, type NativeWords } from '../../../src-shared/messages/native.ts';
 import type { Vault } from '../../audit/keys.ts';
 import { hostService, reportPages } from '../service.ts';
@@ -12,16 +11,19 @@ import { acceptFiles, acceptPages } from './bridge.ts';
 import { commandMessage } from './channels.ts';
 import { acceptDialogs } from './file-dialogs.ts';
 import type { PageCommand } from '../../../src-shared/page-commands.ts';
+import { firstProject, sayRefused } from './first-project.ts';
 import { readKept, withRecent, writeKept, type Kept } from './kept.ts';
 import { showAddress } from './links.ts';
 import { menuTemplate } from './menu.ts';
 import { linkOf, openedBy, openedByArguments, packExtension, projectLinkText, type Opened } from './open-files.ts';
 import { packReport } from './pack-report.ts';
 import { pageHandler } from './protocol.ts';
-import { watchRuns } from './run-watch.ts';
-import { lockContents, lockSession, refusedSwitch, scheme, silenceChromium } from './security.ts';
+import { lockContents, lockSession, scheme, silenceChromium } from './security.ts';
+import { disarm, refusedSwitch } from './switches.ts';
 import { systemVault, type SafeStorage } from './vault.ts';
 import { openWindow, windowOptions } from './window.ts';
+import { quitQuestion, workSigns } from './work-signs.ts';
+import { watchWork, type Work } from './work-watch.ts';
 
 /** The parts of the `electron` module the host uses. */
 export type ElectronParts = Pick<
@@ -49,20 +51,25 @@ export interface DesktopOptions {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly platform: NodeJS.Platform;
-  /** Called once Electron is ready; opens the project and offers the use cases. */
-  readonly createApp: (vault: Vault | null) => Promise<App>;
+  /** Called once Electron is ready; opens the project in `folder` (null = the default one) and offers the use cases. */
+  readonly createApp: (vault: Vault | null, folder: string | null) => Promise<App>;
   readonly report: (error: unknown) => void;
 }
 
 const idle = { signal: new AbortController().signal };
 
-/** Resolves when the first window is open, or at once when another instance has taken over. */
+/** Resolves when the first window is open, or when it is known that none will be: another instance has taken over, nothing can be opened. */
 export async function startDesktop(electron: ElectronParts, options: DesktopOptions): Promise<void> {
   const { app, BrowserWindow, dialog, ipcMain, Menu, MessageChannelMain, nativeTheme, protocol, session } = electron;
   const { report } = options;
-  const walledOff = refusedSwitch(app);
+  const { argv, platform } = options;
+  const walledOff = refusedSwitch(app, argv, platform);
   if (walledOff !== null) {
     report(new Error(`Coresift does not run with --${walledOff}.`));
+    disarm(app, argv, platform);
+    silenceChromium(app);
+    await app.whenReady();
+    await sayRefused({ dialog, words: systemWords(app).starting }, walledOff);
     app.exit(4);
     return;
   }
@@ -87,16 +94,34 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     decide(false);
   });
   // macOS tells of a double-clicked file before the application is ready.
-  let waiting: Opened | null = openedByArguments(options.argv, options.cwd);
+  let waiting: Opened | null = openedByArguments(argv, options.cwd);
   let open: (opened: Opened) => void = (opened) => (waiting = opened);
+  let show = (): void => undefined;
   app.on('open-file', (event, path) => {
     event.preventDefault();
     const opened = openedBy(path);
     if (opened !== null) open(opened);
   });
+  // Arguments of a second instance are a stranger's: at most one file to open is taken from them.
+  app.on('second-instance', (_event, others, cwd) => {
+    show();
+    const opened = openedByArguments(others, cwd);
+    if (opened !== null) open(opened);
+  });
   await app.whenReady();
+  words = systemWords(app);
 
-  const bare = await options.createApp(systemVault(electron.safeStorage, options.platform));
+  const vault = systemVault(electron.safeStorage, platform);
+  const begun = await firstProject((folder) => options.createApp(vault, folder), {
+    dialog,
+    words: words.starting,
+    report,
+  });
+  if (begun === null) {
+    app.exit(2);
+    return;
+  }
+  const bare = begun.app;
   let kept: Kept = readKept(options.kept);
   const keep = (next: Kept): void => {
     kept = next;
@@ -108,39 +133,17 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     }
   };
   const windows = new Set<Electron.BrowserWindow>();
-  const blocker = { id: null as number | null };
-  const notices = new Set<Electron.Notification>();
+  const signs = workSigns({ electron, windows, words: () => words, showWindow });
   const {
     app: watched,
     active,
     paused,
-  } = watchRuns(bare, {
+  } = watchWork(bare, {
+    ...signs,
     report,
-    onProgress(run, share, still) {
-      for (const window of windows)
-        window.setProgressBar(run === null ? -1 : share, { mode: still ? 'paused' : 'normal' });
-      if (run !== null && !still) blocker.id ??= electron.powerSaveBlocker.start('prevent-app-suspension');
-      else if (blocker.id !== null) {
-        electron.powerSaveBlocker.stop(blocker.id);
-        blocker.id = null;
-      }
+    onProgress(work, share, still) {
+      signs.onProgress(work, share, still);
       drawMenu();
-    },
-    onEnd(run, how) {
-      if ([...windows].some((window) => window.isFocused()) || !electron.Notification.isSupported()) return;
-      const { number, encoderName, datasetName } = run;
-      const notice = new electron.Notification({
-        title: words.ended.title[how],
-        body: words.ended.text(number, encoderName, datasetName),
-      });
-      // A notice that nothing refers to is swept away, and its click with it.
-      notices.add(notice);
-      notice.on('close', () => notices.delete(notice));
-      notice.on('click', () => {
-        notices.delete(notice);
-        showWindow();
-      });
-      notice.show();
     },
   });
   const remember = (folder: string): void => {
@@ -171,7 +174,7 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     },
   };
   const dress = ({ language, theme }: Awaited<ReturnType<App['handlers']['settings.read']>>): void => {
-    words = nativeWords(language ?? (app.getLocale().startsWith('de') ? 'de' : 'en'));
+    words = language === null ? systemWords(app) : nativeWords(language);
     nativeTheme.themeSource = theme ?? 'system';
     drawMenu();
   };
@@ -205,7 +208,7 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
       })
       .catch(report);
   };
-  open = (opened) => {
+  const openNow = (opened: Opened): void => {
     const done = opened.kind === 'project' ? openProject(opened.folder) : verifyPack(opened.file);
     done.catch(refuse);
   };
@@ -223,25 +226,37 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     const [path] = filePaths;
     if (!canceled && path !== undefined) await act(path);
   };
-  function steer(how: 'run.cancel' | 'run.pause' | 'run.continue'): void {
-    const run = active();
-    if (run !== null) void bare.handlers[how]({ runId: run.id }, idle).catch(report);
+  function steer(how: 'cancel' | 'pause' | 'continue'): void {
+    const work = active();
+    if (work === null) return;
+    const steered =
+      work.kind === 'run'
+        ? bare.handlers[`run.${how}`]({ runId: work.run.id }, idle)
+        : how === 'cancel'
+          ? bare.handlers['attacks.cancel']({ id: work.matrix.id }, idle)
+          : Promise.resolve();
+    void steered.catch(report);
   }
+  let drawn = '';
   function drawMenu(): void {
     const facts = {
-      platform: options.platform,
+      platform,
       words: words.menu,
       recent: kept.recent,
-      running: active() !== null,
+      work: active()?.kind ?? null,
       paused: paused(),
     };
+    // A menu that is set anew closes under the hand of whoever has it open, and a run tells of itself all the time.
+    const now = JSON.stringify(facts);
+    if (now === drawn) return;
+    drawn = now;
     Menu.setApplicationMenu(
       Menu.buildFromTemplate(
         menuTemplate(facts, {
           page: tell,
-          cancelRun: () => steer('run.cancel'),
-          pauseRun: () => steer('run.pause'),
-          continueRun: () => steer('run.continue'),
+          cancelWork: () => steer('cancel'),
+          pauseRun: () => steer('pause'),
+          continueRun: () => steer('continue'),
           openProject: () => void choose('openDirectory', openProject).catch(refuse),
           openPack: () => void choose('openFile', verifyPack).catch(refuse),
           openRecent: (folder) => void openProject(folder).catch(refuse),
@@ -288,25 +303,18 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     if (window.isMinimized()) window.restore();
     window.focus();
   }
-  // Arguments of a second instance are a stranger's: at most one file to open is taken from them.
-  app.on('second-instance', (_event, argv, cwd) => {
-    showWindow();
-    const opened = openedByArguments(argv, cwd);
-    if (opened !== null) open(opened);
-  });
   app.on('activate', () => {
     if (windows.size === 0) openMain();
   });
-  // A run goes on without a window on macOS, as applications do there; elsewhere the last window is the application.
+  // Work goes on without a window on macOS, as applications do there; elsewhere the last window is the application.
   app.on('window-all-closed', () => {
-    if (options.platform !== 'darwin' || active() === null) app.quit();
+    if (platform !== 'darwin' || active() === null) app.quit();
   });
-  const mayQuit = async (run: RunSummary): Promise<boolean> => {
-    const { ask, detail, stay, interrupt } = words.quit;
+  const mayQuit = async (work: Work): Promise<boolean> => {
+    const { stay, interrupt } = words.quit;
     const question = {
       type: 'question' as const,
-      message: ask(run.number),
-      detail,
+      ...quitQuestion(work, words.quit),
       buttons: [stay, interrupt],
       noLink: true,
     };
@@ -318,9 +326,9 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     if (state === 'closing') return;
     event.preventDefault();
     if (state === 'asking') return;
-    const run = active();
+    const work = active();
     state = 'asking';
-    (run === null ? Promise.resolve(true) : mayQuit(run))
+    (work === null ? Promise.resolve(true) : mayQuit(work))
       .then(async (may) => {
         if (!may) {
           state = 'open';
@@ -338,5 +346,14 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
       });
   });
   openMain();
+  if (begun.folder !== null) remember(begun.folder);
+  // Not before: what is opened meanwhile would open a window of its own.
+  show = showWindow;
+  open = openNow;
   if (waiting !== null) open(waiting);
+}
+
+/** Until a project is open nobody can have chosen a language. */
+function systemWords(app: Pick<Electron.App, 'getLocale'>): NativeWords {
+  return nativeWords(app.getLocale().startsWith('de') ? 'de' : 'en');
 }

@@ -5,7 +5,7 @@ import type { PageCommand } from '../../../src-shared/page-commands.ts';
 
 export interface MenuActs {
   readonly page: (command: PageCommand) => void;
-  readonly cancelRun: () => void;
+  readonly cancelWork: () => void;
   readonly pauseRun: () => void;
   readonly continueRun: () => void;
   readonly openProject: () => void;
@@ -17,15 +17,15 @@ export interface MenuFacts {
   readonly platform: NodeJS.Platform;
   readonly words: NativeWords['menu'];
   readonly recent: readonly string[];
-  /** Whether a run can be cancelled and no other project be opened. */
-  readonly running: boolean;
+  /** What is going on, which can be cancelled, and under which no other project can be opened. */
+  readonly work: 'run' | 'matrix' | null;
   /** Whether the run that is going on is paused. */
   readonly paused: boolean;
 }
 
 /** Developer tools are in no menu: no window has them (`webPreferences`). */
 export function menuTemplate(
-  { platform, words, recent, running, paused }: MenuFacts,
+  { platform, words, recent, work, paused }: MenuFacts,
   acts: MenuActs,
 ): MenuItemConstructorOptions[] {
   const mac = platform === 'darwin';
@@ -40,7 +40,11 @@ export function menuTemplate(
   const recents: MenuItemConstructorOptions[] =
     recent.length === 0
       ? [{ label: words.noRecent, enabled: false }]
-      : recent.map((folder) => ({ label: literal(folder), enabled: !running, click: () => acts.openRecent(folder) }));
+      : recent.map((folder) => ({
+          label: literal(folder),
+          enabled: work === null,
+          click: () => acts.openRecent(folder),
+        }));
   return [
     ...(mac
       ? [
@@ -64,7 +68,12 @@ export function menuTemplate(
       label: words.file,
       submenu: [
         page(words.newAudit, 'new', 'CmdOrCtrl+N'),
-        { label: words.openProject, accelerator: 'CmdOrCtrl+O', enabled: !running, click: () => acts.openProject() },
+        {
+          label: words.openProject,
+          accelerator: 'CmdOrCtrl+O',
+          enabled: work === null,
+          click: () => acts.openProject(),
+        },
         { label: words.recent, submenu: recents },
         { type: 'separator' },
         { label: words.openPack, accelerator: 'CmdOrCtrl+Shift+O', click: () => acts.openPack() },
@@ -105,10 +114,16 @@ export function menuTemplate(
         {
           label: paused ? words.goOn : words.pause,
           accelerator: 'CmdOrCtrl+Shift+P',
-          enabled: running,
+          // Cells of a matrix are processes of their own, which nobody holds.
+          enabled: work === 'run',
           click: () => (paused ? acts.continueRun() : acts.pauseRun()),
         },
-        { label: words.cancel, accelerator: 'CmdOrCtrl+.', enabled: running, click: () => acts.cancelRun() },
+        {
+          label: work === 'matrix' ? words.cancelMatrix : words.cancel,
+          accelerator: 'CmdOrCtrl+.',
+          enabled: work !== null,
+          click: () => acts.cancelWork(),
+        },
       ],
     },
     { label: words.window, role: 'windowMenu' },

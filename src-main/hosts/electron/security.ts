@@ -40,39 +40,6 @@ const silence: readonly (readonly [name: string, value?: string])[] = [
   ['host-resolver-rules', 'MAP * ~NOTFOUND'],
 ];
 
-/** Switches that would open the packaged application to other programs or take a wall away. */
-const refused = [
-  'remote-debugging-port',
-  'remote-debugging-pipe',
-  'remote-debugging-address',
-  'remote-allow-origins',
-  'inspect',
-  'inspect-brk',
-  'inspect-port',
-  'js-flags',
-  'no-sandbox',
-  'disable-web-security',
-  'disable-site-isolation-trials',
-  'allow-file-access-from-files',
-  'ignore-certificate-errors',
-  'load-extension',
-  'proxy-server',
-  'proxy-pac-url',
-  'host-rules',
-  'gpu-launcher',
-  'renderer-cmd-prefix',
-  'utility-cmd-prefix',
-] as const;
-
-/**
- * The first switch the application was started with that it does not run under; null when there is none. Only packaged:
- * tests drive the unpacked application through some of them. As root Chromium asks for `no-sandbox`; do not be root.
- */
-export function refusedSwitch(app: Pick<App, 'isPackaged' | 'commandLine'>): string | null {
-  if (!app.isPackaged) return null;
-  return refused.find((name) => app.commandLine.hasSwitch(name)) ?? null;
-}
-
 /** Must run before `ready`. */
 export function silenceChromium(app: Pick<App, 'commandLine' | 'enableSandbox'>): void {
   app.enableSandbox();
@@ -99,10 +66,16 @@ export function lockSession(session: Session): void {
       isOurs(details.url) || details.url.startsWith(`blob:${origin}/`) || details.url.startsWith('data:image/');
     decide({ cancel: !own });
   });
-  const allowed = (permission: string, from: string): boolean =>
-    permission === 'clipboard-sanitized-write' && isOurs(from);
-  session.setPermissionRequestHandler((contents, permission, decide) => decide(allowed(permission, contents.getURL())));
-  session.setPermissionCheckHandler((_contents, permission, from) => allowed(permission, from));
+  // A report has our address too: what counts is that the page itself asks, not a frame in it.
+  const allowed = (permission: string, from: string, isMainFrame: boolean): boolean =>
+    permission === 'clipboard-sanitized-write' && isMainFrame && isOurs(from);
+  session.setPermissionRequestHandler((_contents, permission, decide, { requestingUrl, isMainFrame }) =>
+    decide(allowed(permission, requestingUrl, isMainFrame)),
+  );
+  session.setPermissionCheckHandler(
+    (_contents, permission, from, { requestingUrl, isMainFrame }) =>
+      allowed(permission, from, isMainFrame) && allowed(permission, requestingUrl ?? from, isMainFrame),
+  );
   session.setDevicePermissionHandler(() => false);
   session.setDisplayMediaRequestHandler((_request, decide) => decide({}));
   session.setSpellCheckerEnabled(false);

@@ -1,7 +1,10 @@
 /** The form of a new audit: texts as typed -> a request, or what is wrong with which field. */
 import { auditRequest } from '../../../src-shared/domain/request.ts';
 import type { OpinionExtent } from '../../../src-shared/domain/opinion.ts';
+import { parseLimit, parseMemory, parseOverride, parseThreads } from '../../../src-shared/option-texts.ts';
+import { ExpectedError } from '../../../src-shared/failure.ts';
 import { defaultMode, type AuditRequest, type Mode, type Preset } from '../../../src-shared/domain/run.ts';
+import type { SettingTable } from '../../../src-shared/domain/setting.ts';
 import { t } from '../../state/language.svelte.ts';
 
 export interface FormTexts {
@@ -17,7 +20,20 @@ export interface FormTexts {
   readonly mean: string;
   readonly std: string;
   readonly out: string;
+  readonly classes: string;
+  readonly representation: string;
+  readonly device: string;
+  readonly threads: string;
+  readonly memory: string;
+  /** What was typed for single parameters and limits, by dotted name; empty or absent: as they are. */
+  readonly overrides: Readonly<Record<string, string>>;
+  readonly limits: Readonly<Record<string, string>>;
 }
+
+/** Fields with one text each. */
+export type TextField = Exclude<keyof FormTexts, 'mode' | 'preset' | 'opinions' | 'overrides' | 'limits'>;
+/** The name of the field of one parameter or limit. */
+export const namedField = (of: 'overrides' | 'limits', name: string): string => `${of} ${name}`;
 
 export const emptyForm: FormTexts = {
   encoder: '',
@@ -31,9 +47,17 @@ export const emptyForm: FormTexts = {
   mean: '',
   std: '',
   out: '',
+  classes: '',
+  representation: '',
+  device: 'auto',
+  threads: '',
+  memory: '',
+  overrides: {},
+  limits: {},
 };
 
-export type FormErrors = Partial<Record<keyof FormTexts, string>>;
+/** By field; those of single parameters and limits are called as `namedField` says. */
+export type FormErrors = Readonly<Partial<Record<string, string>>>;
 export type FormResult =
   | { readonly ok: true; readonly request: AuditRequest; readonly out: string | null }
   | { readonly ok: false; readonly errors: FormErrors };
@@ -41,7 +65,7 @@ export type FormResult =
 const seedLimit = 2 ** 32 - 1;
 
 export function readForm(texts: FormTexts): FormResult {
-  const errors: { -readonly [Field in keyof FormErrors]: FormErrors[Field] } = {};
+  const errors: Partial<Record<string, string>> = {};
   const encoder = texts.encoder.trim();
   const dataset = texts.dataset.trim();
   if (encoder === '') errors.encoder = t().wizard.needEncoder;
@@ -63,23 +87,66 @@ export function readForm(texts: FormTexts): FormResult {
   if (mean !== 'wrong' && std !== 'wrong' && mean?.length !== std?.length) {
     errors.std ??= t().wizard.bothOrNeither;
   }
+  /** As the command line reads it, and refuses it. */
+  const read = <T>(field: string, text: string, parse: (text: string) => T): T | null => {
+    if (text.trim() === '') return null;
+    try {
+      return parse(text.trim());
+    } catch (error) {
+      if (!(error instanceof ExpectedError)) throw error;
+      errors[field] = error.detail;
+      return null;
+    }
+  };
+  const threads = read('threads', texts.threads, parseThreads);
+  const memory = read('memory', texts.memory, parseMemory);
+  const named = <T>(of: 'overrides' | 'limits', parse: (text: string) => readonly [string, T]): Record<string, T> =>
+    Object.fromEntries(
+      Object.entries(texts[of]).flatMap(([name, text]) => {
+        const pair = read(namedField(of, name), text, (value) => parse(`${name}=${value}`));
+        return pair === null ? [] : [pair];
+      }),
+    );
+  const overrides: Record<string, number | string | boolean> = named('overrides', parseOverride);
+  if (texts.opinions !== '') overrides['opinions.extent'] = texts.opinions;
+  if (memory !== null) overrides['memory.limit'] = memory;
+  const limits = named('limits', parseLimit);
   if (Object.keys(errors).length > 0 || mean === 'wrong' || std === 'wrong') return { ok: false, errors };
-  const out = texts.out.trim();
-  const arch = texts.arch.trim() === '' ? null : texts.arch.trim();
+  const orNull = (text: string): string | null => (text.trim() === '' ? null : text.trim());
   return {
     ok: true,
     request: auditRequest(encoder, dataset, {
       mode: texts.mode,
       preset: texts.preset,
       seed,
-      arch,
+      arch: orNull(texts.arch),
       inputSize,
       mean,
       std,
-      overrides: texts.opinions === '' ? {} : { 'opinions.extent': texts.opinions },
+      classes: orNull(texts.classes),
+      representation: orNull(texts.representation),
+      device: texts.device,
+      threads,
+      overrides,
+      limits,
     }),
-    out: out === '' ? null : out,
+    out: orNull(texts.out),
   };
+}
+
+/** What was set beyond the preset, for a person to read before it starts. */
+export function changedSettings(
+  texts: FormTexts,
+  table: SettingTable | null,
+): readonly { readonly name: string; readonly value: string; readonly usual: string }[] {
+  const known = new Map(
+    [...(table?.parameters ?? []), ...(table?.limits ?? [])].map(({ name, value }) => [name, value]),
+  );
+  return (['overrides', 'limits'] as const).flatMap((of) =>
+    Object.entries(texts[of])
+      .filter(([, text]) => text.trim() !== '')
+      .map(([name, text]) => ({ name, value: text.trim(), usual: String(known.get(name) ?? '') })),
+  );
 }
 
 export function readNumbers(text: string): readonly number[] | null | 'wrong' {

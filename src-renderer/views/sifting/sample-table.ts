@@ -41,6 +41,14 @@ export function sampleCell(table: SampleTable, row: number, column: number): str
   }
 }
 
+/** What a row is put in order by: numbers as they were recorded; -1 and NaN are not known. */
+export function sampleValue(table: SampleTable, row: number, column: number): number | undefined {
+  const { index, majority, consistency, admittedRound, probeLoss, finalLoss } = table.columns;
+  const values = [index, null, null, majority, consistency, admittedRound, probeLoss, finalLoss][column];
+  if (values === null || values === undefined) return undefined;
+  return values === admittedRound && values[row] < 0 ? NaN : values[row];
+}
+
 /** All rows: suspects by rank, then everything else as it lies in the dataset. */
 export function suspectsFirst(table: SampleTable): number[] {
   const { suspectRank } = table.columns;

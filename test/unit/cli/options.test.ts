@@ -7,7 +7,7 @@ import {
   parseSeed,
   parseSize,
   parseThreads,
-} from '../../../src-main/hosts/cli/options.ts';
+} from '../../../src-shared/option-texts.ts';
 import { ExpectedError } from '../../../src-shared/failure.ts';
 
 function usageError(act: () => unknown): string {

@@ -3,7 +3,7 @@ import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { exitCodeOfInspection } from '../../../src-main/audit/inspect.ts';
+import { exitCodeOfScan } from '../../../src-shared/domain/scan.ts';
 import { inspectJob, type Inspection } from '../../../src-main/audit/inspect-job.ts';
 import { openEncoder } from '../../../src-main/formats/encoders/open.ts';
 import { readCheckpointIndex } from '../../../src-main/formats/encoders/saved-model/checkpoint.ts';
@@ -66,7 +66,7 @@ describe('a SavedModel', () => {
   it('raises no alarm, and its files are bound by digests', async () => {
     const inspection = await inspect(model);
     expect(inspection.findings).toEqual([]);
-    expect(exitCodeOfInspection(inspection)).toBe(3);
+    expect(exitCodeOfScan(inspection)).toBe(3);
     expect(inspection.parts.map(({ name }) => name)).toEqual([
       'saved_model.pb',
       'variables/variables.data-00000-of-00001',

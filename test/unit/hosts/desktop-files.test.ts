@@ -242,13 +242,13 @@ describe('every field of text that a page can send', () => {
 
   it('is refused in the desktop window where it names a path itself, whichever field it stands in', () => {
     const files = givenFiles();
+    const { mode: _mode, preset: _preset, seed: _seed, ...looked } = auditRequest('/x', '/x');
     const requests = {
       'project.open': { folder: '/x' },
       'run.start': { request: { ...auditRequest('/x', '/x'), classes: '/x' }, out: '/x' },
-      'audit.preview': {
-        ...{ encoder: '/x', dataset: '/x', classes: '/x', device: 'auto' },
-        ...{ arch: null, inputSize: null, mean: null, std: null, representation: null },
-      },
+      'audit.preview': { ...looked, encoder: '/x', dataset: '/x', classes: '/x' },
+      'model.inspect': { path: '/x', limits: {} },
+      'run.export': { runId: 'r', formats: ['safetensors'], out: '/x' },
       'report.write': {
         ...{ runId: 'r', formats: ['pdf'], language: 'en', paper: 'A4', cyclonedx: '1.6', redact: false },
         ...{ declarations: null, baseline: '/x', out: '/x', key: 'lab', passphrase: null },

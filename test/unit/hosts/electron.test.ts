@@ -13,6 +13,8 @@ import { connect } from '../../../src-shared/rpc/connect.ts';
 import { electronStandIn, standInFrame, StandInContents, type StandInFrame } from '../../support/electron-stand-in.ts';
 import { recordedApp } from '../../support/recorded-app.ts';
 import { EventEmitter } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { engineFlags } from '../../../src-main/audit/spawn-engine.ts';
 
 const secret = 'the content of a file outside the page';
 let folder: string;
@@ -354,6 +356,7 @@ describe('the session', () => {
     expect(cancelled(url)).toBe(false),
   );
 
+  const page = { requestingUrl: `${origin}/`, isMainFrame: true };
   const permissions = [
     'media',
     'geolocation',
@@ -367,16 +370,41 @@ describe('the session', () => {
   ];
   it.each(permissions)('denies %s', (permission) => {
     let granted = true;
-    electron.session.permissionRequest!(contents(), permission, (answer) => (granted = answer));
+    electron.session.permissionRequest!(contents(), permission, (answer) => (granted = answer), page);
     expect(granted).toBe(false);
-    expect(electron.session.permissionCheck!(contents(), permission, origin)).toBe(false);
+    expect(electron.session.permissionCheck!(contents(), permission, origin, page)).toBe(false);
   });
 
-  it('allows our page, and no other, to copy text', () => {
-    expect(electron.session.permissionCheck!(contents(), 'clipboard-sanitized-write', `${origin}/`)).toBe(true);
-    expect(electron.session.permissionCheck!(contents(), 'clipboard-sanitized-write', 'https://evil.example/')).toBe(
+  it.each([
+    ['our page', page, origin, true],
+    ['a report in a frame of our page', { requestingUrl: `${origin}/report/x`, isMainFrame: false }, origin, false],
+    [
+      'a frame of our page that shows another',
+      { requestingUrl: 'https://evil.example/', isMainFrame: false },
+      'https://evil.example',
       false,
-    );
+    ],
+    ['another page', { requestingUrl: 'https://evil.example/', isMainFrame: true }, 'https://evil.example', false],
+    [
+      'who names our origin from another page',
+      { requestingUrl: 'https://evil.example/', isMainFrame: true },
+      origin,
+      false,
+    ],
+    ['who names another origin from our page', page, 'https://evil.example', null],
+  ])('lets copy text only our page, of all who may ask: %s', (_case, details, from, may) => {
+    const permission = 'clipboard-sanitized-write';
+    let granted: boolean | null = null;
+    electron.session.permissionRequest!(contents(), permission, (answer) => (granted = answer), details);
+    // A request names no origin besides its address.
+    if (may !== null) expect(granted).toBe(may);
+    expect(electron.session.permissionCheck!(contents(), permission, from, details)).toBe(may ?? false);
+  });
+
+  it('decides by the origin where no document asks, and then there is no main frame', () => {
+    const check = electron.session.permissionCheck!;
+    expect(check(null, 'clipboard-sanitized-write', origin, { isMainFrame: false })).toBe(false);
+    expect(check(null, 'clipboard-sanitized-write', origin, { isMainFrame: true })).toBe(true);
   });
 
   it('denies devices, screens and downloads', () => {
@@ -452,38 +480,87 @@ describe('the end', () => {
 });
 
 describe('the engine process', () => {
-  it('is a utility process with a small environment, that can be killed and leaves its last words', () => {
-    vi.stubEnv('SECRET_TOKEN', 'x');
+  /** A `UtilityProcess` as Electron has it: at the end it emits 'exit', then takes all listeners off its pipes. */
+  const fakeChild = () => {
     const child = Object.assign(new EventEmitter(), {
-      stderr: new EventEmitter(),
-      stdout: new EventEmitter(),
+      stderr: new PassThrough(),
+      stdout: new PassThrough(),
       posted: [] as unknown[],
       killed: 0,
       postMessage: (message: unknown) => void child.posted.push(message),
       kill: () => void (child.killed += 1),
+      end(code: number) {
+        child.emit('exit', code);
+        for (const pipe of [child.stderr, child.stdout]) pipe.removeAllListeners();
+      },
     });
     const forked: unknown[][] = [];
     const engine = utilityEngine(
       { fork: ((...rest: unknown[]) => (forked.push(rest), child)) as never },
       '/out/main/engine.js',
     )();
-    expect(forked[0]?.[0]).toBe('/out/main/engine.js');
-    expect((forked[0]?.[2] as { env: object }).env).not.toHaveProperty('SECRET_TOKEN');
-    const got: unknown[] = [];
     const exits: unknown[] = [];
-    engine.channel.onMessage((message) => got.push(message));
     engine.onExit((exit) => exits.push(exit));
+    return { child, forked, engine, exits };
+  };
+
+  it('is a utility process with a small environment, that can be killed and leaves its last words', async () => {
+    vi.stubEnv('SECRET_TOKEN', 'x');
+    const { child, forked, engine, exits } = fakeChild();
+    expect(forked[0]?.[0]).toBe('/out/main/engine.js');
+    const options = forked[0]?.[2] as { env: object; execArgv: string[] };
+    expect(options.env).not.toHaveProperty('SECRET_TOKEN');
+    expect(options.execArgv).toEqual([`--js-flags=${engineFlags.join(' ')}`]);
+    const got: unknown[] = [];
+    engine.channel.onMessage((message) => got.push(message));
     engine.channel.send({ kind: 'exit' });
     child.emit('message', { kind: 'ready', pid: 1 });
-    child.stderr.emit('data', Buffer.from('first\nbad allo'));
-    child.stderr.emit('data', Buffer.from('cation\n'));
+    child.stderr.write('first\nbad allo');
+    child.stderr.write('cation\n');
     engine.kill();
-    child.emit('exit', 9);
+    child.end(9);
+    child.stderr.end();
+    await vi.waitFor(() => expect(exits).toEqual([{ code: 9, signal: null }]));
     expect(child.posted).toEqual([{ kind: 'exit' }]);
     expect(got).toEqual([{ kind: 'ready', pid: 1 }]);
     expect(child.killed).toBe(1);
-    expect(exits).toEqual([{ code: 9, signal: null }]);
     expect(engine.lastWords()).toEqual(['first', 'bad allocation']);
     vi.unstubAllEnvs();
+  });
+
+  it('is told to have ended only when its last words were read, which may come after its exit', async () => {
+    const { child, engine, exits } = fakeChild();
+    child.stderr.write('before\n');
+    child.end(1);
+    child.stderr.write('after\n');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(exits).toEqual([]);
+    child.stderr.end('at the very end\n');
+    await vi.waitFor(() => expect(exits).toHaveLength(1));
+    expect(engine.lastWords()).toEqual(['before', 'after', 'at the very end']);
+  });
+
+  it('is told to have ended even where its pipe stays open', async () => {
+    const { child, exits } = fakeChild();
+    child.end(1);
+    await vi.waitFor(() => expect(exits).toEqual([{ code: 1, signal: null }]), 5000);
+  });
+
+  it.each([
+    [
+      'as Node writes it',
+      JSON.stringify({ header: { event: 'JavaScript heap\nout of memory' } }),
+      ': JavaScript heap out of memory',
+    ],
+    ['cut off', '{"header": {"eve', ''],
+    ['with something else in it', 'null', ''],
+  ])('that V8 ends leaves what V8 said, and the application stands; the report is %s', async (_case, report, said) => {
+    const { child, engine, exits } = fakeChild();
+    // As every emitter does, it throws where nobody listens for its errors.
+    expect(() => child.emit('error', 'FatalError', 'v8::Heap::Grow', report)).not.toThrow();
+    child.end(139);
+    child.stderr.end();
+    await vi.waitFor(() => expect(exits).toHaveLength(1));
+    expect(engine.lastWords()).toEqual([`FatalError in v8::Heap::Grow${said}`]);
   });
 });

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { dropTarget, emptyForm, readForm, type FormTexts } from '../../../src-renderer/views/new/form.ts';
 import { placeOf } from '../../../src-renderer/state/drops.ts';
+import {
+  changedSettings,
+  dropTarget,
+  emptyForm,
+  readForm,
+  type FormTexts,
+} from '../../../src-renderer/views/new/form.ts';
 import { checkRequest } from '../../../src-main/hosts/requests.ts';
 
 const filled: FormTexts = { ...emptyForm, encoder: ' /data/a.onnx ', dataset: '/data/images' };
@@ -61,6 +67,56 @@ describe('the form of a new audit', () => {
     ['a deviation of zero', { mean: '0.5', std: '0' }, ['std']],
     ['unequal lengths', { mean: '0.5,0.5', std: '1' }, ['std']],
   ])('names the field for %s', (_case, texts, fields) => expect(errorsOf(texts)).toEqual(fields));
+});
+
+describe('what few people set', () => {
+  it('reaches the host as the command line would send it', () => {
+    const read = readForm({
+      ...filled,
+      classes: ' /data/names.txt ',
+      representation: 'features',
+      device: 'cpu',
+      threads: '2',
+      memory: '2G',
+      opinions: 'none',
+      overrides: { 'grow.cap': '0.6', 'augment.flip': 'false', 'sift.k': ' ' },
+      limits: { 'dataset.maxFiles': '5000' },
+    });
+    if (!read.ok) throw new Error(JSON.stringify(read.errors));
+    expect(read.request).toMatchObject({
+      classes: '/data/names.txt',
+      representation: 'features',
+      device: 'cpu',
+      threads: 2,
+      overrides: { 'grow.cap': 0.6, 'augment.flip': false, 'opinions.extent': 'none', 'memory.limit': 2e9 },
+      limits: { 'dataset.maxFiles': 5000 },
+    });
+    expect(Object.keys(read.request.overrides)).toHaveLength(4);
+    expect(checkRequest('run.start', { request: read.request, out: null })).toEqual({
+      request: read.request,
+      out: null,
+    });
+  });
+
+  it.each<[string, Partial<FormTexts>, string, string]>([
+    ['no thread', { threads: '0' }, 'threads', '--threads wants'],
+    ['a memory of words', { memory: 'much' }, 'memory', '--memory wants'],
+    ['a limit of words', { limits: { 'dataset.maxFiles': 'all' } }, 'limits dataset.maxFiles', '--limit wants'],
+  ])('is refused with the words of the command line: %s', (_case, texts, field, words) => {
+    const read = readForm({ ...filled, ...texts });
+    expect(read.ok ? {} : read.errors).toEqual({ [field]: expect.stringContaining(words) as string });
+  });
+
+  it('is told before it starts, with what it would be otherwise', () => {
+    const changed = changedSettings(
+      { ...filled, overrides: { 'grow.cap': '0.6', 'sift.k': '' }, limits: { 'dataset.maxFiles': '5' } },
+      { parameters: [{ name: 'grow.cap', value: 0.7, wants: { kind: 'share' } }], limits: [], devices: [], faults: [] },
+    );
+    expect(changed).toEqual([
+      { name: 'grow.cap', value: '0.6', usual: '0.7' },
+      { name: 'dataset.maxFiles', value: '5', usual: '' },
+    ]);
+  });
 });
 
 describe('something that is dropped on the form', () => {

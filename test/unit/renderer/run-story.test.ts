@@ -19,6 +19,25 @@ describe('the story of a run', () => {
     expect(once.stages.every((stage) => stage.state === 'done')).toBe(true);
   });
 
+  it('logs stages, rounds, pauses and warnings with their time, and a warning that is told again once', () => {
+    const [warning] = events.filter(({ event }) => event.type === 'warning');
+    const told = number([
+      ...events.map(({ event }) => event).slice(0, -1),
+      { type: 'paused' },
+      { type: 'continued' },
+      warning?.event as RunEvent,
+      { type: 'cancelled' },
+    ]);
+    const { log } = tell(emptyStory, told);
+    const count = (type: string): number => log.filter((entry) => entry.type === type).length;
+    expect(count('stage')).toBe(26);
+    expect(count('pool')).toBe(9);
+    expect(count('warning')).toBe(2);
+    expect(log.slice(-3).map(({ type }) => type)).toEqual(['paused', 'continued', 'cancelled']);
+    expect(log.every(({ at }, place) => place === 0 || at >= (log[place - 1]?.at ?? 0))).toBe(true);
+    expect(log[0]).toMatchObject({ type: 'stage', stage: 'preflight', state: 'started', at: 1000 });
+  });
+
   it('passes over events it holds already', () => {
     const once = tell(emptyStory, events);
     expect(tell(once, events)).toEqual(once);

@@ -1,7 +1,8 @@
 /** `coresift inspect`: a scan of one model file, for people or as JSON. */
 import { resolve } from 'node:path';
+import { exitCodeOfScan } from '../../../../src-shared/domain/scan.ts';
 import { visibleName } from '../../../../src-shared/text.ts';
-import { exitCodeOfInspection, inspectFile, type Inspection } from '../../../audit/inspect.ts';
+import { inspectFile, type Inspection } from '../../../audit/inspect.ts';
 import { forkEngine } from '../../../audit/spawn-engine.ts';
 import type { ExitCode } from '../failure-text.ts';
 import { listenForInterrupts } from '../interrupt.ts';
@@ -26,7 +27,7 @@ export async function runInspectCommand(
       () => forkEngine(engineEntry),
       interrupts.signal,
     );
-    const exitCode = exitCodeOfInspection(inspection);
+    const exitCode = exitCodeOfScan(inspection);
     if (flags.json === true) {
       stdout.write(`${JSON.stringify({ type: 'result', exitCode, atlas: '5.6.0', ...inspection })}\n`);
     } else stdout.write(inspectionText(inspection, exitCode));

@@ -1,5 +1,5 @@
-/** Values of command line options, checked early: each error names the option and what was met. */
-import { ExpectedError } from '../../../src-shared/failure.ts';
+/** Values of settings as they are typed, at a command line or on the page, checked early: each error names the option and what was met. */
+import { ExpectedError } from './failure.ts';
 
 function wrong(option: string, wanted: string, met: string): ExpectedError {
   return new ExpectedError('usage', `${option} wants ${wanted}, met ${JSON.stringify(met)}.`);
