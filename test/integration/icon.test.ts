@@ -1,12 +1,12 @@
-/** The picture that packages carry is the one that the page shows. */
+/** The picture that packages carry is the one that the page shows. In a process of its own: readers of images forbid SVG. */
 import { readFileSync } from 'node:fs';
 import sharp, { type Sharp } from 'sharp';
 import { expect, it } from 'vitest';
 // @ts-expect-error a script without types
-import { icon } from '../../../resources/write-icon.mjs';
+import { icon } from '../../resources/write-icon.mjs';
 
 it('is drawn from the same file', async () => {
-  const kept = await sharp(readFileSync(new URL('../../../resources/icon.png', import.meta.url)))
+  const kept = await sharp(readFileSync(new URL('../../resources/icon.png', import.meta.url)))
     .raw()
     .toBuffer();
   const drawn = await sharp(await (icon as () => Sharp)().toBuffer())
