@@ -40,6 +40,20 @@ export const mutations = [
     test: 'test/unit/hosts/desktop-start.test.ts',
   },
   {
+    name: 'a page names a path that nobody gave it',
+    file: 'src-main/hosts/given-files.ts',
+    guard: "if (known === undefined) throw new ExpectedError('path-not-given', name);",
+    without: 'if (known === undefined) return token;',
+    test: 'test/unit/hosts/desktop-files.test.ts',
+  },
+  {
+    name: 'a page writes into what was given to be read',
+    file: 'src-main/hosts/given-files.ts',
+    guard: "if (use === 'write' && known.use !== 'write')",
+    without: 'if (false)',
+    test: 'test/unit/hosts/desktop-files.test.ts',
+  },
+  {
     name: 'a file of any kind is opened as a pack',
     file: 'src-main/hosts/electron/open-files.ts',
     guard: 'return startsAsZip(path) ?',
