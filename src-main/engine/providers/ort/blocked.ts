@@ -20,7 +20,7 @@ export interface Forms {
   readonly filterPositions: number;
 }
 
-export const theForms: Forms = { wideUpTo: 8, filterPositions: 1024 };
+export const theForms: Forms = { wideUpTo: 4, filterPositions: 1024 };
 
 export interface BlockedContext {
   readonly emitter: Emitter;
