@@ -136,6 +136,12 @@ export const de: PageMessages = {
   table: {
     table: 'Tabelle',
     nothing: 'Noch nichts.',
+    filter: 'Filter',
+    filterOf: (caption) => `Filter der Zeilen von: ${caption}`,
+    filtered: (count, of) => `${f.count(count)} von ${f.count(of)} Zeilen`,
+    noneFound: 'Keine Zeile enthält das.',
+    width: (column, pixels) => `${column}: ${pixels} Pixel breit`,
+    edge: 'Ziehen ändert die Breite; Doppelklick stellt die übliche her',
     pages: (caption) => `Seiten der Tabelle: ${caption}`,
     previous: 'Zurück',
     next: 'Weiter',

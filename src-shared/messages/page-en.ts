@@ -115,6 +115,12 @@ export const en = {
   table: {
     table: 'Table',
     nothing: 'Nothing yet.',
+    filter: 'Filter',
+    filterOf: (caption: string) => `Filter the rows of: ${caption}`,
+    filtered: (count: number, of: number) => `${f.count(count)} of ${f.count(of)} rows`,
+    noneFound: 'No row holds this.',
+    width: (column: string, pixels: number) => `${column}: ${pixels} pixels wide`,
+    edge: 'Drag to change the width; double-click for the usual one',
     pages: (caption: string) => `Pages of the table: ${caption}`,
     previous: 'Previous',
     next: 'Next',

@@ -124,7 +124,7 @@ test('tables are put in order, copied without formulas, and lead to the sheet of
     .locator('section', { has: page.getByRole('heading', { name: 'Suspects, most suspicious first' }) })
     .getByRole('button', { name: 'Table', exact: true })
     .click();
-  const table = page.getByRole('table', { name: 'Suspect list' });
+  const table = page.getByRole('grid', { name: 'Suspect list' });
   const header = table.getByRole('columnheader', { name: 'Sanitized loss' });
   await header.getByRole('button').press('Enter');
   await expect(header).toHaveAttribute('aria-sort', 'ascending');

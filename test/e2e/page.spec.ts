@@ -283,7 +283,7 @@ test('classes can be brought forward in the scatter, and its table has every sam
   await expectAccessible(page);
   await page.getByRole('button', { name: 'Table' }).first().click();
   await expect(page.getByText('rows 1–25 of 2000')).toBeVisible();
-  await expect(page.getByRole('table').first().getByRole('row').nth(1)).toContainText('suspect');
+  await expect(page.getByRole('grid').first().getByRole('row').nth(1)).toContainText('suspect');
   await page.getByRole('button', { name: 'Next' }).click();
   await expect(page.getByText('rows 26–50 of 2000')).toBeVisible();
 });
