@@ -9,6 +9,7 @@ import { deInputs } from './page-de-inputs.ts';
 import { deSigning } from './page-de-signing.ts';
 import type { PageMessages } from './page-en.ts';
 import { deFinding, deTerms } from '../report-words/findings-de.ts';
+import { deWarning } from '../report-words/warnings-de.ts';
 import { pageFormat } from './page-format.ts';
 
 const f = pageFormat('de-DE');
@@ -42,6 +43,7 @@ export const de: PageMessages = {
   f,
   record: {
     finding: deFinding,
+    warning: deWarning,
     term: (term) => terms.get(term) ?? null,
     bundled: (title) => (title === 'Poisoned shoes' ? poisonedShoes : null),
   },

@@ -187,7 +187,7 @@ test('the log of a run tells when its stages, rounds, pauses and warnings came',
   await expectAccessible(page);
   await page.getByRole('checkbox', { name: 'Warnings only' }).check();
   await expect(log.getByRole('listitem')).toHaveCount(2);
-  await expect(log).toContainText('two groups of neighbours');
+  await expect(log).toContainText('two groups of similar size');
 });
 
 test('the palette opens a project, verifies a pack, starts the sample, sets the theme and resumes', async ({

@@ -47,6 +47,11 @@ const classNames = [
   'bag',
   'ankle boot',
 ];
+const split = {
+  code: 'balanced-split',
+  message: 'Class "ankle boot" falls into two groups of similar size in most taps: either could be the poison.',
+  values: {},
+};
 const samplesPerClass = 200;
 const samples = classNames.length * samplesPerClass;
 const target = 9;
@@ -229,8 +234,7 @@ export function recordedResult(): AuditResult {
         {
           classIndex: target,
           className: 'ankle boot',
-          code: 'oversized',
-          message: 'The majority of ankle boot holds two groups of neighbours.',
+          ...split,
         },
       ],
     },
@@ -304,8 +308,7 @@ export function recordedEvents(): RunEvent[] {
     if (stage === 'sift') {
       events.push({
         type: 'warning',
-        code: 'oversized',
-        message: 'The majority of ankle boot holds two groups of neighbours.',
+        ...split,
         subject: 'ankle boot',
       });
     }
