@@ -778,6 +778,21 @@ export function recordedApp(options: RecordedOptions = {}): App {
       if (path.includes('missing')) throw new ExpectedError('file-missing', path);
       return recordedScan(path);
     },
+    async *'run.replay'({ runId }) {
+      const { state } = find(runId).summary;
+      if (state !== 'finished') throw new ExpectedError('report-missing', `The run is ${state}.`);
+      for (const stage of stages.slice(0, 4)) {
+        yield { kind: 'progress', stage, done: 1, total: 2 };
+        await new Promise((resolve) => setTimeout(resolve, pace));
+      }
+      const same = { ok: true, detail: 'a'.repeat(64) };
+      const checks = [
+        { what: 'encoder', ...same },
+        { what: 'step sift', ...same },
+        { what: 'model.onnx', ok: false, detail: 'The record says b, the replay gave c.' },
+      ];
+      yield { kind: 'checks', checks, kept: '/project/replays/0001-x' };
+    },
     'run.export': async ({ runId, formats, out }) => {
       const { number, state } = find(runId).summary;
       if (state !== 'finished') throw new ExpectedError('run-unfinished', `Run ${number} is ${state}.`);
