@@ -11,6 +11,8 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   refusedShare: { words: 'refused share', share: true },
   refusedShares: { words: 'refused share of each class', share: true },
   typicalShare: { words: 'refused share of the other classes', share: true },
+  scattered: { words: 'firmly refused samples looking like classes not confused with theirs' },
+  scatteredShare: { words: 'share of these in the class', share: true },
   majorityShare: { words: 'share in the larger of two groups', share: true },
   separation: { words: 'distance of the two groups, in their widths' },
   collapse: { words: 'mean cosine of the images with the square' },

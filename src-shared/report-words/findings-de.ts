@@ -70,6 +70,18 @@ function said(one: Finding): Said | null {
         claim: 'Keine Klasse enthält eine abgelehnte Gruppe, aber nicht alle Klassen konnten beurteilt werden.',
         wouldChange: 'Einige Bilder der offenen Klassen, für deren Etiketten Sie bürgen können, oder mehr Proben.',
       };
+    case 'class.scattered-cluster suspicious':
+      return {
+        claim: `Von ${count(e['samples'])} Proben mit dem Etikett „${name}“ lehnt das bereinigte Modell ${count(e['scattered'])} samt ihren Nachbarn entschieden ab, die wie Klassen aussehen, mit denen es diese nicht verwechselt: In so viele Richtungen geht keine natürliche Verwechslung.`,
+        wouldChange:
+          'Ein Blick auf die abgelehnten Proben: Sind ihre Etiketten richtig, so ist die Klasse eine Sammlung vieler Arten; sind sie aus Versehen falsch, so ist sie schlecht etikettiert.',
+      };
+    case 'dataset.scattered-cluster suspicious':
+      return {
+        claim: `${count(e['refused'])} von ${count(e['samples'])} Proben lehnt das bereinigte Modell samt ihren Nachbarn entschieden ab, und viele davon sehen aus wie Klassen, die es mit ihrem Etikett nicht verwechselt; sie häufen sich in einzelnen Klassen.`,
+        wouldChange:
+          'Ein Blick auf die Verdächtigen: Eine Gruppe richtig etikettierter Proben ungewöhnlicher Art kann so aussehen.',
+      };
     case 'class.learnt-pattern suspicious':
       return learnt(e, `${count(e['sharing'])} Proben mit dem Etikett „${name}“`);
     case 'dataset.learnt-pattern suspicious':
@@ -141,6 +153,9 @@ export const deTerms: Readonly<Record<string, string>> = {
   'flipped, sanitized model': 'gekippt, bereinigtes Modell',
   'flipped by a random pattern of its size, undefended model':
     'von einem zufälligen Muster seiner Größe gekippt, ungeschütztes Modell',
+  'firmly refused samples looking like classes not confused with theirs':
+    'entschieden abgelehnte Proben, die wie nicht verwechselte Klassen aussehen',
+  'share of these in the class': 'Anteil dieser an der Klasse',
   'samples that share the pattern': 'Proben mit dem Muster',
   'turned into the class by it, model as first grown': 'davon zur Klasse gemacht, zuerst gewachsenes Modell',
   'turned into the class by it, sanitized model': 'davon zur Klasse gemacht, bereinigtes Modell',

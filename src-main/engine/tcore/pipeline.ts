@@ -65,7 +65,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     final: final.evaluation,
     company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
   };
-  const suspects = withCarriers(rankSuspects(refusals), carriers, final.evaluation.loss);
+  const refused = rankSuspects(refusals, samples.classes.length);
+  const suspects = withCarriers(refused, carriers, final.evaluation.loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const found = await runTriggers(context, models, suspects, credible, encoder.representation.dim, digest);
   const state = resumed && found.resumed ? 'resumed' : 'finished';
@@ -82,6 +83,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     sifting,
     uncertainClasses: sifted.uncertainClasses,
     suspects,
+    carrying: suspects.length - refused.length,
     outcome,
     scan: final.scan,
     flips: final.flips,
