@@ -153,9 +153,10 @@ export const deTerms: Readonly<Record<string, string>> = {
   'flipped, sanitized model': 'gekippt, bereinigtes Modell',
   'flipped by a random pattern of its size, undefended model':
     'von einem zufälligen Muster seiner Größe gekippt, ungeschütztes Modell',
-  'firmly refused samples looking like classes not confused with theirs':
-    'entschieden abgelehnte Proben, die wie nicht verwechselte Klassen aussehen',
-  'share of these in the class': 'Anteil dieser an der Klasse',
+  'samples firmly refused that look like classes not confused with this one':
+    'entschieden abgelehnte Proben, die wie sonst nicht verwechselte Klassen aussehen',
+  'share firmly refused that looks like classes not confused with this one':
+    'Anteil entschieden Abgelehnter, der wie sonst nicht verwechselte Klassen aussieht',
   'samples that share the pattern': 'Proben mit dem Muster',
   'turned into the class by it, model as first grown': 'davon zur Klasse gemacht, zuerst gewachsenes Modell',
   'turned into the class by it, sanitized model': 'davon zur Klasse gemacht, bereinigtes Modell',

@@ -78,6 +78,7 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
       refused,
       refusedShare: share,
       typicalShare: typical,
+      scatteredShare,
       majorityShare: facts.majorityShare,
       separation: facts.separation,
     },
@@ -115,7 +116,7 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
       return {
         ...common,
         code: 'class.scattered-cluster',
-        evidence: { ...common.evidence, scattered, scatteredShare, ...estimateNumbers(evidence, c) },
+        evidence: { ...common.evidence, scattered, ...estimateNumbers(evidence, c) },
         verdict: 'suspicious',
         confidence: marginOver(scatteredShare, refusedLimit),
         claim: `Of ${samples} samples labelled "${name}", the sanitized model firmly refuses, with their neighbours, ${scattered} that look like classes it does not confuse with this one: no natural confusion goes in so many directions.`,
