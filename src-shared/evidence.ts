@@ -29,7 +29,7 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   flippedSanitized: { words: 'flipped, sanitized model', share: true },
   flippedControl: { words: 'flipped by a random pattern of its size, undefended model', share: true },
   sharing: { words: 'samples that share the pattern' },
-  turnedFirst: { words: 'turned into the class by it, model as first grown', share: true },
+  turnedFirst: { words: 'turned into the class by it, model grown before', share: true },
   turnedSanitized: { words: 'turned into the class by it, sanitized model', share: true },
   turnedWithout: { words: 'turned, model without these samples', share: true },
   turnedOf: { words: 'images it was laid over' },

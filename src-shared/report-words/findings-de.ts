@@ -117,13 +117,13 @@ function learnt(e: Finding['evidence'], who: string): Said {
     `einem Muster, das ${who} gemeinsam haben: Über ${count(e['turnedOf'])} Bilder anderer Klassen gelegt, ${verb} es ${share(value)} davon zu dieser Klasse, ${without}`;
   const again =
     typeof first === 'number' && typeof last === 'number' && isUnlearnt(first, last)
-      ? `Das bereinigte Modell wuchs darum ein zweites Mal, ohne diese Proben; dort sind es ${share(last)}.`
-      : `Das bereinigte Modell wuchs darum ein zweites Mal, ohne diese Proben, und noch immer sind es ${share(last)}: ${beware}`;
+      ? `Das bereinigte Modell wuchs darum noch einmal, ohne diese Proben; dort sind es ${share(last)}.`
+      : `Das bereinigte Modell wuchs darum noch einmal, ohne diese Proben, und noch immer sind es ${share(last)}: ${beware}`;
   return {
     claim:
       first === undefined
         ? `Das bereinigte Modell folgt selbst ${shown('macht', last)} Vielleicht wurde Gift gelernt: ${beware}`
-        : `Das Modell, das zuerst wuchs, folgt ${shown('macht', first)} ${again}`,
+        : `Ein Modell, das zuvor wuchs, folgt ${shown('macht', first)} ${again}`,
     wouldChange:
       'Ein Blick auf diese Proben: Zeigen sie alle, was ihr Etikett sagt, so ist das Muster ein Merkmal einer eigenen Art.',
   };
@@ -158,7 +158,7 @@ export const deTerms: Readonly<Record<string, string>> = {
   'share firmly refused that looks like classes not confused with this one':
     'Anteil entschieden Abgelehnter, der wie sonst nicht verwechselte Klassen aussieht',
   'samples that share the pattern': 'Proben mit dem Muster',
-  'turned into the class by it, model as first grown': 'davon zur Klasse gemacht, zuerst gewachsenes Modell',
+  'turned into the class by it, model grown before': 'davon zur Klasse gemacht, zuvor gewachsenes Modell',
   'turned into the class by it, sanitized model': 'davon zur Klasse gemacht, bereinigtes Modell',
   'turned, model without these samples': 'dasselbe, Modell ohne diese Proben',
   'images it was laid over': 'Bilder, über die es gelegt wurde',

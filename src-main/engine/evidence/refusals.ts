@@ -1,17 +1,17 @@
 /**
  * What the sanitized model refuses, class by class, and where that is more than nature makes. Two kinds of clusters:
- * - held: the undefended probe holds their label. It learnt something from them that the sanitized model did not.
+ * - fitted: the undefended probe is sure of their label. It learnt something from them that the sanitized model did not.
  * - scattered: they look like many other classes. Natural confusion has one or two directions (shirts and pullovers), poison of
  *   an attack on all classes comes from everywhere; the undefended probe need not have learnt it.
  */
 import { median } from '../math/statistics.ts';
-import { isFirmlyRefused, isRefused, type RefusalEvidence } from './refused.ts';
+import { isFirmlyRefused, isFitted, isRefused, type RefusalEvidence } from './refused.ts';
 
-export type Cluster = 'held' | 'scattered';
+export type Cluster = 'fitted' | 'scattered';
 
 export interface ClassRefusals {
   readonly samples: number;
-  /** Refused with their neighbours, their label held by the undefended probe. */
+  /** Refused with their neighbours though the undefended probe is sure of their label. */
   readonly refused: number;
   /** The same as a share of the class, 0 where it has no sample; and the median of that over the other classes. */
   readonly share: number;
@@ -23,8 +23,8 @@ export interface ClassRefusals {
 }
 
 /**
- * Share of a class from which refusals make a cluster. Absolute for held ones: poison spread evenly over all classes must
- * not hide in what is typical. Measured on natural data: at most 2.7 % held, 1.4 % scattered (docs/efficacy.md).
+ * Share of a class from which refusals make a cluster. Absolute for fitted ones: poison spread evenly over all classes
+ * must not hide in what is typical. What natural classes have of either is in docs/efficacy.md.
  */
 export const refusedLimit = 0.05;
 /** Fewest scattered samples that make a cluster, and how many times the other classes' median their share has to be. */
@@ -40,7 +40,7 @@ export function refusalsByClass(evidence: RefusalEvidence, classes: number): rea
   const takenFor = Array.from({ length: classes }, () => new Float64Array(classes));
   evidence.labels.forEach((label, i) => {
     samples[label]++;
-    if (isRefused(evidence, i)) refused[label]++;
+    if (isRefused(evidence, i) && isFitted(evidence.probe, i)) refused[label]++;
     if (isFirmlyRefused(evidence, i)) takenFor[label][evidence.final.predicted[i]]++;
   });
   const scattered = takenFor.map((counts) => sum([...counts].sort((a, b) => b - a).slice(naturalDirections)));
@@ -49,7 +49,7 @@ export function refusalsByClass(evidence: RefusalEvidence, classes: number): rea
   return shares.map((share, c) => {
     const others = (of: readonly number[]): readonly number[] => of.filter((_, k) => samples[k] > 0 && k !== c);
     const counts = { samples: samples[c], refused: refused[c], scattered: scattered[c] };
-    const isHeld = share >= refusedLimit && refused[c] >= fewestRefused(samples[c]);
+    const isFittedCluster = share >= refusedLimit && refused[c] >= fewestRefused(samples[c]);
     const least = Math.max(refusedLimit, timesTypical * middle(others(scatteredShares)));
     const isScattered = scatteredShares[c] >= least && scattered[c] >= fewestScattered;
     return {
@@ -57,7 +57,7 @@ export function refusalsByClass(evidence: RefusalEvidence, classes: number): rea
       share,
       typical: middle(others(shares)),
       scatteredShare: scatteredShares[c],
-      cluster: isHeld ? 'held' : isScattered ? 'scattered' : null,
+      cluster: isFittedCluster ? 'fitted' : isScattered ? 'scattered' : null,
     };
   });
 }

@@ -32,17 +32,19 @@ export function isFitted(model: ModelView, i: number): boolean {
   return labelProbability(model, i) >= sure;
 }
 
-/** Whether the undefended probe holds the label of sample `i` and the sanitized model refuses it, as it does its neighbours'. */
-export function isRefused({ probe, final, company }: RefusalEvidence, i: number): boolean {
+/** Whether a model takes the given label of sample `i` for the likeliest, sure of it or not. */
+export function isHeld(model: ModelView, i: number): boolean {
+  return labelProbability(model, i) >= held;
+}
+
+/** Whether the sanitized model refuses the label of sample `i`, as it does its neighbours'. */
+export function isRefused({ final, company }: RefusalEvidence, i: number): boolean {
   return (
-    labelProbability(probe, i) >= held &&
-    labelProbability(final, i) <= refused &&
-    final.confidence[i] >= leastConfidence &&
-    company[i] >= refusedCompany
+    labelProbability(final, i) <= refused && final.confidence[i] >= leastConfidence && company[i] >= refusedCompany
   );
 }
 
-/** Whether the sanitized model refuses sample `i` and its neighbours more firmly, whatever the probe makes of it. */
+/** The same, more firmly. */
 export function isFirmlyRefused({ final, company }: RefusalEvidence, i: number): boolean {
   return (
     labelProbability(final, i) <= firmlyRefused && final.confidence[i] >= leastConfidence && company[i] >= firmCompany

@@ -1,11 +1,11 @@
 /**
- * The suspect list: samples whose label the undefended probe holds and the sanitized model refuses, together with their
- * company. Poison looks like this; a hard or mislabelled sample is refused alone, or not held by the probe either. Which
- * classes hold so many of them that it is no chance decides how sure the probe has to be (`refusals.ts`). Behind them
+ * The suspect list: samples whose label the undefended probe is sure of and the sanitized model refuses, together with
+ * their company. Poison looks like this; a hard or mislabelled sample is refused alone, or not fitted by the probe either.
+ * In a class where they are so many that it is no chance (`refusals.ts`) the probe need not be as sure. Behind them
  * stand the samples that carry a pattern which a grown model learnt (`learnt.ts`).
  */
 import { refusalsByClass } from './refusals.ts';
-import { isFirmlyRefused, isFitted, isRefused, type RefusalEvidence } from './refused.ts';
+import { isFirmlyRefused, isFitted, isHeld, isRefused, type RefusalEvidence } from './refused.ts';
 
 /** The refused samples, and behind them those that carry a learnt pattern, worst loss in the sanitized model first. */
 export function withCarriers(refused: Int32Array, carriers: Iterable<number>, finalLoss: Float32Array): Int32Array {
@@ -14,17 +14,14 @@ export function withCarriers(refused: Int32Array, carriers: Iterable<number>, fi
   return Int32Array.from([...refused, ...more.sort((a, b) => finalLoss[b] - finalLoss[a] || a - b)]);
 }
 
-/**
- * Refused samples, by how much more the sanitized model's loss is than the probe's; ties by index. In a class without a
- * cluster of them the probe has to be sure of the label.
- */
+/** Refused samples, by how much more the sanitized model's loss is than the probe's; ties by index. */
 export function rankSuspects(evidence: RefusalEvidence, classes: number): Int32Array {
   const { labels, probe, final } = evidence;
   const perClass = refusalsByClass(evidence, classes);
   const isSuspect = (i: number): boolean => {
     const { cluster } = perClass[labels[i]];
-    if (isRefused(evidence, i)) return cluster !== null || isFitted(probe, i);
-    return cluster === 'scattered' && isFirmlyRefused(evidence, i);
+    if (cluster === 'scattered' && isFirmlyRefused(evidence, i)) return true;
+    return isRefused(evidence, i) && (cluster === null ? isFitted : isHeld)(probe, i);
   };
   const gap = (i: number): number => final.loss[i] - probe.loss[i];
   return Int32Array.from([...labels.keys()].filter(isSuspect).sort((a, b) => gap(b) - gap(a) || a - b));

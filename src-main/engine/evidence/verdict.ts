@@ -102,7 +102,7 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
     };
   }
   switch (cluster) {
-    case 'held':
+    case 'fitted':
       return {
         ...common,
         evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
@@ -177,11 +177,11 @@ function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
   }
   const fitted = fittedShare(evidence);
   if (fitted < leastFitted) {
-    return `The undefended model is sure of only ${percent(fitted)} of the samples, so what it fits and the sanitized one refuses says nothing.`;
+    return `The undefended model fits only ${percent(fitted)} of the samples, so what it fits and the sanitized one refuses says nothing.`;
   }
   const fittedHere = fittedShare(evidence, c);
   if (fittedHere < leastFittedInClass) {
-    return `The undefended model is sure of only ${percent(fittedHere)} of the samples labelled "${name}", so that few are refused says nothing.`;
+    return `The undefended model fits only ${percent(fittedHere)} of the samples labelled "${name}", so that few are refused says nothing.`;
   }
   if (facts.samples < smallestClass) {
     return `Class "${name}" has only ${facts.samples} samples, too few for its refused share to say anything.`;
@@ -241,7 +241,7 @@ function judgeDataset(
   }
   if (bad.length > 0) {
     const names = bad.map((finding) => `"${finding.name}"`).join(', ');
-    const scattered = refusals.every(({ cluster }) => cluster !== 'held') && clusters;
+    const scattered = refusals.every(({ cluster }) => cluster !== 'fitted') && clusters;
     const what = scattered
       ? 'are firmly refused, with their neighbours, by the sanitized model, and many look like classes it does not confuse with their label'
       : 'are fitted by the undefended model and refused, with their neighbours, by the sanitized one';

@@ -93,7 +93,7 @@ describe.each(modes)('in %s mode', (mode) => {
   it('says what was learnt, and of which model the numbers are', () => {
     const told = result.sifting.warnings.find(({ code }) => code === 'learnt-pattern');
     expect(told?.classIndex).toBe(target);
-    expect(told?.message).toMatch(/grown once more without these samples, and the sanitized model is that second one/);
+    expect(told?.message).toMatch(/grown once more without these samples, and the sanitized model is that later one/);
     expect(result.verdict.classes[target].verdict).toBe('suspicious');
     expect(once.verdict.classes[target].claim).toContain('do not use the sanitized model');
   });

@@ -127,31 +127,26 @@ describe('the verdict on the dataset', () => {
   });
 });
 
-describe('samples that the undefended model holds, without being sure of them', () => {
-  /** As `evidence`, but the probe gives the refused samples only such a probability. */
-  function held(refused: number, probability: number): VerdictEvidence {
+describe('refused samples that the undefended model holds, without being sure of them', () => {
+  /** As `evidence`, but the probe gives the first of the refused samples only such a probability. */
+  function held(refused: number, unsure: number, probability: number): VerdictEvidence {
     const all = evidence(refused);
-    const n = all.labels.length;
-    const probe = {
-      ...all.probe,
-      loss: all.probe.loss.map((loss, i) => (i >= n - refused ? -Math.log(probability) : loss)),
-    };
+    const from = all.labels.length - refused;
+    const isUnsure = (i: number): boolean => i >= from && i < from + unsure;
+    const loss = all.probe.loss.map((loss, i) => (isUnsure(i) ? -Math.log(probability) : loss));
+    const probe = { ...all.probe, loss };
     return { ...all, probe, suspects: rankSuspects({ ...all, probe }, classes.length) };
   }
 
-  it('make a class suspicious and are suspects where they are many: covers keep the probe from being sure of poison', () => {
-    const all = held(30, 0.6);
-    expect(judge(all).classes[2]).toMatchObject({ code: 'class.refused-cluster', verdict: 'suspicious' });
-    expect([...all.suspects].sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, i) => 270 + i));
+  it('are suspects in a class where those that it is sure of are many', () => {
+    expect(held(30, 10, 0.6).suspects).toHaveLength(30);
+    expect(held(30, 10, 0.4).suspects).toHaveLength(20);
   });
 
-  it('are no suspects where they are few, as hard samples are', () => {
-    expect(held(4, 0.6).suspects).toHaveLength(0);
-    expect(held(4, 0.95).suspects).toHaveLength(4);
-  });
-
-  it('do not count where it does not hold their label at all', () => {
-    expect(judge(held(30, 0.4)).classes[2].verdict).not.toBe('suspicious');
+  it('are none elsewhere, and make no cluster: natural confusion of two classes looks like this', () => {
+    const natural = held(30, 26, 0.6);
+    expect(natural.suspects).toHaveLength(4);
+    expect(judge(natural).classes[2].verdict).not.toBe('suspicious');
   });
 });
 
