@@ -109,7 +109,7 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
   }
 }
 
-/** The two highest shares of a class, of refused samples that the probe holds, and of those that look like many classes. */
+/** The two highest shares of a class, of refused samples that the probe is sure of, and of those that look like many classes. */
 function refusalsOf({ verdict }: PipelineResult): string {
   const top = (name: 'refusedShare' | 'scatteredShare'): string =>
     verdict.classes
@@ -118,5 +118,5 @@ function refusalsOf({ verdict }: PipelineResult): string {
       .slice(0, 2)
       .map(([share, c]) => `${(100 * share).toFixed(1)} % of class ${c}`)
       .join(', ');
-  return `held and refused ${top('refusedShare')}; scattered ${top('scatteredShare')}`;
+  return `fitted and refused ${top('refusedShare')}; scattered ${top('scatteredShare')}`;
 }
