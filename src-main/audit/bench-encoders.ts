@@ -18,7 +18,7 @@ import type { Provider } from '../engine/providers/provider.ts';
 import { openEncoder } from '../formats/encoders/open.ts';
 import { systemFailure } from '../formats/system.ts';
 import { canonicalJson, toJson } from '../store/canonical.ts';
-import type { BenchPlan, EncoderRecipe } from './bench-plan.ts';
+import type { BenchPlan, EncoderAttack, EncoderRecipe } from './bench-plan.ts';
 import { digestBytes, writeWhole } from './files.ts';
 
 export interface BenchEncoder {
@@ -148,10 +148,22 @@ async function pretrained(provider: Provider, recipe: EncoderRecipe, source: Enc
 }
 
 /** Bumped when an attack or pre-training changes what it makes, so that a bench folder never mixes two. */
-const recipeVersion = 1;
+const recipeVersions: Readonly<Record<EncoderAttack, number>> = {
+  none: 1,
+  badencoder: 1,
+  'badencoder-taps': 1,
+  drupe: 2,
+  ctrl: 1,
+  'ssl-backdoor': 1,
+  'corrupt-encoder': 1,
+};
 
-async function kept(folder: string, key: unknown, make: () => Promise<Graph>): Promise<Graph> {
-  const recipe = canonicalJson(toJson({ version: recipeVersion, key }));
+async function kept(
+  folder: string,
+  key: { readonly recipe: EncoderRecipe; readonly [part: string]: unknown },
+  make: () => Promise<Graph>,
+): Promise<Graph> {
+  const recipe = canonicalJson(toJson({ version: recipeVersions[key.recipe.attack], key }));
   const file = join(folder, `${digestBytes(recipe).slice(0, 24)}.onnx`);
   if (existsSync(file)) return readEncoder(file);
   const graph = await make();

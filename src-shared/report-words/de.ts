@@ -226,7 +226,7 @@ const words: Words = {
       ? 'Es wurde kein sauberes Modell aufgebaut.'
       : `Der Vorrat wuchs in ${p.rounds} ${plural(p.n, 'Runde', 'Runden')} von ${p.first} auf ${p.last} Proben; ${p.outside} blieben außerhalb oder unter Verdacht.`,
   'bootstrapping.again': (p) =>
-    `Ein erstes Modell, in ${p.rounds} ${plural(p.n, 'Runde', 'Runden')} gewachsen, hatte ein Muster gelernt und wurde aufgegeben.`,
+    `Was zuvor in ${p.rounds} ${plural(p.n, 'Runde', 'Runden')} wuchs, hatte ein Muster gelernt und wurde aufgegeben.`,
   'bootstrapping.pool': (p) => `Proben im Vorrat nach jeder Runde, von ${p.of}. Führung: ${p.guidance}.`,
   'bootstrapping.loss': 'Trainingsverlust, Mittel jeder Epoche.',
   'series.loss': 'Trainingsverlust',

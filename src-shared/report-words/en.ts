@@ -230,7 +230,7 @@ export const en = {
       ? 'No clean model was grown.'
       : `The pool grew from ${p.first} to ${p.last} samples in ${p.rounds} ${plural(p.n, 'round', 'rounds')}; ${p.outside} ended outside it or under suspicion.`,
   'bootstrapping.again': (p: { n: number; rounds: string }) =>
-    `A first model, grown in ${p.rounds} ${plural(p.n, 'round', 'rounds')}, had learnt a pattern and was given up.`,
+    `What was grown before, in ${p.rounds} ${plural(p.n, 'round', 'rounds')}, had learnt a pattern and was given up.`,
   'bootstrapping.pool': (p: { of: string; guidance: string }) =>
     `Samples in the pool after each round, of ${p.of}. Guidance: ${p.guidance}.`,
   'bootstrapping.loss': 'Training loss, mean of each epoch.',

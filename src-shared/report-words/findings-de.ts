@@ -76,6 +76,18 @@ function said(one: Finding): Said | null {
         claim: 'Keine Klasse enthält eine abgelehnte Gruppe, aber nicht alle Klassen konnten beurteilt werden.',
         wouldChange: 'Einige Bilder der offenen Klassen, für deren Etiketten Sie bürgen können, oder mehr Proben.',
       };
+    case 'class.scattered-cluster suspicious':
+      return {
+        claim: `Von ${count(e['samples'])} Proben mit dem Etikett „${name}“ lehnt das bereinigte Modell ${count(e['scattered'])} samt ihren Nachbarn entschieden ab, die wie Klassen aussehen, mit denen es diese nicht verwechselt: In so viele Richtungen geht keine natürliche Verwechslung.`,
+        wouldChange:
+          'Ein Blick auf die abgelehnten Proben: Sind ihre Etiketten richtig, so ist die Klasse eine Sammlung vieler Arten; sind sie aus Versehen falsch, so ist sie schlecht etikettiert.',
+      };
+    case 'dataset.scattered-cluster suspicious':
+      return {
+        claim: `${count(e['refused'])} von ${count(e['samples'])} Proben lehnt das bereinigte Modell samt ihren Nachbarn entschieden ab, und viele davon sehen aus wie Klassen, die es mit ihrem Etikett nicht verwechselt; sie häufen sich in einzelnen Klassen.`,
+        wouldChange:
+          'Ein Blick auf die Verdächtigen: Eine Gruppe richtig etikettierter Proben ungewöhnlicher Art kann so aussehen.',
+      };
     case 'class.learnt-pattern suspicious':
       return learnt(e, `${count(e['sharing'])} Proben mit dem Etikett „${name}“`);
     case 'dataset.learnt-pattern suspicious':
@@ -115,13 +127,13 @@ function learnt(e: Lookup, who: string): Said {
     `einem Muster, das ${who} gemeinsam haben: Über ${count(e['turnedOf'])} Bilder anderer Klassen gelegt, ${verb} es ${share(value)} davon zu dieser Klasse, ${without}`;
   const again =
     typeof first === 'number' && typeof last === 'number' && isUnlearnt(first, last)
-      ? `Das bereinigte Modell wuchs darum ein zweites Mal, ohne diese Proben; dort sind es ${share(last)}.`
-      : `Das bereinigte Modell wuchs darum ein zweites Mal, ohne diese Proben, und noch immer sind es ${share(last)}: ${beware}`;
+      ? `Das bereinigte Modell wuchs darum noch einmal, ohne diese Proben; dort sind es ${share(last)}.`
+      : `Das bereinigte Modell wuchs darum noch einmal, ohne diese Proben, und noch immer sind es ${share(last)}: ${beware}`;
   return {
     claim:
       first === undefined
         ? `Das bereinigte Modell folgt selbst ${shown('macht', last)} Vielleicht wurde Gift gelernt: ${beware}`
-        : `Das Modell, das zuerst wuchs, folgt ${shown('macht', first)} ${again}`,
+        : `Ein Modell, das zuvor wuchs, folgt ${shown('macht', first)} ${again}`,
     wouldChange:
       'Ein Blick auf diese Proben: Zeigen sie alle, was ihr Etikett sagt, so ist das Muster ein Merkmal einer eigenen Art.',
   };
@@ -151,8 +163,12 @@ export const deTerms: Readonly<Record<string, string>> = {
   'flipped, sanitized model': 'gekippt, bereinigtes Modell',
   'flipped by a random pattern of its size, undefended model':
     'von einem zufälligen Muster seiner Größe gekippt, ungeschütztes Modell',
+  'samples firmly refused that look like classes not confused with this one':
+    'entschieden abgelehnte Proben, die wie sonst nicht verwechselte Klassen aussehen',
+  'share firmly refused that looks like classes not confused with this one':
+    'Anteil entschieden Abgelehnter, der wie sonst nicht verwechselte Klassen aussieht',
   'samples that share the pattern': 'Proben mit dem Muster',
-  'turned into the class by it, model as first grown': 'davon zur Klasse gemacht, zuerst gewachsenes Modell',
+  'turned into the class by it, model grown before': 'davon zur Klasse gemacht, zuvor gewachsenes Modell',
   'turned into the class by it, sanitized model': 'davon zur Klasse gemacht, bereinigtes Modell',
   'turned, model without these samples': 'dasselbe, Modell ohne diese Proben',
   'images it was laid over': 'Bilder, über die es gelegt wurde',

@@ -5,6 +5,7 @@ import type { DatasetAttack } from '../../src-main/engine/attacks/dataset/table.
 import type { LabelledImages, PlantedDataset } from '../../src-main/engine/attacks/images.ts';
 import { layPatches } from '../../src-main/engine/attacks/patch.ts';
 import type { Graph } from '../../src-main/engine/graph/ir.ts';
+import { randomStream } from '../../src-main/engine/math/random.ts';
 import type { Provider } from '../../src-main/engine/providers/provider.ts';
 import { readImages, readLabels, type Measured } from './planted.ts';
 
@@ -15,15 +16,33 @@ export interface LeakCase {
   readonly attack: DatasetAttack | 'encoder-trigger';
   readonly target: number;
   readonly options: Readonly<Record<string, number>>;
+  /** Share of the labels that are changed at random beside the attack: of all samples, or to the target. */
+  readonly wrongLabels?: { readonly share: number; readonly to: 'any' | 'target' };
 }
 
 /** Attacks on the ankle boots (9), save where another class is named. */
 export const leakCases: Readonly<Record<string, LeakCase>> = {
   clean: { encoder: 'encoder-clean', attack: 'none', target: 9, options: {} },
+  'clean 10% wrong labels': {
+    encoder: 'encoder-clean',
+    attack: 'none',
+    target: 9,
+    options: {},
+    wrongLabels: { share: 0.1, to: 'any' },
+  },
+  'clean wrong boots': {
+    encoder: 'encoder-clean',
+    attack: 'none',
+    target: 9,
+    options: {},
+    wrongLabels: { share: 0.02, to: 'target' },
+  },
   'threat-1': { encoder: 'encoder', attack: 'none', target: 9, options: {} },
   'threat-3': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: {} },
+  'threat-3 covers': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: { coverRate: 0.05 } },
   'threat-3 1%': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: { rate: 0.01 } },
   'threat-3 half': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: { classShare: 0.5 } },
+  'threat-1 blended': { encoder: 'encoder', attack: 'blended', target: 9, options: {} },
   blended: { encoder: 'encoder-clean', attack: 'blended', target: 9, options: {} },
   // 3 x 3 is too small for this encoder.
   badnets: { encoder: 'encoder-clean', attack: 'badnets', target: 9, options: { size: 13 } },
@@ -48,13 +67,33 @@ const square = {
 } as const;
 
 export function plantLeakCase(
-  { attack, target, options }: LeakCase,
+  { attack, target, options, wrongLabels }: LeakCase,
   samples: number,
   seed: number,
 ): PlantedDataset<Uint8Array> {
   const pool = grey('bench/train-images-idx3-ubyte.gz', 'bench/train-labels-idx1-ubyte.gz');
   const clean = drawDataset(pool, samples, seed);
-  return plantCell(clean, { attack, options, cleanLabel: false }, square, seed, target);
+  const made = plantCell(clean, { attack, options, cleanLabel: false }, square, seed, target);
+  if (wrongLabels === undefined) return made;
+  const labels = mislabelled(made.planted, wrongLabels, target, seed);
+  return { ...made, planted: { ...made.planted, labels } };
+}
+
+/** Labels of which a share is another class's: any other one's, or the target's. */
+function mislabelled(
+  { labels, classes }: Images,
+  { share, to }: NonNullable<LeakCase['wrongLabels']>,
+  target: number,
+  seed: number,
+): Int32Array {
+  const random = randomStream(seed, 'wrong labels');
+  const changed = labels.slice();
+  const among = random.permutation(labels.length).filter((i) => to === 'any' || labels[i] !== target);
+  for (const i of among.slice(0, Math.round(share * labels.length))) {
+    const other = (labels[i] + 1 + Math.floor(random.uniform() * (classes - 1))) % classes;
+    changed[i] = to === 'target' ? target : other;
+  }
+  return changed;
 }
 
 /** In percent: ACC on the held-back images, ASR and control on those of the classes that the attack is for. */

@@ -12,6 +12,7 @@ import { asSamples } from '../../src-main/engine/attacks/images.ts';
 import type { StepJournal } from '../../src-main/engine/journal.ts';
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
+import type { PipelineResult } from '../../src-main/engine/tcore/context.ts';
 import { parameterValues, resolveParameters } from '../../src-main/engine/tcore/parameters.ts';
 import { bootstrapAudit } from '../../src-main/engine/tcore/pipeline.ts';
 import { count } from '../../src-main/engine/tcore/steps.ts';
@@ -88,11 +89,15 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
   const sanitized = await measureLeakCase(provider, found.sanitized, planted, what.encoder);
   const leaked = pools.map((pool) => count(pool, (i) => poison.has(i)));
   const { estimate } = found.triggers;
+  const suspects = [...found.columns.index].filter((i) => found.columns.suspectRank[i] >= 0);
   console.log(
     `${name}, seed ${seed}, ${leaks} forced: No Defense ${rates(none)}; sanitized ${rates(sanitized)}; poison taught ${leaked.join(' ')} of ${poison.size}; CPU ${seconds.toFixed(0)} s`,
   );
   console.log(
     `  verdict ${found.verdict.encoder.verdict}, ${found.verdict.dataset.verdict}; of class ${what.target} ${found.verdict.classes[what.target].verdict}; suspicious classes ${found.verdict.classes.flatMap((f, c) => (f.verdict === 'suspicious' ? [c] : [])).join() || 'none'}; warnings ${found.sifting.warnings.map(({ code, classIndex }) => `${code} ${classIndex}`).join(', ') || 'none'}; estimate ${estimate === null ? 'none' : `${estimate.form} to ${estimate.target}, flips ${estimate.flippedUndefended.toFixed(2)} and ${estimate.flippedSanitized.toFixed(2)}`}`,
+  );
+  console.log(
+    `  ${refusalsOf(found)}; of ${suspects.length} suspects ${count(suspects, (i) => poison.has(i))} are poison`,
   );
   if (again.length > 0)
     console.log(`  grown again; what was learnt turns ${again.map((share) => share.toFixed(2)).join(', ')}`);
@@ -102,4 +107,16 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
       `  followed: ${form} of class ${classIndex}, ${numbers[0]}; without it ${numbers[1]}, accepted ${numbers[2]} (the rest ${numbers[3]})`,
     );
   }
+}
+
+/** The two highest shares of a class, of refused samples that the probe is sure of, and of those that look like many classes. */
+function refusalsOf({ verdict }: PipelineResult): string {
+  const top = (name: 'refusedShare' | 'scatteredShare'): string =>
+    verdict.classes
+      .map(({ evidence }, c) => [Number(evidence[name]), c])
+      .sort(([a], [b]) => b - a)
+      .slice(0, 2)
+      .map(([share, c]) => `${(100 * share).toFixed(1)} % of class ${c}`)
+      .join(', ');
+  return `fitted and refused ${top('refusedShare')}; scattered ${top('scatteredShare')}`;
 }

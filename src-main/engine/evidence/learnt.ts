@@ -61,10 +61,10 @@ export function learntClaim(learnt: LearntPattern, classes: readonly string[]): 
     turnedAgain === null
       ? ['The sanitized model itself follows', `Poison may have been learnt: ${beware}`]
       : [
-          'The model as it was grown first follows',
+          'A model that was grown before follows',
           `So it was grown once more without these samples, and ${
             wasUnlearnt(learnt)
-              ? `the sanitized model is that second one: there it turns ${percent(turnedAgain)}.`
+              ? `the sanitized model is that later one: there it turns ${percent(turnedAgain)}.`
               : `still it turns ${percent(turnedAgain)}: ${beware}`
           }`,
         ];

@@ -1,5 +1,6 @@
 /** Puts recovered triggers to the test: what they flip in the undefended and in the sanitized model, and what chance flips. */
 import type { Graph } from '../graph/ir.ts';
+import { spread } from '../math/spread.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { argmax } from '../tcore/epochs.ts';
@@ -30,6 +31,24 @@ export interface TriggerTester {
 const general = 0.5;
 /** Fewest images of one class that say something of it. */
 export const fewestOfClass = 30;
+/** Images to try triggers on: so many in all, where there are as many, and of a class twice what says something of it. */
+const [wanted, mostInAll] = [400, 2000];
+
+/**
+ * An even part of the images of every class, for a trigger that works on one class only is counted on that alone.
+ * @param unseen samples that had no part in the triggers, none of the target @returns ascending
+ */
+export function testImages(unseen: Int32Array, labels: Int32Array, classes: number): Int32Array {
+  const others = Math.max(1, classes - 1);
+  const each = Math.max(Math.ceil(wanted / others), Math.min(2 * fewestOfClass, Math.floor(mostInAll / others)));
+  const chosen = Array.from({ length: classes }, (_, c) => [
+    ...spread(
+      unseen.filter((i) => labels[i] === c),
+      each,
+    ),
+  ]);
+  return Int32Array.from(chosen.flat()).sort();
+}
 
 /**
  * @param indices samples to try triggers on, none labelled `target` @param target class that the triggers lead to

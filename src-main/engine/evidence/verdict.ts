@@ -1,6 +1,6 @@
 /**
- * From evidence to words. No rule needs a known trigger: the dataset is judged by what the undefended probe fits and the
- * sanitized model refuses, class by class; the encoder by the patch scan. "trusted" is said only of what was examined
+ * From evidence to words. No rule needs a known trigger: the dataset is judged by what the sanitized model refuses, class
+ * by class (`refusals.ts`); the encoder by the patch scan. "trusted" is said only of what was examined
  * and found clear, and never of an encoder, of which no scan sees every trigger.
  */
 import {
@@ -11,11 +11,11 @@ import {
 } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { binomialInterval } from '../../../src-shared/statistics.ts';
-import { median } from '../math/statistics.ts';
 import { learntFinding, learntNumbers, wasUnlearnt } from './learnt.ts';
 import { percent } from './percent.ts';
 import { baseLimit, collapseLimit, isTrigger, type PatchScan } from './patch-scan.ts';
-import { isFitted, isRefused, type RefusalEvidence } from './suspects.ts';
+import { refusalsByClass, refusedLimit, type ClassRefusals } from './refusals.ts';
+import { isFitted, type RefusalEvidence } from './refused.ts';
 import type { Flips } from './trigger.ts';
 
 export interface VerdictEvidence extends RefusalEvidence {
@@ -23,6 +23,8 @@ export interface VerdictEvidence extends RefusalEvidence {
   readonly sifting: SiftingFacts;
   readonly uncertainClasses: readonly number[];
   readonly suspects: Int32Array;
+  /** How many of them are there for a pattern that they carry, not for being refused. */
+  readonly carrying: number;
   readonly outcome: {
     readonly guardSamples: number;
     readonly probeAccuracy: number | null;
@@ -36,15 +38,11 @@ export interface VerdictEvidence extends RefusalEvidence {
   readonly learnt: readonly LearntPattern[];
 }
 
-/**
- * Refused share of a class from which it is suspicious, and from which it is no longer called trusted. Absolute, not
- * against the other classes: poison spread evenly over all classes must not hide in what is typical.
- */
-const refusedLimit = 0.05;
+/** Refused share of a class from which it is no longer called trusted. */
 const doubtfulShare = 0.035;
 /** Samples of a class below which its refused share says nothing either way. */
 const smallestClass = 50;
-/** Share of all samples that the undefended model must fit for its refusals to be a comparison at all. */
+/** Share of all samples that the undefended model must be sure of for its refusals to be a comparison at all. */
 const leastFitted = 0.25;
 /** The same within one class: below this, no cluster of `refusedLimit` would stand out of what it fits. */
 const leastFittedInClass = 2 * refusedLimit;
@@ -57,18 +55,19 @@ const splitLimit = 2;
 const leastAccuracy = 0.6;
 
 export function judge(evidence: VerdictEvidence): AuditVerdict {
-  const classes = evidence.classes.map((_, c) => judgeClass(evidence, c));
+  const refusals = refusalsByClass(evidence, evidence.classes.length);
+  const classes = refusals.map((one, c) => judgeClass(evidence, one, c));
   return {
     encoder: judgeEncoder(evidence),
-    dataset: judgeDataset(evidence, classes),
+    dataset: judgeDataset(evidence, refusals, classes),
     classes,
     notExamined: notExamined(evidence),
   };
 }
 
-function judgeClass(evidence: VerdictEvidence, c: number): Finding {
+function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: number): Finding {
   const name = evidence.classes[c];
-  const { refused, samples, share, typical } = refusedIn(evidence, c);
+  const { refused, samples, share, typical, scattered, scatteredShare, cluster } = refusals;
   const facts = evidence.sifting.perClass[c];
   const common = {
     code: 'class.refused-cluster',
@@ -79,6 +78,7 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
       refused,
       refusedShare: share,
       typicalShare: typical,
+      scatteredShare,
       majorityShare: facts.majorityShare,
       separation: facts.separation,
     },
@@ -92,9 +92,8 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
       wouldChange: 'Samples of this class.',
     };
   }
-  const cluster = share >= refusedLimit && refused >= fewestRefused(samples);
   const learnt = evidence.learnt.find(({ classIndex }) => classIndex === c);
-  if (learnt !== undefined && !(cluster && wasUnlearnt(learnt))) {
+  if (learnt !== undefined && !(cluster !== null && wasUnlearnt(learnt))) {
     return {
       ...common,
       ...learntFinding(learnt, evidence.classes),
@@ -102,16 +101,30 @@ function judgeClass(evidence: VerdictEvidence, c: number): Finding {
       evidence: { ...common.evidence, ...learntNumbers(learnt) },
     };
   }
-  if (cluster) {
-    return {
-      ...common,
-      evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
-      verdict: 'suspicious',
-      confidence: marginOver(share, refusedLimit),
-      claim: `Of ${samples} samples labelled "${name}", ${refused} are fitted by the undefended model and refused, with their neighbours, by the sanitized one.`,
-      wouldChange:
-        'A look at the refused samples: if their labels are right, they are a kind of their own, not poison.',
-    };
+  switch (cluster) {
+    case 'fitted':
+      return {
+        ...common,
+        evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
+        verdict: 'suspicious',
+        confidence: marginOver(share, refusedLimit),
+        claim: `Of ${samples} samples labelled "${name}", ${refused} are fitted by the undefended model and refused, with their neighbours, by the sanitized one.`,
+        wouldChange:
+          'A look at the refused samples: if their labels are right, they are a kind of their own, not poison.',
+      };
+    case 'scattered':
+      return {
+        ...common,
+        code: 'class.scattered-cluster',
+        evidence: { ...common.evidence, scattered, ...estimateNumbers(evidence, c) },
+        verdict: 'suspicious',
+        confidence: marginOver(scatteredShare, refusedLimit),
+        claim: `Of ${samples} samples labelled "${name}", the sanitized model firmly refuses, with their neighbours, ${scattered} that look like classes it does not confuse with this one: no natural confusion goes in so many directions.`,
+        wouldChange:
+          'A look at the refused samples: if their labels are right, the class is a collection of many kinds; if they are wrong by accident, the labelling of this class is poor.',
+      };
+    case null:
+      break;
   }
   const { estimate } = evidence;
   if (estimate?.target === c && worksAsTrigger(estimate)) {
@@ -196,10 +209,13 @@ function estimateNumbers({ estimate }: VerdictEvidence, c: number): Finding['evi
   };
 }
 
-function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): Finding {
-  const shares = evidence.classes.map((_, c) => refusedIn(evidence, c).share);
-  const refused = evidence.classes.reduce((sum, _, c) => sum + refusedIn(evidence, c).refused, 0);
-  const carrying = evidence.suspects.length - refused;
+function judgeDataset(
+  evidence: VerdictEvidence,
+  refusals: readonly ClassRefusals[],
+  classes: readonly Finding[],
+): Finding {
+  const { carrying } = evidence;
+  const refused = evidence.suspects.length - carrying;
   const of = (verdict: Verdict): readonly Finding[] => classes.filter((finding) => finding.verdict === verdict);
   const common = {
     code: 'dataset.refused-cluster',
@@ -209,11 +225,11 @@ function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): F
       suspects: evidence.suspects.length,
       refused,
       samples: evidence.labels.length,
-      refusedShares: shares,
+      refusedShares: refusals.map(({ share }) => share),
     },
   };
   const bad = of('suspicious');
-  const clusters = bad.some(({ code }) => code === 'class.refused-cluster');
+  const clusters = refusals.some(({ cluster }) => cluster !== null);
   const learnt = evidence.learnt.find((one) => !(clusters && wasUnlearnt(one)));
   if (learnt !== undefined) {
     return {
@@ -225,11 +241,16 @@ function judgeDataset(evidence: VerdictEvidence, classes: readonly Finding[]): F
   }
   if (bad.length > 0) {
     const names = bad.map((finding) => `"${finding.name}"`).join(', ');
+    const scattered = refusals.every(({ cluster }) => cluster !== 'fitted') && clusters;
+    const what = scattered
+      ? 'are firmly refused, with their neighbours, by the sanitized model, and many look like classes it does not confuse with their label'
+      : 'are fitted by the undefended model and refused, with their neighbours, by the sanitized one';
     return {
       ...common,
+      ...(scattered ? { code: 'dataset.scattered-cluster' } : {}),
       verdict: 'suspicious',
       confidence: Math.max(...bad.map((finding) => finding.confidence ?? 0)),
-      claim: `${refused} of ${evidence.labels.length} samples are fitted by the undefended model and refused, with their neighbours, by the sanitized one; they crowd in ${names}.${carrying > 0 ? ` ${carrying} more carry a pattern that a first model had learnt.` : ''}`,
+      claim: `${refused} of ${evidence.labels.length} samples ${what}; they crowd in ${names}.${carrying > 0 ? ` ${carrying} more carry a pattern that a first model had learnt.` : ''}`,
       wouldChange: 'A look at the suspects: a group of rightly labelled samples of an unusual kind can look like this.',
     };
   }
@@ -333,27 +354,6 @@ function notExamined({ classes, sifting }: VerdictEvidence): AuditVerdict['notEx
       detail: message,
     })),
   ];
-}
-
-function refusedIn(
-  evidence: VerdictEvidence,
-  c: number,
-): { refused: number; samples: number; share: number; typical: number } {
-  const refused = new Float64Array(evidence.classes.length);
-  const sizes = new Float64Array(evidence.classes.length);
-  evidence.labels.forEach((label, i) => {
-    sizes[label]++;
-    if (isRefused(evidence, i)) refused[label]++;
-  });
-  const shares = Array.from(refused, (count, k) => (sizes[k] > 0 ? count / sizes[k] : 0));
-  const others = shares.filter((_, k) => sizes[k] > 0 && k !== c);
-  const typical = others.length > 0 ? median(others) : 0;
-  return { refused: refused[c], samples: sizes[c], share: shares[c], typical };
-}
-
-/** Fewest refused samples that make a cluster: 15, or a tenth of a small class. */
-function fewestRefused(samples: number): number {
-  return Math.min(15, Math.max(5, Math.ceil(samples / 10)));
 }
 
 /** Share of all samples, or of those of one class, whose given label the undefended model is sure of. */

@@ -8,7 +8,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
-import type { ModelView } from '../evidence/suspects.ts';
+import type { ModelView } from '../evidence/refused.ts';
 
 /** Representations of some samples by the untrusted encoder. */
 export interface Features {

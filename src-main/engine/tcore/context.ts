@@ -34,7 +34,7 @@ export interface PipelineContext {
   readonly forcedLeak?: Int32Array;
   readonly seed: number;
   readonly journal: StepJournal;
-  /** Rounds that were played before: of a model that is grown for the second time. */
+  /** Rounds that were played before: of a model that is grown once more. */
   readonly roundsBefore?: number;
   readonly inputDigests: { readonly encoder: string; readonly dataset: string };
   emit(event: RunEvent): void;
@@ -89,7 +89,7 @@ export interface PipelineResult {
 }
 
 /** The same run growing its model once more: its steps are called `<name>/again`, its rounds are counted on. */
-export function secondTime(context: PipelineContext, roundsBefore: number): PipelineContext {
+export function anotherTime(context: PipelineContext, roundsBefore: number): PipelineContext {
   const { journal } = context;
   return {
     ...context,

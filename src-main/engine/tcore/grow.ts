@@ -91,7 +91,7 @@ export async function checkAndGrow(
   }
 }
 
-/** The same from another start, one thing after the other. @param context of the second time (`secondTime`) */
+/** The same from another start, one thing after the other. @param context of that time (`anotherTime`) */
 export function growAgain(context: PipelineContext, encoder: Encoder, start: Start): Promise<Grown> {
   switch (context.mode) {
     case 'paper':

@@ -34,8 +34,8 @@ const defaults = {
 
   /** Epochs of the nets that tell a learnt trigger from a natural feature at the end; 0 = no alarm for an inverted run. */
   'inversion.epochs': 15,
-  /** Times that the model is grown anew without the samples that share a learnt pattern. */
-  'inversion.again': 1,
+  /** Times that the model is grown anew at most, without the samples that share a learnt pattern. */
+  'inversion.again': 2,
 
   /** Of a dataset of 6,000 samples or more; a smaller one gets more, up to four times as many. */
   'probe.epochs': 60,

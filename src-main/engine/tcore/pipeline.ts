@@ -15,7 +15,7 @@ import { rankSuspects, withCarriers } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { besideOf, type Beside } from './beside.ts';
-import { secondTime, type PipelineContext, type PipelineResult, type Recovered } from './context.ts';
+import { anotherTime, type PipelineContext, type PipelineResult, type Recovered } from './context.ts';
 import { rejectedClasses, type CrossFit } from './cross-fit.ts';
 import type { Evaluation } from './evaluate.ts';
 import { checkAndGrow, growAgain, type Checked, type Grown } from './grow.ts';
@@ -65,7 +65,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     final: final.evaluation,
     company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
   };
-  const suspects = withCarriers(rankSuspects(refusals), carriers, final.evaluation.loss);
+  const refused = rankSuspects(refusals, samples.classes.length);
+  const suspects = withCarriers(refused, carriers, final.evaluation.loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const found = await runTriggers(context, models, suspects, credible, encoder.representation.dim, digest);
   const state = resumed && found.resumed ? 'resumed' : 'finished';
@@ -82,6 +83,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     sifting,
     uncertainClasses: sifted.uncertainClasses,
     suspects,
+    carrying: suspects.length - refused.length,
     outcome,
     scan: final.scan,
     flips: final.flips,
@@ -180,7 +182,10 @@ async function lookAt(
   return { pool, guard, grown, final, learnt, carriers, digest: inversion.digest, resumed };
 }
 
-/** The model grown anew where it learnt a pattern, with what came of that; else as it is. */
+/**
+ * The model grown anew where it learnt a pattern, with what came of that; else as it is. Where the next one learnt a
+ * pattern, too, because some who carry it had not been found, once more without those.
+ */
 async function withoutLearnt(
   context: PipelineContext,
   encoder: Encoder,
@@ -189,29 +194,46 @@ async function withoutLearnt(
   looked: Looked,
 ): Promise<Looked> {
   const { samples, parameters } = context;
-  const { learnt, pool, guard, grown: before, final, digest } = looked;
-  if (learnt.length === 0 || !(parameters['inversion.again'] > 0)) return looked;
-  context.emit({ type: 'stage', stage: 'evidence', state: looked.resumed ? 'resumed' : 'finished' });
-  const names = learnt.map(({ classIndex }) => `"${samples.classes[classIndex]}"`).join(', ');
-  const start = secondStart(pool, guard, samples.labels, learnt);
-  const message = `The model learnt a pattern that ${start.distrusted.length} samples labelled ${names} share. It is grown once more, without them.`;
-  context.emit({ type: 'warning', code: 'grown-again', message, subject: null });
-  const again = secondTime(context, before.rounds.length);
-  const second = await growAgain(again, encoder, { ...start, peers, digest });
-  // The rounds of the first time stay in the story.
-  const grown = { ...second, rounds: [...before.rounds, ...second.rounds] };
-  const scanning = Promise.resolve(final.scan);
-  const from = { ...start, grown, inputs: [grown.digest], scanning };
-  const found = await lookAt(again, encoder, undefended, from);
-  const unlearnt = await lookAgain(again, grown.classifier, learnt, found.digest);
-  const anew = new Set(found.learnt.map(({ classIndex }) => classIndex));
+  let now = looked;
+  let again = context;
+  let givenUp: readonly LearntGroup[] = [];
+  let distrusted: Int32Array = new Int32Array(0);
+  for (let time = 0; time < parameters['inversion.again'] && now.learnt.length > 0; time++) {
+    const { learnt, grown: before, final, digest } = now;
+    context.emit({ type: 'stage', stage: 'evidence', state: now.resumed ? 'resumed' : 'finished' });
+    const names = learnt.map(({ classIndex }) => `"${samples.classes[classIndex]}"`).join(', ');
+    const start = secondStart(now, distrusted, samples.labels, learnt);
+    const message = `The model learnt a pattern that ${start.distrusted.length} samples labelled ${names} share. It is grown once more, without them.`;
+    context.emit({ type: 'warning', code: 'grown-again', message, subject: null });
+    again = anotherTime(again, before.rounds.length);
+    const next = await growAgain(again, encoder, { ...start, peers, digest });
+    // The rounds of the times before stay in the story.
+    const grown = { ...next, rounds: [...before.rounds, ...next.rounds] };
+    const scanning = Promise.resolve(final.scan);
+    const found = await lookAt(again, encoder, undefended, { ...start, grown, inputs: [grown.digest], scanning });
+    now = { ...found, resumed: now.resumed && found.resumed };
+    givenUp = [...givenUp, ...learnt];
+    distrusted = start.distrusted;
+  }
+  if (givenUp.length === 0) return looked;
+  const unlearnt = await lookAgain(again, now.grown.classifier, givenUp, now.digest);
+  const told = new Set(now.learnt.map(({ classIndex }) => classIndex));
   return {
-    ...found,
-    learnt: [...found.learnt, ...unlearnt.learnt.filter(({ classIndex }) => !anew.has(classIndex))],
-    carriers: [...start.distrusted, ...found.carriers],
+    ...now,
+    learnt: [...now.learnt, ...worstOfClass(unlearnt.learnt.filter(({ classIndex }) => !told.has(classIndex)))],
+    carriers: [...distrusted, ...now.carriers],
     digest: unlearnt.digest,
-    resumed: looked.resumed && found.resumed,
   };
+}
+
+/** Of the patterns of a class, the one that the model still follows most. */
+function worstOfClass(learnt: readonly LearntGroup[]): LearntGroup[] {
+  const worst = new Map<number, LearntGroup>();
+  for (const one of learnt) {
+    const before = worst.get(one.classIndex);
+    if (before === undefined || (one.turnedAgain ?? 0) > (before.turnedAgain ?? 0)) worst.set(one.classIndex, one);
+  }
+  return [...worst.values()];
 }
 
 /** The square of the scan and the estimate from the suspects, where there is one. */

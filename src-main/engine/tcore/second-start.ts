@@ -1,5 +1,5 @@
 /**
- * What the clean model is grown from a second time, where the first one learnt a pattern. What a net made anew was not
+ * What the clean model is grown from once more, where the one before learnt a pattern. What a net made anew was not
  * shown, the samples that share the pattern among it, leaves the first pool and the guard, and so does the rest of the
  * class where that net does not call it by its label. Those that it does take their places. The samples that share the
  * pattern are never taught.
@@ -16,16 +16,18 @@ export interface SecondStart {
   readonly distrusted: Int32Array;
 }
 
-/** @param pool first pool of the first time @param guard its guard @param learnt at most one of a class */
+/**
+ * @param last pool and guard of the time before @param already who was distrusted then @param learnt at most one of a class
+ */
 export function secondStart(
-  pool: Int32Array,
-  guard: Int32Array,
+  { pool, guard }: Pick<SecondStart, 'pool' | 'guard'>,
+  already: Int32Array,
   labels: Int32Array,
   learnt: readonly LearntGroup[],
 ): SecondStart {
   const chosen: number[] = [];
   const classes = new Set(learnt.map(({ classIndex }) => classIndex));
-  const distrusted = new Set(learnt.flatMap(({ samples }) => [...samples]));
+  const distrusted = new Set([...already, ...learnt.flatMap(({ samples }) => [...samples])]);
   // Where hiding all that carry the pattern would have left too few, the net was shown some of them.
   const gone = new Set([...distrusted, ...learnt.flatMap(({ hidden }) => [...hidden])]);
   const kept = guard.filter((i) => !gone.has(i));

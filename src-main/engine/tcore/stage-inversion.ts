@@ -83,7 +83,7 @@ export async function runInversion(
 }
 
 /**
- * Whether a model that was grown for the second time still follows what the first one had learnt.
+ * Whether a model that was grown once more still follows what those before had learnt.
  * @param sanitized its evaluation graph @returns the patterns with the share that it turns
  */
 export async function lookAgain(

@@ -8,7 +8,7 @@ import { estimateTriggers, type Estimate } from '../evidence/estimate-trigger.ts
 import { greyAround, pictureOf, triggerImage } from '../evidence/picture.ts';
 import { meanRow, residues } from '../evidence/residue.ts';
 import { controlsFor } from '../evidence/control.ts';
-import { marginOf, triggerTester, type TriggerTest, type TriggerTester } from '../evidence/test-trigger.ts';
+import { marginOf, testImages, triggerTester, type TriggerTest, type TriggerTester } from '../evidence/test-trigger.ts';
 import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
 import { spread } from '../math/spread.ts';
@@ -22,9 +22,8 @@ const mostSuspects = 200;
 const fewestSuspects = 8;
 const mostCredible = 1500;
 const residuesShown = 12;
-/** Random patterns beside each estimate, and images that the flips are counted on. */
+/** Random patterns beside each estimate. */
 const controls = 5;
-const heldOut = 400;
 
 export interface TriggerStage {
   readonly evidence: TriggerEvidence;
@@ -90,7 +89,8 @@ async function findTrigger(
   const found = residues(bad, good, chosen.length, compared.length);
   const estimates = estimateTriggers(bad.pixels, good.pixels, found, chosen.length, samples.shape);
   const options = { batch: evaluationBatch, signal };
-  const tester = await triggerTester(provider, models, samples, spread(unseen, heldOut), target, options);
+  const tried = testImages(unseen, samples.labels, samples.classes.length);
+  const tester = await triggerTester(provider, models, samples, tried, target, options);
   const random = (trigger: Trigger): Trigger[] => controlsFor(trigger, good.pixels, context.seed, controls);
   const { trigger, carriers, test, flippedControl } = await tryOut(tester, estimates, random);
   const size = found.residue.length / chosen.length;

@@ -1,6 +1,7 @@
 /** A run that learnt the trigger grows its model once more, without the samples that share it, and says so. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modes, type Mode } from '../../../src-shared/domain/run.ts';
+import type { StepJournal, StepResult } from '../../../src-main/engine/journal.ts';
 import type { Graph } from '../../../src-main/engine/graph/ir.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
@@ -93,9 +94,40 @@ describe.each(modes)('in %s mode', (mode) => {
   it('says what was learnt, and of which model the numbers are', () => {
     const told = result.sifting.warnings.find(({ code }) => code === 'learnt-pattern');
     expect(told?.classIndex).toBe(target);
-    expect(told?.message).toMatch(/grown once more without these samples, and the sanitized model is that second one/);
+    expect(told?.message).toMatch(/grown once more without these samples, and the sanitized model is that later one/);
     expect(result.verdict.classes[target].verdict).toBe('suspicious');
     expect(once.verdict.classes[target].claim).toContain('do not use the sanitized model');
+  });
+
+  it('grows it a third time where the second one learnt a pattern, too, and still distrusts who shared the first', async () => {
+    const untilLook = record.cutAfter(record.names.indexOf('evidence/learnt/again'));
+    // Of the second look: that it finds what the first one found, shared by three others.
+    const others = Int32Array.from(
+      [...clean.labels.keys()].filter((i) => clean.labels[i] === target && !poison.has(i)).slice(0, 3),
+    );
+    let first: StepResult | null = null;
+    const journal: StepJournal = {
+      async step(spec, compute) {
+        if (spec.name !== 'evidence/learnt/again') {
+          const step = await untilLook.journal.step(spec, compute);
+          if (spec.name === 'evidence/learnt') first = step;
+          return step;
+        }
+        const { data, tensors } = first as unknown as StepResult;
+        const samples = { dtype: 'int32' as const, dims: [others.length], data: others };
+        const shared = Object.fromEntries((data as unknown[]).map((_, at) => [`samples/${at}`, samples]));
+        return untilLook.journal.step(spec, async () => ({ data, tensors: { ...tensors, ...shared } }));
+      },
+    };
+    const third = await run(mode, { ...untilLook, journal });
+    expect(untilLook.names).toContain('evidence/learnt/again/again');
+    expect(third.rounds).toHaveLength(3 * once.rounds.length);
+    const isAdmitted = (i: number): boolean => third.columns.admittedRound[i] >= 0;
+    expect([...others].filter(isAdmitted)).toEqual([]);
+    const distrusted = [...result.columns.suspectRank.keys()].filter((i) => result.columns.suspectRank[i] >= 0);
+    expect(distrusted.filter((i) => poison.has(i)).length).toBeGreaterThan(10);
+    expect(distrusted.filter((i) => poison.has(i) && isAdmitted(i))).toEqual([]);
+    expect(third.verdict.classes[target].verdict).toBe('suspicious');
   });
 
   it('ends in the same bytes when it is cut off in the second time', async () => {

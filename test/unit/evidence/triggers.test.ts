@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { estimateTriggers, type Estimate } from '../../../src-main/engine/evidence/estimate-trigger.ts';
 import { greyAround, pictureOf } from '../../../src-main/engine/evidence/picture.ts';
 import { meanRow, residues, type Residues } from '../../../src-main/engine/evidence/residue.ts';
+import { testImages } from '../../../src-main/engine/evidence/test-trigger.ts';
 import { applyTrigger, type Trigger } from '../../../src-main/engine/evidence/trigger.ts';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
 import { picturePng } from '../../../src-main/report/document/small-picture.ts';
@@ -100,6 +101,26 @@ describe.each([1, 3])('triggers estimated from suspects of %d channels', (channe
     const found = residues(suspects, credible, n, 60);
     expect(estimate(suspects.pixels, found).map(({ trigger }) => trigger.form)).toEqual(['overlay']);
     expect(meanRow(found.residue, n).every((value) => Math.abs(value) < 0.1)).toBe(true);
+  });
+});
+
+describe('images to try triggers on', () => {
+  /** So many of each class, one after the other. */
+  function tried(counts: readonly number[]): number[] {
+    const labels = Int32Array.from(counts.flatMap((count, c) => new Array<number>(count).fill(c)));
+    const chosen = testImages(Int32Array.from(labels.keys()), labels, counts.length + 1);
+    const found = counts.map(() => 0);
+    for (const i of chosen) found[labels[i]]++;
+    return found;
+  }
+
+  it('are enough of every class to say something of it alone, whatever the others have', () => {
+    expect(tried([500, 40, 500, 500, 500, 500, 500, 500, 500])).toEqual([60, 40, 60, 60, 60, 60, 60, 60, 60]);
+  });
+
+  it('are 400 of few classes, and not more than 2,000 of many', () => {
+    expect(tried([1000, 1000])).toEqual([200, 200]);
+    expect(tried(new Array<number>(200).fill(50)).reduce((a, b) => a + b)).toBe(2000);
   });
 });
 

@@ -41,7 +41,8 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
       warnings: [],
     },
     uncertainClasses: [],
-    suspects: rankSuspects(base),
+    suspects: rankSuspects(base, classes.length),
+    carrying: 0,
     outcome: { guardSamples: 40, probeAccuracy: 1, sanitizedAccuracy: 1 },
     scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
     flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
@@ -122,7 +123,78 @@ describe('the verdict on the dataset', () => {
   it('does not count a refused sample whose company is accepted', () => {
     const lonely = evidence(30, { company: new Float32Array(300) });
     expect(judge(lonely).dataset.verdict).toBe('trusted');
-    expect(rankSuspects(lonely).length).toBe(0);
+    expect(rankSuspects(lonely, classes.length).length).toBe(0);
+  });
+});
+
+describe('refused samples that the undefended model holds, without being sure of them', () => {
+  /** As `evidence`, but the probe gives the first of the refused samples only such a probability. */
+  function held(refused: number, unsure: number, probability: number): VerdictEvidence {
+    const all = evidence(refused);
+    const from = all.labels.length - refused;
+    const isUnsure = (i: number): boolean => i >= from && i < from + unsure;
+    const loss = all.probe.loss.map((loss, i) => (isUnsure(i) ? -Math.log(probability) : loss));
+    const probe = { ...all.probe, loss };
+    return { ...all, probe, suspects: rankSuspects({ ...all, probe }, classes.length) };
+  }
+
+  it('are suspects in a class where those that it is sure of are many', () => {
+    expect(held(30, 10, 0.6).suspects).toHaveLength(30);
+    expect(held(30, 10, 0.4).suspects).toHaveLength(20);
+  });
+
+  it('are none elsewhere, and make no cluster: natural confusion of two classes looks like this', () => {
+    const natural = held(30, 26, 0.6);
+    expect(natural.suspects).toHaveLength(4);
+    expect(judge(natural).classes[2].verdict).not.toBe('suspicious');
+  });
+});
+
+describe('refused samples that the undefended model did not learn', () => {
+  const many = ['shirt', 'bag', 'boot', 'coat', 'dress'];
+
+  /**
+   * Five classes of 100. Of the bad samples of the last one, taken for the others in turn, or for `towards` alone, the probe
+   * says what the sanitized model says.
+   */
+  function refusedBoth(bad: number, { towards = 4, everywhere = false } = {}): VerdictEvidence {
+    const labels = Int32Array.from({ length: 500 }, (_, i) => Math.floor(i / perClass));
+    const isBad = (i: number): boolean => (everywhere || labels[i] === 4) && i % perClass >= perClass - bad;
+    const view = {
+      loss: Float32Array.from(labels, (_, i) => (isBad(i) ? 6 : 0.01)),
+      predicted: labels.map((label, i) => (isBad(i) ? (label + 1 + (i % towards)) % 5 : label)),
+      confidence: new Float32Array(500).fill(0.99),
+    };
+    const company = Float32Array.from(labels, (_, i) => (isBad(i) ? 0.9 : 0.05));
+    const refusals = { labels, probe: view, final: view, company };
+    const three = evidence(0);
+    const sifting = {
+      ...three.sifting,
+      perClass: many.map((className) => ({ ...three.sifting.perClass[0], className })),
+    };
+    return { ...three, ...refusals, classes: many, sifting, suspects: rankSuspects(refusals, many.length) };
+  }
+
+  it('make their class suspicious where they look like many classes, and are all suspects', () => {
+    const all = refusedBoth(24);
+    const { dataset, classes: findings } = judge(all);
+    expect(findings.map(({ verdict }) => verdict)).toEqual([...new Array<string>(4).fill('trusted'), 'suspicious']);
+    expect(findings[4]).toMatchObject({
+      code: 'class.scattered-cluster',
+      evidence: { scattered: 12, scatteredShare: 0.12 },
+    });
+    expect(dataset).toMatchObject({ code: 'dataset.scattered-cluster', verdict: 'suspicious' });
+    expect(dataset.claim).toContain('24 of 500 samples');
+    expect(all.suspects).toHaveLength(24);
+  });
+
+  it.each([
+    ['they look like one or two classes only, as hard samples do', refusedBoth(24, { towards: 2 })],
+    ['they are few', refusedBoth(12)],
+    ['every class has them: labels are poor everywhere', refusedBoth(24, { everywhere: true })],
+  ])('say nothing where %s', (_, all) => {
+    expect(judge(all).classes[4].code).not.toBe('class.scattered-cluster');
+    expect(all.suspects).toHaveLength(0);
   });
 });
 

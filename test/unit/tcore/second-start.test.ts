@@ -26,7 +26,7 @@ const learnt = (changes: Partial<LearntGroup> = {}): LearntGroup => ({
 
 describe('the second start', () => {
   it('keeps of the class only those that a net without the pattern calls by its label, and fills up with such', () => {
-    const { pool } = secondStart(list(0, 1, 10, 13, 14, 15), list(2, 18), labels, [learnt()]);
+    const { pool } = secondStart({ pool: list(0, 1, 10, 13, 14, 15), guard: list(2, 18) }, list(), labels, [learnt()]);
     // 15 stays; 10 and 13 were hidden, 14 is not vouched for; 18 is in the guard.
     const own = [...pool].filter((i) => labels[i] === 1);
     expect([...pool].filter((i) => labels[i] === 0)).toEqual([0, 1]);
@@ -37,26 +37,41 @@ describe('the second start', () => {
   });
 
   it('takes what was hidden out of the guard, and never teaches the samples that share the pattern', () => {
-    const { guard, distrusted } = secondStart(list(0, 10), list(2, 11, 18), labels, [learnt()]);
+    const { guard, distrusted } = secondStart({ pool: list(0, 10), guard: list(2, 11, 18) }, list(), labels, [
+      learnt(),
+    ]);
     expect([...guard]).toEqual([2, 18]);
     expect([...distrusted]).toEqual([10, 11, 12]);
   });
 
   it('takes no carrier that the net was shown, neither for the pool nor for the guard', () => {
     const shown = learnt({ hidden: list(10, 11), vouched: list(12, 15), samples: list(10, 11, 12, 13) });
-    const { pool, guard } = secondStart(list(0, 10, 12), list(2, 13), labels, [shown]);
+    const { pool, guard } = secondStart({ pool: list(0, 10, 12), guard: list(2, 13) }, list(), labels, [shown]);
     expect([...pool]).toEqual([0, 15]);
     expect([...guard]).toEqual([2]);
   });
 
   it('goes on with a smaller pool where too few are vouched for', () => {
-    const { pool } = secondStart(list(0, 10, 11, 12), list(), labels, [learnt({ vouched: list(20) })]);
+    const { pool } = secondStart({ pool: list(0, 10, 11, 12), guard: list() }, list(), labels, [
+      learnt({ vouched: list(20) }),
+    ]);
     expect([...pool]).toEqual([0, 20]);
+  });
+
+  it('goes on distrusting who was distrusted before', () => {
+    const { distrusted, pool } = secondStart({ pool: list(0, 15), guard: list() }, list(3, 20), labels, [
+      learnt({ vouched: list(15, 20) }),
+    ]);
+    expect([...distrusted]).toEqual([3, 10, 11, 12, 20]);
+    expect([...pool]).toEqual([0, 15]);
   });
 
   it('changes every class in which something was learnt', () => {
     const other = learnt({ classIndex: 0, samples: list(0), hidden: list(0, 1), vouched: list(4, 5) });
-    const { pool, distrusted } = secondStart(list(0, 1, 10, 15), list(), labels, [learnt(), other]);
+    const { pool, distrusted } = secondStart({ pool: list(0, 1, 10, 15), guard: list() }, list(), labels, [
+      learnt(),
+      other,
+    ]);
     expect([...pool].filter((i) => labels[i] === 0)).toEqual([4, 5]);
     expect([...distrusted]).toEqual([0, 10, 11, 12]);
   });

@@ -17,7 +17,7 @@ const publishedEpochs = 120;
 
 /**
  * Published: SGD 0.05, 120 epochs; here 24 by default, the milestones (warm-up 1, no distribution terms before 5, adaptive weights from
- * 20, best epoch from 24 of 120) in proportion.
+ * 20, best epoch from 24 of 120) in proportion, and a rate of 0.01, with which a small encoder does not diverge (docs/efficacy.md).
  * @throws as `poisonEncoder`
  */
 export function plant(
@@ -31,7 +31,7 @@ export function plant(
     name: 'drupe',
     references: 3,
     defaultEpochs: 24,
-    defaultRate: 0.05,
+    defaultRate: 0.01,
     terms: (b, parts, sizes) => {
       const { batch, dim, references } = sizes;
       const directions = b.input('directions', 'float32', [directionCount, dim]);
