@@ -11,7 +11,7 @@ import { canonicalJson, toJson } from '../store/canonical.ts';
 import { digestBytes, writeWhole } from './files.ts';
 import type { MapJob, MapOutcome } from './map-job.ts';
 import { newestWhile } from './newest.ts';
-import type { StepCache } from './run-evidence.ts';
+import { floats, type StepCache } from './run-evidence.ts';
 import { cacheOf } from './run-folder.ts';
 
 /** Carries out the job in an engine process. */
@@ -40,8 +40,8 @@ export async function* mapOf(
   }
   switch (method) {
     case 'pca': {
-      const plane = cache.tensors(reader, run, sift)?.get(`plane/${tap}`)?.data;
-      if (!(plane instanceof Float32Array)) {
+      const plane = floats((await cache.tensors(reader, run, sift))?.get(`plane/${tap}`));
+      if (plane === null) {
         throw new ExpectedError(
           'map-missing',
           'This run was made by a version that kept the components of one tap only.',

@@ -4,58 +4,76 @@ import type { Opinion } from '../../src-shared/domain/opinion.ts';
 import type { SiftingFacts } from '../../src-shared/domain/result.ts';
 import type { PoolRound } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
-import { readSafetensors, type SafetensorsContent } from '../formats/models-out/safetensors.ts';
+import { readRawSafetensors, type RawTensor } from '../formats/models-out/safetensors.ts';
 import type { ProjectReader, StepRecord } from '../store/reader.ts';
 
-type Tensors = SafetensorsContent['tensors'];
+/** Views of a step's bytes: what is not asked for is not copied. */
+type Tensors = ReadonlyMap<string, RawTensor>;
 
 /** Parsed steps, the last few: a page asks for one sample after the other of the same run. */
 export interface StepCache {
-  tensors(reader: ProjectReader, run: string, step: StepRecord): Tensors | null;
+  tensors(reader: ProjectReader, run: string, step: StepRecord): Promise<Tensors | null>;
   clear(): void;
 }
 
 const mostSteps = 2;
 
 export function stepCache(): StepCache {
-  const kept = new Map<string, Tensors>();
+  const kept = new Map<string, Promise<Tensors | null>>();
   return {
     tensors(reader, run, step) {
       const key = `${run} ${step.digest}`;
       const known = kept.get(key);
       if (known !== undefined) return known;
-      const bytes = reader.stepTensors(step);
-      if (bytes === null) return null;
-      const { tensors } = readSafetensors(bytes);
-      kept.set(key, tensors);
+      const reading = tensorsOf(reader, step);
+      kept.set(key, reading);
+      // What could not be read is looked for again the next time.
+      reading.then(
+        (found) => found === null && kept.delete(key),
+        () => kept.delete(key),
+      );
       const [oldest] = kept.keys();
       if (kept.size > mostSteps) kept.delete(oldest);
-      return tensors;
+      return reading;
     },
     clear: () => kept.clear(),
   };
 }
+
+async function tensorsOf(reader: ProjectReader, step: StepRecord): Promise<Tensors | null> {
+  const bytes = await reader.stepTensorsInParts(step);
+  return bytes === null ? null : readRawSafetensors(bytes).tensors;
+}
+
+/** Own copies of a tensor's values, or of a part of them; null where there is none of that type. */
+export function floats(tensor: RawTensor | undefined): Float32Array | null {
+  return tensor?.type === 'F32' ? new Float32Array(tensor.bytes.slice().buffer) : null;
+}
+function ints(tensor: RawTensor | undefined, from = 0, to = Infinity): Int32Array | null {
+  return tensor?.type === 'I32' ? new Int32Array(tensor.bytes.slice(4 * from, 4 * to).buffer) : null;
+}
+const lengthOf = (tensor: RawTensor | undefined): number => tensor?.dims.reduce((all, dim) => all * dim, 1) ?? 0;
 
 interface Sifted {
   readonly facts: SiftingFacts;
   readonly tensors: Tensors;
 }
 
-function sifted(reader: ProjectReader, run: string, cache: StepCache): Sifted | null {
+async function sifted(reader: ProjectReader, run: string, cache: StepCache): Promise<Sifted | null> {
   const step = reader.step(run, 'sift');
-  const tensors = step === null ? null : cache.tensors(reader, run, step);
+  const tensors = step === null ? null : await cache.tensors(reader, run, step);
   return step === null || tensors === null
     ? null
     : { facts: (step.data as unknown as { facts: SiftingFacts }).facts, tensors };
 }
 
 /** @returns null before the sift stage is committed @throws ExpectedError project-corrupt */
-export function tapScores(reader: ProjectReader, run: string, cache: StepCache): TapScores | null {
-  const found = sifted(reader, run, cache);
+export async function tapScores(reader: ProjectReader, run: string, cache: StepCache): Promise<TapScores | null> {
+  const found = await sifted(reader, run, cache);
   if (found === null) return null;
   const rows = found.facts.taps.flatMap(({ id, label, used }) => {
-    const data = found.tensors.get(`consistency/${id}`)?.data;
-    return data instanceof Float32Array ? [{ tap: { id, label, used }, data }] : [];
+    const data = floats(found.tensors.get(`consistency/${id}`));
+    return data !== null ? [{ tap: { id, label, used }, data }] : [];
   });
   const samples = rows[0]?.data.length ?? 0;
   const consistency = new Float32Array(rows.length * samples);
@@ -64,19 +82,23 @@ export function tapScores(reader: ProjectReader, run: string, cache: StepCache):
 }
 
 /** @throws ExpectedError request-invalid, project-corrupt */
-export function neighboursOf(reader: ProjectReader, run: string, index: number, cache: StepCache): Neighbours {
-  const found = sifted(reader, run, cache);
+export async function neighboursOf(
+  reader: ProjectReader,
+  run: string,
+  index: number,
+  cache: StepCache,
+): Promise<Neighbours> {
+  const found = await sifted(reader, run, cache);
   if (found === null) return { taps: [] };
-  const samples = found.tensors.get('majority')?.data.length ?? 0;
+  const samples = lengthOf(found.tensors.get('majority'));
   if (index >= samples) throw new ExpectedError('request-invalid', `index: sample ${index} of ${samples}.`);
   const taps = found.facts.taps
     .filter((tap) => tap.used)
     .flatMap(({ id, label }, t) => {
-      const data = found.tensors.get(`peers/${t}`)?.data;
-      if (!(data instanceof Int32Array)) return [];
-      const each = data.length / samples;
-      const list = data.slice(index * each, (index + 1) * each).filter((sample) => sample >= 0);
-      return [{ id, label, samples: list }];
+      const peers = found.tensors.get(`peers/${t}`);
+      const each = lengthOf(peers) / samples;
+      const list = ints(peers, index * each, (index + 1) * each);
+      return list === null ? [] : [{ id, label, samples: list.filter((sample) => sample >= 0) }];
     });
   return { taps };
 }
@@ -85,15 +107,14 @@ export function neighboursOf(reader: ProjectReader, run: string, index: number, 
 const poolStep = /^(warm-up|grow|final)(\/|$)/;
 
 /** @throws ExpectedError project-corrupt */
-export function poolMembers(reader: ProjectReader, run: string): PoolMembers {
+export async function poolMembers(reader: ProjectReader, run: string): Promise<PoolMembers> {
   const count = reader.column(run, 'label', 'sift')?.length ?? 0;
   const rounds: number[] = [];
   const rows: Uint8Array[] = [];
   for (const step of reader.steps(run)) {
     if (!poolStep.test(step.name)) continue;
-    const bytes = reader.stepTensors(step);
-    const pool = bytes === null ? undefined : readSafetensors(bytes).tensors.get('pool')?.data;
-    if (!(pool instanceof Int32Array)) continue;
+    const pool = ints((await tensorsOf(reader, step))?.get('pool'));
+    if (pool === null) continue;
     const row = new Uint8Array(count);
     for (const sample of pool) row[sample] = 1;
     rounds.push((step.data as unknown as PoolRound).round);
@@ -105,16 +126,15 @@ export function poolMembers(reader: ProjectReader, run: string): PoolMembers {
 }
 
 /** @returns null before the opinions stage is committed, and where none was asked for @throws ExpectedError project-corrupt */
-export function opinionTable(reader: ProjectReader, run: string): OpinionTable | null {
+export async function opinionTable(reader: ProjectReader, run: string): Promise<OpinionTable | null> {
   const step = reader.step(run, 'opinions');
   if (step === null) return null;
-  const bytes = reader.stepTensors(step);
-  const tensors: Tensors = bytes === null ? new Map() : readSafetensors(bytes).tensors;
+  const tensors: Tensors = (await tensorsOf(reader, step)) ?? new Map();
   const { opinions } = step.data as unknown as { readonly opinions: readonly Opinion[] };
   const found = opinions.flatMap(({ id }) => {
-    const score = tensors.get(`score/${id}`)?.data;
-    const flagged = tensors.get(`flagged/${id}`)?.data;
-    return score instanceof Float32Array && flagged instanceof Uint8Array ? [{ id, score, flagged }] : [];
+    const score = floats(tensors.get(`score/${id}`));
+    const flagged = tensors.get(`flagged/${id}`);
+    return score !== null && flagged?.type === 'U8' ? [{ id, score, flagged: flagged.bytes }] : [];
   });
   const samples = found[0]?.score.length ?? 0;
   const score = new Float32Array(found.length * samples);

@@ -22,10 +22,10 @@ const kinds = {
 } as const satisfies { readonly [K in keyof SampleColumns]: unknown };
 
 /** @returns null before the sift stage is committed; columns of later stages hold -1 or NaN until they are known */
-export function sampleTable(reader: ProjectReader, run: string): SampleTable | null {
+export async function sampleTable(reader: ProjectReader, run: string): Promise<SampleTable | null> {
   const { dataset } = reader.run(run);
-  const final = reader.sampleColumns(run, 'final');
-  const known = final ?? reader.sampleColumns(run, 'sift');
+  const final = await reader.sampleColumns(run, 'final');
+  const known = final ?? (await reader.sampleColumns(run, 'sift'));
   const count = known === null ? 0 : (Object.values(known)[0]?.length ?? 0);
   if (known === null || dataset === null) return null;
   const columns = Object.fromEntries(

@@ -5,7 +5,7 @@ import type { AuditRequest, PoolRound, RunEvent, RunState, RunSummary, Stage } f
 import type { AuditVerdict } from '../../src-shared/domain/verdict.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Json } from '../../src-shared/json.ts';
-import { readBlob } from './blobs.ts';
+import { readBlob, readBlobInParts, type BlobRef } from './blobs.ts';
 import { digestJson } from './canonical.ts';
 import { decodeColumn, type ColumnData, type ColumnType } from './columns.ts';
 import { openForReading, storeErrors } from './database.ts';
@@ -43,6 +43,8 @@ export interface ProjectReader {
   lastStep(run: string): StepRecord | null;
   /** Bytes of a step's tensors, checked; null when it has none or they were dropped (`blob.dropped`). @throws ExpectedError `project-corrupt`. */
   stepTensors(step: StepRecord): Uint8Array | null;
+  /** The same, read in parts: the process does not stand still meanwhile. */
+  stepTensorsInParts(step: StepRecord): Promise<Uint8Array | null>;
   /** SHA-256 over the digests of all steps in order: equal for equal work, whenever and however often it was interrupted. */
   journalDigest(run: string): string;
   siftedFacts(run: string, label?: string): SiftingFacts | null;
@@ -53,8 +55,8 @@ export interface ProjectReader {
   ): { readonly name: string; readonly dtype: ColumnType; readonly count: number }[];
   /** One column over the samples; null when there is none of that name. @throws ExpectedError `project-corrupt`. */
   column(run: string, name: string, label?: string): ColumnData | null;
-  /** All columns of a sifted set by name; the numeric ones of "final" are `SampleColumns`. */
-  sampleColumns(run: string, label?: string): Record<string, ColumnData> | null;
+  /** All columns of a sifted set by name, read in parts; the numeric ones of "final" are `SampleColumns`. */
+  sampleColumns(run: string, label?: string): Promise<Record<string, ColumnData> | null>;
   channelMasks(run: string): ChannelMaskRow[];
   poolRounds(run: string): PoolRound[];
   metricsAfter(run: string, cursor: number, limit?: number): Page<MetricPoint>;
@@ -101,8 +103,8 @@ export function readerOn(db: Database, dir: string, isLive: () => boolean): Proj
   };
   const setId = (run: string, label: string): number | null =>
     get<{ id: number }>('SELECT id FROM sifted_set WHERE run = ? AND label = ?', run, label)?.id ?? null;
-  const readColumn = (row: ColumnRow): ColumnData => {
-    const bytes = readBlob(dir, { digest: row.blob, size: row.blob_size });
+  const blobOf = (row: ColumnRow): BlobRef => ({ digest: row.blob, size: row.blob_size });
+  const readColumn = (row: ColumnRow, bytes: Uint8Array): ColumnData => {
     try {
       return decodeColumn(row.dtype, row.count, bytes);
     } catch (error) {
@@ -157,6 +159,8 @@ export function readerOn(db: Database, dir: string, isLive: () => boolean): Proj
       return row === undefined ? null : stepOf(row);
     },
     stepTensors: (step) => (step.blob === null || step.blob.dropped ? null : readBlob(dir, step.blob)),
+    stepTensorsInParts: async (step) =>
+      step.blob === null || step.blob.dropped ? null : await readBlobInParts(dir, step.blob),
     journalDigest: (run) =>
       digestJson(
         all<{ digest: string }>('SELECT digest FROM step WHERE run = ? ORDER BY position', run).map(
@@ -173,13 +177,15 @@ export function readerOn(db: Database, dir: string, isLive: () => boolean): Proj
       ),
     column(run, name, label = 'final') {
       const row = get<ColumnRow>(`${columnSql} WHERE sifted_set = ? AND name = ?`, setId(run, label) ?? -1, name);
-      return row === undefined ? null : readColumn(row);
+      return row === undefined ? null : readColumn(row, readBlob(dir, blobOf(row)));
     },
-    sampleColumns(run, label = 'final') {
+    async sampleColumns(run, label = 'final') {
       const set = setId(run, label);
       if (set === null) return null;
       const rows = all<ColumnRow>(`${columnSql} WHERE sifted_set = ? ORDER BY id`, set);
-      return Object.fromEntries(rows.map((row) => [row.name, readColumn(row)]));
+      const columns: Record<string, ColumnData> = {};
+      for (const row of rows) columns[row.name] = readColumn(row, await readBlobInParts(dir, blobOf(row)));
+      return columns;
     },
     channelMasks: (run) =>
       all<{ layer: string; label: string; channels: number; kept: number; mask: string; trusted: string }>(

@@ -36,7 +36,7 @@ export function audited(project: string, poisoned: ReadonlySet<number>): Audited
         steps.some((step) => step.name === name) ? poolOf(name).length : 0,
       ]),
     );
-    const samples = reader.sampleColumns(id)?.index.length ?? 0;
+    const samples = reader.column(id, 'index')?.length ?? 0;
     const trained = imagesTrained(parameters, samples, first.length, sizes, steps);
     const withPoison = (pool: Int32Array): [number, number] => [
       pool.length,

@@ -1,9 +1,12 @@
 /**
  * How quick the page is in Chromium: `npm run bench:ui` (after `npm run build`). Prints each number beside what it should
  * be; asserts nothing. The samples are a recorded audit's, repeated with other places; what is measured is the page, not
- * the audit. `--cpu N` slows the browser's processor N times.
+ * the audit. `--cpu N` slows the browser's processor N times; `--part shell,stream,map,host` measures some of it only.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -11,11 +14,15 @@ import { gzipSync } from 'node:zlib';
 import { chromium, type Browser, type Page } from 'playwright';
 import { createLoopback } from '../../src-main/hosts/loopback/server.ts';
 import type { App, SampleTable } from '../../src-shared/contract.ts';
+import { fillBigProject } from './big-project.ts';
 import { browserPath } from '../find-browser.mjs';
 import { recordedApp, recordedTable } from '../support/recorded-app.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
-const { values: flags } = parseArgs({ options: { cpu: { type: 'string', default: '1' } } });
+const { values: flags } = parseArgs({
+  options: { cpu: { type: 'string', default: '1' }, part: { type: 'string', default: 'shell,stream,map,host' } },
+});
+const parts = new Set(flags.part.split(','));
 
 function enlarged(samples: number): SampleTable {
   const { classNames, columns } = recordedTable();
@@ -209,6 +216,57 @@ async function map(browser: Browser, samples: number): Promise<void> {
   });
 }
 
+/** How long the host stands still while the views of a run of many samples are opened, one after the other. */
+async function hostDelay(browser: Browser, samples: number): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'coresift-bench-'));
+  const result = await recordedResult();
+  fillBigProject(join(folder, 'project'), enlarged(samples), result);
+  const host = fork(join(import.meta.dirname, 'host-process.ts'), [join(folder, 'project')]);
+  const answer = async (): Promise<{ readonly url: string; readonly longest: number }> =>
+    (await once(host, 'message'))[0] as never;
+  const page = await newPage(browser);
+  try {
+    const { url } = await answer();
+    await page.goto(url);
+    const watched = async (view: string, act: () => Promise<void>): Promise<void> => {
+      host.send('begin');
+      await act();
+      await page.waitForTimeout(2500);
+      const told = answer();
+      host.send('end');
+      const what = `host stands still: ${view}, ${samples.toLocaleString('en-US')} samples`;
+      line(what, (await told).longest, 'ms', 'at most 50');
+    };
+    await watched('a run is opened', () => page.getByRole('link', { name: '#1' }).click());
+    const views = page.getByRole('navigation', { name: 'Views' });
+    for (const view of ['Overview', 'Sifting', 'Bootstrapping', 'Suspects', 'History'])
+      await watched(view, () => views.getByRole('link', { name: view, exact: true }).click());
+    await watched('a sample is looked at', () =>
+      views
+        .getByRole('link', { name: 'Sifting', exact: true })
+        .click()
+        .then(async () => {
+          await page.getByRole('application', { name: /seeds/ }).press('ArrowRight');
+        }),
+    );
+  } finally {
+    await page.close();
+    host.disconnect();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What a recorded audit found. */
+async function recordedResult(): Promise<object> {
+  const app = recordedApp();
+  const context = { signal: new AbortController().signal };
+  const { id: runId } = await app.handlers['sample.open']({}, context);
+  const result = await app.handlers['run.result']({ runId }, context);
+  await app.close();
+  if (result === null) throw new Error('The recorded audit has no result.');
+  return result;
+}
+
 /** Frames a second that the compositor put on screen while something was done: what was drawn, not what was asked for. */
 async function framesDrawn(browser: Browser, page: Page, act: () => Promise<void>): Promise<number> {
   const events = await traced(browser, page, ['disabled-by-default-devtools.timeline.frame'], act);
@@ -253,11 +311,12 @@ const browser = await chromium.launch({
   args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
 });
 try {
-  await shell(browser, 'browser just started');
+  if (parts.has('shell')) await shell(browser, 'browser just started');
   await atRest(browser);
-  await shell(browser, 'browser at rest');
-  await streaming(browser);
-  for (const samples of [2_000, 50_000, 200_000]) await map(browser, samples);
+  if (parts.has('shell')) await shell(browser, 'browser at rest');
+  if (parts.has('stream')) await streaming(browser);
+  if (parts.has('map')) for (const samples of [2_000, 50_000, 200_000]) await map(browser, samples);
+  if (parts.has('host')) await hostDelay(browser, 50_000);
 } finally {
   await browser.close();
 }

@@ -11,7 +11,7 @@ beforeEach(() => (folder = temporaryFolder()));
 afterEach(() => folder.remove());
 
 describe('a project', () => {
-  it('gives back what a run wrote, and its journal verifies', () => {
+  it('gives back what a run wrote, and its journal verifies', async () => {
     const { run, writer } = fillProject(folder.path);
     writer.close();
     const reader = openReader(folder.path);
@@ -41,7 +41,7 @@ describe('a project', () => {
     expect(reader.poolRounds(run)).toEqual([poolRound]);
     expect(reader.channelMasks(run)[0]).toMatchObject({ id: 'conv1', mask: [0, 0.5, 1], trusted: [false, true, true] });
     expect(reader.siftedFacts(run)).toEqual(sifting);
-    expect(reader.sampleColumns(run)).toEqual({
+    expect(await reader.sampleColumns(run)).toEqual({
       index: Int32Array.of(0, 1, 2),
       majority: Float32Array.of(0.5, NaN, 1),
       seed: Uint8Array.of(1, 0, 0),
