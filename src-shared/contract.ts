@@ -10,7 +10,7 @@ import type { Decision, DecisionRow } from './domain/decision.ts';
 import type { ExportedModel, ExportFormat } from './domain/model-export.ts';
 import type { Opinion, OpinionExtent, OpinionId } from './domain/opinion.ts';
 import type { AuditResult, SampleColumns } from './domain/result.ts';
-import type { AuditRequest, Mode, Preset, RunEvent, RunSummary } from './domain/run.ts';
+import type { AuditRequest, Mode, Preset, RunEvent, RunSummary, Stage } from './domain/run.ts';
 import type { ModelScan } from './domain/scan.ts';
 import type { ChosenSettings, SettingTable } from './domain/setting.ts';
 import type { KeyInfo, KeyKind, KeyRing } from './domain/signing-key.ts';
@@ -126,6 +126,11 @@ export interface SampleMap {
 export type MapEvent =
   | { readonly kind: 'progress'; readonly phase: 'reading' | 'placing'; readonly done: number; readonly total: number }
   | { readonly kind: 'map'; readonly map: SampleMap };
+
+/** `kept`: where what came out differently lies; null when all was the same, and nothing was kept. */
+export type ReplayEvent =
+  | { readonly kind: 'progress'; readonly stage: Stage; readonly done: number; readonly total: number }
+  | { readonly kind: 'checks'; readonly checks: readonly Check[]; readonly kept: string | null };
 
 /** Who was in the clean pool after each committed round. */
 export interface PoolMembers {
@@ -342,6 +347,11 @@ export interface AppProcedures {
     { readonly runId: string; readonly formats: readonly ExportFormat[]; readonly out: string | null },
     ExportedModel
   >;
+  /**
+   * The audit of a finished run once more, on its recorded inputs and parameters, and as the last event which digests came
+   * out again. Fails with 'report-missing', 'run-active', and as an audit does; ending the stream cancels it.
+   */
+  'run.replay': Stream<{ readonly runId: string }, ReplayEvent>;
   'keys.list': Call<Nothing, KeyRing>;
   /** The passphrase is null where the key store of the operating system keeps the key. */
   'keys.create': Call<{ readonly name: string; readonly kind: KeyKind; readonly passphrase: string | null }, KeyInfo>;
@@ -449,6 +459,7 @@ export const procedureKinds = {
   'audit.settings': 'call',
   'model.inspect': 'call',
   'run.export': 'call',
+  'run.replay': 'stream',
   'keys.list': 'call',
   'keys.create': 'call',
   'keys.import': 'call',

@@ -11,6 +11,7 @@ import { connectEngine } from '../engine/jobs/client.ts';
 import { migrations } from '../store/migrate.ts';
 import { openWriter, type ProjectWriter } from '../store/writer.ts';
 import { modelDesk } from './app-models.ts';
+import { replayDesk } from './app-replay.ts';
 import { reportHandlers } from './app-reports.ts';
 import { attacksOf, type Attacks } from './attacks.ts';
 import { decide, decideAll } from './decisions.ts';
@@ -71,8 +72,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   let attacks = attacksIn(writer.dir);
 
   const models = modelDesk(options.spawn, () => writer);
+  const replays = replayDesk(
+    options.spawn,
+    () => writer,
+    () => requireIdle(),
+  );
 
   const requireIdle = (): void => {
+    replays.requireIdle();
     const matrix = attacks.active();
     if (matrix !== null) throw new ExpectedError('run-active', `Planted attacks #${Number(matrix)} are going on.`);
     if (active !== null) throw new ExpectedError('run-active', `Run ${summaryOf(active.id).number} is going on.`);
@@ -225,6 +232,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       ),
     'audit.settings': (chosen) => settingTable(chosen),
     ...models.handlers,
+    ...replays.handlers,
     ...reportHandlers({
       keys: options.keys ?? keyFolder(),
       vault: options.vault ?? null,
@@ -258,6 +266,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       await cancelActive();
       await attacks.close();
       await models.close();
+      await replays.close();
       writer.close();
     },
   };

@@ -10,6 +10,7 @@ import type { ProjectReader } from '../store/reader.ts';
 import { canonicalJson, toJson } from '../store/canonical.ts';
 import { digestBytes, writeWhole } from './files.ts';
 import type { MapJob, MapOutcome } from './map-job.ts';
+import { newestWhile } from './newest.ts';
 import type { StepCache } from './run-evidence.ts';
 import { cacheOf } from './run-folder.ts';
 
@@ -78,39 +79,19 @@ export async function* mapOf(
 }
 
 /** Progress as it comes, then what was made. */
-async function* whileMaking(job: MapJob, make: MapMaker, signal: AbortSignal): AsyncGenerator<MapEvent, MapOutcome> {
-  let newest: MapEvent | null = null;
-  let wake = (): void => undefined;
-  const stop = new AbortController();
-  const making = make(job, {
-    signal: AbortSignal.any([signal, stop.signal]),
-    onEvent: (event) => {
-      if (event.type !== 'progress') return;
-      const phase = event.unit === 'epochs' ? 'placing' : 'reading';
-      newest = { kind: 'progress', phase, done: event.done, total: event.total };
-      wake();
-    },
-  });
-  let ended = false;
-  const end = (): void => {
-    ended = true;
-    wake();
-  };
-  making.then(end, end);
-  try {
-    for (;;) {
-      if (newest !== null) {
-        const told: MapEvent = newest;
-        newest = null;
-        yield told;
-      } else if (ended) return await making;
-      else await new Promise<void>((resolve) => (wake = resolve));
-    }
-  } finally {
-    // Whoever asked went away in the middle.
-    if (!ended) stop.abort();
-  }
-}
+const whileMaking = (job: MapJob, make: MapMaker, signal: AbortSignal): AsyncGenerator<MapEvent, MapOutcome> =>
+  newestWhile<MapEvent, MapOutcome>(
+    (tell, stopped) =>
+      make(job, {
+        signal: stopped,
+        onEvent: (event) => {
+          if (event.type !== 'progress') return;
+          const phase = event.unit === 'epochs' ? 'placing' : 'reading';
+          tell({ kind: 'progress', phase, done: event.done, total: event.total });
+        },
+      }),
+    signal,
+  );
 
 function jobOf(reader: ProjectReader, run: string, tap: string): MapJob {
   const { request } = reader.run(run);

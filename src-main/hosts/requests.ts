@@ -122,6 +122,7 @@ export const requestSchemas = {
     formats: v.pipe(v.array(v.picklist(exportFormats)), v.minLength(1), v.maxLength(exportFormats.length)),
     out: v.nullable(target),
   }),
+  'run.replay': ofRun,
   'keys.list': nothing,
   'keys.create': v.strictObject({ name: keyName, kind: v.picklist(keyKinds), passphrase }),
   'keys.import': v.strictObject({

@@ -28,7 +28,7 @@ export interface MarkGroup {
   /** Colour role. */
   readonly role: string;
   readonly faded: boolean;
-  readonly rows: readonly number[];
+  readonly rows: Int32Array;
 }
 
 /**
@@ -49,16 +49,21 @@ export function groupMarks(
   const slotOf = Int32Array.from(colours, (colour) => (colour === null ? 0 : colour + 1));
   const byColour = colourBy === 'class';
   const fading = chosen.size > 0;
-  // Faded ones first, then by standing, then by colour.
-  const places: (number[] | undefined)[] = new Array<undefined>(2 * drawingOrder.length * slots);
+  // Faded ones first, then by standing, then by colour: counted, then put where they belong.
+  const places = new Uint16Array(codes.length);
+  const counts = new Int32Array(2 * drawingOrder.length * slots);
   for (let row = 0; row < codes.length; row++) {
     const faded = fading ? !chosen.has(row) : onlyClass !== null && onlyClass !== label[row];
     const slot = byColour ? slotOf[label[row]] : 0;
     const place = ((faded ? 0 : 1) * drawingOrder.length + codes[row]) * slots + slot;
-    (places[place] ??= []).push(row);
+    places[row] = place;
+    counts[place] += 1;
   }
-  return places.flatMap((rows, place) => {
-    if (rows === undefined) return [];
+  const groups = Array.from(counts, (count) => new Int32Array(count));
+  counts.fill(0);
+  for (let row = 0; row < places.length; row++) groups[places[row]][counts[places[row]]++] = row;
+  return groups.flatMap((rows, place) => {
+    if (rows.length === 0) return [];
     const slot = place % slots;
     const standing = drawingOrder[Math.floor(place / slots) % drawingOrder.length];
     const role = byColour ? (slot === 0 ? 'class-other' : `class-${slot}`) : looks[standing].role;
@@ -76,6 +81,24 @@ export interface MapPlaces {
 function markRadius(rows: number, zoom: number): number {
   const plain = rows > 20_000 ? 1.5 : rows > 5_000 ? 2 : 2.8;
   return plain * Math.min(2, 0.8 + 0.2 * zoom);
+}
+
+let spare: ArrayBuffer | null = null;
+
+/**
+ * Pixels of a picture, of whatever colour. Memory that was given back is used again: memory that nobody has touched yet is
+ * slow to write to, and the picture of a map is the largest thing that a view makes.
+ */
+export function takePixels(width: number, height: number): ImageData {
+  const bytes = 4 * width * height;
+  const buffer = spare !== null && spare.byteLength >= bytes ? spare : new ArrayBuffer(bytes);
+  spare = null;
+  return new ImageData(new Uint8ClampedArray(buffer, 0, bytes), width, height);
+}
+
+/** Says that nobody reads or writes these pixels any more. */
+export function returnPixels({ data: { buffer } }: ImageData): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > (spare?.byteLength ?? 0)) spare = buffer;
 }
 
 /** Marks that are painted before whoever has the map painted can do something else. */
@@ -96,23 +119,18 @@ export function* paintMap(
   palette: ReadonlyMap<string, Rgb>,
 ): Generator<void> {
   const [red, green, blue] = palette.get('raised') ?? [255, 255, 255];
-  new Uint32Array(pixels.data.buffer).fill(((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0);
+  const { buffer, byteOffset, byteLength } = pixels.data;
+  new Uint32Array(buffer, byteOffset, byteLength / 4).fill(((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0);
   const rows = places.x.length;
-  const x = new Float32Array(rows);
-  const y = new Float32Array(rows);
-  for (let row = 0; row < rows; row++) {
-    x[row] = (places.x[row] * view.k + view.x) * ratio;
-    y[row] = (places.y[row] * view.k + view.y) * ratio;
-  }
-  yield;
+  const seen = { k: view.k * ratio, x: view.x * ratio, y: view.y * ratio };
   const radius = markRadius(rows, view.k) * ratio;
   for (const group of groups) {
     const { shape, grow, alpha } = looks[group.standing];
     const stamp = makeStamp(shape, radius * grow);
     const colour = palette.get(group.role) ?? [0, 0, 0];
     for (let from = 0; from < group.rows.length; from += marksPerPart) {
-      const part = group.rows.slice(from, from + marksPerPart);
-      paint(pixels, stamp, colour, group.faded ? fadedAlpha : alpha, part, x, y);
+      const part = group.rows.subarray(from, from + marksPerPart);
+      paint(pixels, stamp, colour, group.faded ? fadedAlpha : alpha, part, places, seen);
       yield;
     }
   }

@@ -2,6 +2,8 @@
  * Marks painted straight into pixels: a stamp per shape and size, blended where it lands. A canvas path per mark takes
  * a frame for some thousand marks; this takes a few milliseconds for fifty thousand.
  */
+import type { View } from './explore.ts';
+
 export type StampShape = 'dot' | 'ring' | 'square' | 'triangle';
 
 export interface Stamp {
@@ -48,12 +50,14 @@ export function makeStamp(shape: StampShape, radius: number): Stamp {
 }
 
 function inside(shape: StampShape, x: number, y: number, r: number): boolean {
-  const far = Math.hypot(x, y);
+  const far = x * x + y * y;
   switch (shape) {
     case 'dot':
-      return far <= r;
-    case 'ring':
-      return far <= r && far >= r - Math.max(1, 0.42 * r);
+      return far <= r * r;
+    case 'ring': {
+      const hole = r - Math.max(1, 0.42 * r);
+      return far <= r * r && (hole <= 0 || far >= hole * hole);
+    }
     case 'square':
       return Math.abs(x) <= 0.85 * r && Math.abs(y) <= 0.85 * r;
     case 'triangle':
@@ -62,15 +66,20 @@ function inside(shape: StampShape, x: number, y: number, r: number): boolean {
   }
 }
 
-/** Blends `stamp` in `colour` at every row of `rows` that lies within the picture. @param alpha 0..1 */
+/**
+ * Blends `stamp` in `colour` at every row of `rows` that lies within the picture.
+ * @param alpha 0..1
+ * @param places of all rows; NaN where a row has none
+ * @param view a place p is painted at p * k + (x, y), in pixels of the picture
+ */
 export function paint(
   pixels: Pixels,
   stamp: Stamp,
   colour: Rgb,
   alpha: number,
   rows: ArrayLike<number>,
-  placeX: ArrayLike<number>,
-  placeY: ArrayLike<number>,
+  places: { readonly x: ArrayLike<number>; readonly y: ArrayLike<number> },
+  view: View,
 ): void {
   const { width, height, data } = pixels;
   const { dx, dy, cover } = stamp;
@@ -79,8 +88,8 @@ export function paint(
   const share = Float32Array.from(cover, (covered) => (covered / 255) * alpha);
   for (let at = 0; at < rows.length; at++) {
     const row = rows[at];
-    const x = Math.round(placeX[row]);
-    const y = Math.round(placeY[row]);
+    const x = Math.round(places.x[row] * view.k + view.x);
+    const y = Math.round(places.y[row] * view.k + view.y);
     // Also passes over places that are no number.
     if (!(x > -32 && y > -32 && x < width + 32 && y < height + 32)) continue;
     for (let part = 0; part < parts; part++) {

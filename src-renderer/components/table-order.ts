@@ -1,4 +1,4 @@
-/** How rows of a table are put in order, and what of them a spreadsheet is given. Pure. */
+/** How rows of a table are put in order and looked through, and what of them a spreadsheet is given. Pure. */
 import { csvCell, csvShown } from '../../src-shared/text.ts';
 
 export type TableValue = string | number;
@@ -27,6 +27,28 @@ export function orderedRows(rows: number, valueOf: (row: number) => TableValue, 
         : String(left).localeCompare(String(right), undefined, { numeric: true });
     return sign * apart || a - b;
   });
+}
+
+/** Rows that are looked through before whoever asked can do something else. */
+const rowsPerPart = 256;
+
+/**
+ * Looks for the rows of `order` in which every word of `filter` is part of some cell, whatever its case; part by part.
+ * @param textsOf cells of a row as they are shown
+ * @param found gets them, in that order
+ */
+export function* rowsWith(
+  filter: string,
+  order: readonly number[],
+  textsOf: (row: number) => readonly string[],
+  found: number[],
+): Generator<void> {
+  const words = filter.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  for (let at = 0; at < order.length; at++) {
+    if (at % rowsPerPart === rowsPerPart - 1) yield;
+    const texts = textsOf(order[at]).map((text) => text.toLocaleLowerCase());
+    if (words.every((word) => texts.some((text) => text.includes(word)))) found.push(order[at]);
+  }
 }
 
 /** Texts as the page shows them and numbers as they are, with the guard against formulas that all our files have. */

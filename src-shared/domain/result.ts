@@ -48,7 +48,10 @@ export interface ClassWarning {
   readonly className: string;
   /** "oversized", "balanced-split", "rules-disagree", "tiny", "no-gated-sample", "cross-fit", "learnt-pattern", … */
   readonly code: string;
+  /** In English. */
   readonly message: string;
+  /** The numbers of the message by name, for another language; records of earlier versions have none. */
+  readonly values?: Readonly<Record<string, number>> | undefined;
 }
 
 export interface SiftingFacts {

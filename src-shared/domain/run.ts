@@ -115,7 +115,14 @@ export type RunEvent =
   /** The engine stands still, and goes on. Told by the host. */
   | { readonly type: 'paused' }
   | { readonly type: 'continued' }
-  | { readonly type: 'warning'; readonly code: string; readonly message: string; readonly subject: string | null }
+  | {
+      readonly type: 'warning';
+      readonly code: string;
+      readonly message: string;
+      readonly subject: string | null;
+      /** The numbers of the message by name, where it can be said in another language. */
+      readonly values?: Readonly<Record<string, number>> | undefined;
+    }
   | { readonly type: 'finished'; readonly verdict: AuditVerdict; readonly exitCode: 0 | 1 | 3 }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'cancelled' };

@@ -514,6 +514,8 @@ export const deExplore: typeof enExplore = {
       ['Esc', 'Auswahl aufheben, Offenes schließen'],
       ['Pfeiltasten', 'Von Bild zu Bild, Feld zu Feld, Kanal zu Kanal'],
       ['Eingabe', 'Wählen oder öffnen, was den Fokus hat'],
+      ['Pos1, Ende, Strg Pos1, Strg Ende', 'In einer Tabelle: Anfang und Ende der Zeile, der Tabelle'],
+      ['Umschalt + ← →', 'Auf dem Kopf einer Tabelle: schmaler, breiter'],
       ['Umschalt + Ziehen', 'Zur Auswahl hinzufügen'],
       ['+  −  0', 'Vergrößern, verkleinern, alles zeigen'],
     ],

@@ -89,6 +89,17 @@ export const deInputs: typeof enInputs = {
     reopened: (difference) => `wieder geöffnet; größter Unterschied ${difference}:`,
     refused: (format) => `${format} wurde nicht geschrieben:`,
   },
+  replay: {
+    open: 'Diese Prüfung wiederholen: Kommt dasselbe heraus?',
+    text: 'Alles wird aus den aufgezeichneten Eingaben und Parametern noch einmal berechnet, und jeder Schritt und jede Datei wird an der Prüfsumme verglichen. Es dauert so lange wie die Prüfung; was gleich war, wird nicht aufgehoben.',
+    start: 'Prüfung wiederholen',
+    cancel: 'Wiederholung abbrechen',
+    starting: 'Es beginnt…',
+    at: (stage) => `Wiederholung: ${stage}`,
+    cancelled: 'Die Wiederholung wurde abgebrochen; nichts davon wurde aufgehoben.',
+    caption: 'Was an der Wiederholung verglichen wurde',
+    kept: 'Was bei der Wiederholung herauskam, liegt in',
+  },
   log: {
     title: 'Protokoll des Laufs',
     onlyWarnings: 'Nur Warnungen',

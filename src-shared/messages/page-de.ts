@@ -9,6 +9,7 @@ import { deInputs } from './page-de-inputs.ts';
 import { deSigning } from './page-de-signing.ts';
 import type { PageMessages } from './page-en.ts';
 import { deFinding, deTerms } from '../report-words/findings-de.ts';
+import { deWarning } from '../report-words/warnings-de.ts';
 import { pageFormat } from './page-format.ts';
 
 const f = pageFormat('de-DE');
@@ -42,6 +43,7 @@ export const de: PageMessages = {
   f,
   record: {
     finding: deFinding,
+    warning: deWarning,
     term: (term) => terms.get(term) ?? null,
     bundled: (title) => (title === 'Poisoned shoes' ? poisonedShoes : null),
   },
@@ -136,6 +138,12 @@ export const de: PageMessages = {
   table: {
     table: 'Tabelle',
     nothing: 'Noch nichts.',
+    filter: 'Filter',
+    filterOf: (caption) => `Filter der Zeilen von: ${caption}`,
+    filtered: (count, of) => `${f.count(count)} von ${f.count(of)} Zeilen`,
+    noneFound: 'Keine Zeile enthält das.',
+    width: (column, pixels) => `${column}: ${pixels} Pixel breit`,
+    edge: 'Ziehen ändert die Breite; Doppelklick stellt die übliche her',
     pages: (caption) => `Seiten der Tabelle: ${caption}`,
     previous: 'Zurück',
     next: 'Weiter',

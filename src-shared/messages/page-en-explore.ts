@@ -492,6 +492,8 @@ export const enExplore = {
       ['Esc', 'Clear the selection, close what is open'],
       ['Arrow keys', 'From sample to sample, cell to cell, channel to channel'],
       ['Enter', 'Select or open what has the focus'],
+      ['Home, End, Ctrl Home, Ctrl End', 'In a table: start and end of the row, of the table'],
+      ['Shift + ← →', 'On the header of a table: narrower, wider'],
       ['Shift + drag', 'Add to the selection'],
       ['+  −  0', 'Zoom in, zoom out, show all'],
     ] as readonly (readonly [string, string])[],

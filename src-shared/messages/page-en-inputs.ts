@@ -88,6 +88,17 @@ export const enInputs = {
     reopened: (difference: string) => `opened again; largest difference ${difference}:`,
     refused: (format: string) => `${format} was not written:`,
   },
+  replay: {
+    open: 'Replay this audit: does the same come out?',
+    text: 'Everything is computed once more from the recorded inputs and parameters, and every step and file is compared by its digest. It takes as long as the audit did; what was the same is not kept.',
+    start: 'Replay the audit',
+    cancel: 'Cancel the replay',
+    starting: 'Starting…',
+    at: (stage: string) => `Replaying: ${stage}`,
+    cancelled: 'The replay was cancelled; nothing of it was kept.',
+    caption: 'What was compared of the replay',
+    kept: 'What came out of the replay was kept in',
+  },
   log: {
     title: 'Log of the run',
     onlyWarnings: 'Warnings only',

@@ -1,5 +1,6 @@
 /** Every text of the page in English. Messages with parameters are functions; German has the same keys or does not compile. */
 import type { Finding } from '../domain/verdict.ts';
+import type { SaidWarning } from '../report-words/warnings-de.ts';
 import { pageFormat } from './page-format.ts';
 import { enAttacks } from './page-en-attacks.ts';
 import { enOpinions } from './page-en-opinions.ts';
@@ -20,6 +21,7 @@ export const en = {
   /** What a record says, which is English, in the language of the page; null for what that language does not know. */
   record: {
     finding: (_finding: Finding): { readonly claim: string; readonly wouldChange: string } | null => null,
+    warning: (_warning: SaidWarning): string | null => null,
     term: (_term: string): string | null => null,
     bundled: (_title: string): Bundled | null => null,
   },
@@ -115,6 +117,12 @@ export const en = {
   table: {
     table: 'Table',
     nothing: 'Nothing yet.',
+    filter: 'Filter',
+    filterOf: (caption: string) => `Filter the rows of: ${caption}`,
+    filtered: (count: number, of: number) => `${f.count(count)} of ${f.count(of)} rows`,
+    noneFound: 'No row holds this.',
+    width: (column: string, pixels: number) => `${column}: ${pixels} pixels wide`,
+    edge: 'Drag to change the width; double-click for the usual one',
     pages: (caption: string) => `Pages of the table: ${caption}`,
     previous: 'Previous',
     next: 'Next',

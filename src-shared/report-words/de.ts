@@ -1,5 +1,6 @@
 /** Was die Berichte sagen, auf Deutsch: the German messages, and the verdict sentences from codes and values. */
 import { deFinding as finding, deTerms as terms } from './findings-de.ts';
+import { deWarning as warning } from './warnings-de.ts';
 import type { Words } from './words.ts';
 
 const plural = (n: number, one: string, many: string): string => (n === 1 ? one : many);
@@ -441,4 +442,4 @@ const words: Words = {
     '\\u{HEX} steht für ein Zeichen, das nichts zeichnet, die Folge anderer ändert oder das dieses Dokument nicht zeichnen kann.',
 };
 
-export const de = { words, finding, terms } as const;
+export const de = { words, finding, terms, warning } as const;

@@ -11,8 +11,8 @@ function figure(value: unknown, say: (value: number) => string): string {
   if (value === undefined) throw new Lacking();
   return typeof value === 'number' ? say(value) : '–';
 }
-const share = (value: unknown): string => figure(value, (of) => `${number.format(100 * of)} %`);
-const count = (value: unknown): string => figure(value, (of) => whole.format(of));
+export const share = (value: unknown): string => figure(value, (of) => `${number.format(100 * of)} %`);
+export const count = (value: unknown): string => figure(value, (of) => whole.format(of));
 const decimal = (value: unknown): string => figure(value, (of) => number.format(of));
 
 interface Said {
@@ -20,10 +20,16 @@ interface Said {
   readonly wouldChange: string;
 }
 
+/** Numbers of a sentence by name. */
+export type Lookup = Finding['evidence'];
+
 /** The sentences of a finding from its code, verdict and evidence; null where the code or one of the numbers is not known. */
-export function deFinding(one: Finding): Said | null {
+export const deFinding = (one: Finding): Said | null => orNull(() => said(one));
+
+/** What is said, or null where a number of it is not there. */
+export function orNull<T>(say: () => T | null): T | null {
   try {
-    return said(one);
+    return say();
   } catch (error) {
     if (error instanceof Lacking) return null;
     throw error;
@@ -108,8 +114,12 @@ function said(one: Finding): Said | null {
   }
 }
 
+/** The claim of a learnt pattern of the class called `name`. */
+export const learntPattern = (e: Lookup, name: string): string =>
+  learnt(e, `${count(e['sharing'])} Proben mit dem Etikett „${name}“`).claim;
+
 /** @param who the samples that share the pattern */
-function learnt(e: Finding['evidence'], who: string): Said {
+function learnt(e: Lookup, who: string): Said {
   const beware = 'Benutzen Sie das bereinigte Modell nicht, bevor Sie diese Proben angesehen haben.';
   const without = `in einem Modell, das diese Proben nie sah, ${share(e['turnedWithout'])}; dieses erkennt ${share(e['acceptedWithout'])} von ihnen und ${share(e['knownWithout'])} vom Rest der Klasse.`;
   const [first, last] = [e['turnedFirst'], e['turnedSanitized']];

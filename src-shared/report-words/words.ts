@@ -1,4 +1,5 @@
 /** The languages of the reports. `Words` is what English has: a language that lacks a message does not compile. */
+import type { ClassWarning } from '../domain/result.ts';
 import type { Finding } from '../domain/verdict.ts';
 import { de } from './de.ts';
 import { en } from './en.ts';
@@ -25,6 +26,11 @@ export function findingSentences(
 ): { readonly claim: string; readonly wouldChange: string } | null {
   if (language === 'en') return finding;
   return de.finding(finding);
+}
+
+/** The sentence of a warning, in English where the language does not know its code or numbers. */
+export function warningSentence(warning: ClassWarning, language: Language): string {
+  return (language === 'de' ? de.warning(warning) : null) ?? warning.message;
 }
 
 /** Evidence names, environment names and the like in words; what a language does not know stays as it is. */

@@ -117,6 +117,7 @@ describe.each([
       'audit.settings': { preset: 'quick', overrides: {}, limits: {}, device: 'auto' },
       'model.inspect': { path: '/a.onnx', limits: {} },
       'run.export': { runId, formats: ['onnx', 'tfjs'], out: null },
+      'run.replay': { runId },
       'keys.list': {},
       'keys.create': { name: 'lab', kind: 'ed25519', passphrase: 'secret' },
       'keys.import': {

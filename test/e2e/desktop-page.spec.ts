@@ -194,7 +194,7 @@ test('files dropped anywhere go where they belong', async ({ desktop }) => {
   await expect(pack.getByLabel('Public key of the signer')).toHaveValue('signer.pem');
   await expect(pack.getByLabel('Pack')).toHaveValue('theirs.coresiftpack');
   await pack.getByRole('button', { name: 'Verify the pack' }).click();
-  await expect(pack.getByRole('table')).toBeVisible();
+  await expect(pack.getByRole('grid')).toBeVisible();
   expect(verified).toEqual([{ path: '/data/theirs.coresiftpack', key: '/data/signer.pem' }]);
   // What lies on no disk is said not to be taken.
   await drop(page, [{ name: 'nowhere' }]);

@@ -110,7 +110,7 @@ test('attacks are chosen, what does not fit is said, and a matrix is read with i
   await expect(matrix).toContainText('98 % (96 %–99 %)');
   await expect(page.getByText('badencoder + blended, seed 1, failed')).toBeVisible();
   await page.getByRole('button', { name: 'Table' }).click();
-  await expect(page.getByRole('table').getByRole('row')).toHaveCount(7);
+  await expect(page.getByRole('grid').getByRole('row')).toHaveCount(7);
 
   const form = page.getByRole('form', { name: 'Choose and plant' });
   await form.getByRole('checkbox', { name: /^Blended/ }).uncheck();

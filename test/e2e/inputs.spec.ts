@@ -124,7 +124,7 @@ test('tables are put in order, copied without formulas, and lead to the sheet of
     .locator('section', { has: page.getByRole('heading', { name: 'Suspects, most suspicious first' }) })
     .getByRole('button', { name: 'Table', exact: true })
     .click();
-  const table = page.getByRole('table', { name: 'Suspect list' });
+  const table = page.getByRole('grid', { name: 'Suspect list' });
   const header = table.getByRole('columnheader', { name: 'Sanitized loss' });
   await header.getByRole('button').press('Enter');
   await expect(header).toHaveAttribute('aria-sort', 'ascending');
@@ -187,7 +187,7 @@ test('the log of a run tells when its stages, rounds, pauses and warnings came',
   await expectAccessible(page);
   await page.getByRole('checkbox', { name: 'Warnings only' }).check();
   await expect(log.getByRole('listitem')).toHaveCount(2);
-  await expect(log).toContainText('two groups of neighbours');
+  await expect(log).toContainText('two groups of similar size');
 });
 
 test('the palette opens a project, verifies a pack, starts the sample, sets the theme and resumes', async ({
@@ -274,4 +274,23 @@ test('hostile names are text in every view', async ({ page, recorded }) => {
     await expectNoSidewaysScroll(page);
   }
   expect(seen).toBeGreaterThan(10);
+});
+
+test('an audit is replayed from its report, and what differs is said first', async ({ page, recorded }) => {
+  const { url } = await recorded({ pace: 30 });
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Run the sample audit' }).click();
+  await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible();
+  await open(page, 'Report');
+  await page.locator('summary', { hasText: 'Replay this audit' }).click();
+  await page.getByRole('button', { name: 'Replay the audit' }).click();
+  await page.getByRole('button', { name: 'Cancel the replay' }).click();
+  await expect(page.getByText('The replay was cancelled')).toBeVisible();
+  await page.getByRole('button', { name: 'Replay the audit' }).click();
+  await expect(page.getByText(/^Replaying: /).first()).toBeVisible();
+  const compared = page.getByRole('grid', { name: 'What was compared of the replay' });
+  await expect(compared.getByRole('row').nth(1)).toContainText('model.onnx');
+  await expect(page.getByText('1 of 3 checks does not fit.')).toBeVisible();
+  await expect(page.getByText('/project/replays/0001-x')).toBeVisible();
+  await expectAccessible(page);
 });

@@ -1,7 +1,6 @@
 /** States of the page that a real audit cannot be brought into at will; the host plays a recorded one. */
 import { recordedEvents } from '../support/recorded-app.ts';
-import type { Locator } from '@playwright/test';
-import { expect, expectAccessible, fillInputs, step, tabTo, test } from './page.ts';
+import { expect, expectAccessible, fillInputs, keysOf, step, tabTo, test } from './page.ts';
 
 test('without the key of the address nobody is let in', async ({ page, recorded }) => {
   const { url } = await recorded();
@@ -87,24 +86,13 @@ test('both inputs are looked at before anything starts: pictures, balance, estim
 test('an audit is started, watched, read, judged and reported by keyboard alone', async ({ page, recorded }) => {
   const { url } = await recorded();
   await page.goto(url);
-  const command = async (text: string): Promise<void> => {
-    await page.keyboard.press('Control+k');
-    await expect(page.getByRole('combobox', { name: 'Search or command' })).toBeFocused();
-    await page.keyboard.type(text);
-    await page.keyboard.press('Enter');
-  };
-  const press = async (target: Locator, key = 'Enter'): Promise<void> => {
-    await tabTo(page, target);
-    await page.keyboard.press(key);
-  };
+  const { command, press, type } = keysOf(page);
   await expect(page.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();
   await command('new audit');
   await expect(page.locator('main')).toBeFocused();
-  await tabTo(page, page.getByLabel('Encoder', { exact: true }));
-  await page.keyboard.type('/data/encoder.onnx');
+  await type(page.getByLabel('Encoder', { exact: true }), '/data/encoder.onnx');
   await page.keyboard.press('Enter');
-  await tabTo(page, page.getByLabel('Dataset', { exact: true }));
-  await page.keyboard.type('/data/images');
+  await type(page.getByLabel('Dataset', { exact: true }), '/data/images');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('form', { name: 'Preview' })).toBeVisible();
   await press(page.getByRole('button', { name: 'Next' }));
@@ -128,8 +116,7 @@ test('an audit is started, watched, read, judged and reported by keyboard alone'
   await expect(sheet.getByRole('heading', { name: 'Sample 1800' })).toBeVisible();
   await page.keyboard.press('F6');
   await expect(sheet).toBeFocused();
-  await tabTo(page, sheet.getByLabel('Reason'));
-  await page.keyboard.type('The supplier confirmed it.');
+  await type(sheet.getByLabel('Reason'), 'The supplier confirmed it.');
   await press(sheet.getByRole('button', { name: 'Override the verdict' }));
   await expect(sheet.getByRole('list', { name: 'Decisions that stand' })).toContainText('judged trusted');
   await page.keyboard.press('Escape');
@@ -283,7 +270,7 @@ test('classes can be brought forward in the scatter, and its table has every sam
   await expectAccessible(page);
   await page.getByRole('button', { name: 'Table' }).first().click();
   await expect(page.getByText('rows 1–25 of 2000')).toBeVisible();
-  await expect(page.getByRole('table').first().getByRole('row').nth(1)).toContainText('suspect');
+  await expect(page.getByRole('grid').first().getByRole('row').nth(1)).toContainText('suspect');
   await page.getByRole('button', { name: 'Next' }).click();
   await expect(page.getByText('rows 26–50 of 2000')).toBeVisible();
 });

@@ -247,6 +247,34 @@ export async function tabTo(page: Page, target: Locator, most = 40): Promise<voi
   await expect(target, `reached within ${most} presses of Tab`).toBeFocused({ timeout: 1 });
 }
 
+interface Keys {
+  /** Says a command to the palette. */
+  command(text: string): Promise<void>;
+  /** Goes to `target` by Tab and presses a key there, Enter unless another is named. */
+  press(target: Locator, key?: string): Promise<void>;
+  type(target: Locator, text: string): Promise<void>;
+}
+
+/** What a person without a mouse does. */
+export function keysOf(page: Page): Keys {
+  return {
+    async command(text) {
+      await page.keyboard.press('Control+k');
+      await expect(page.getByRole('combobox', { name: 'Search or command' })).toBeFocused();
+      await page.keyboard.type(text);
+      await page.keyboard.press('Enter');
+    },
+    async press(target, key = 'Enter') {
+      await tabTo(page, target);
+      await page.keyboard.press(key);
+    },
+    async type(target, text) {
+      await tabTo(page, target);
+      await page.keyboard.type(text);
+    },
+  };
+}
+
 /** Opens the wizard and names both inputs; the data step is the one that is left on screen. */
 export async function fillInputs(page: Page, encoder: string, dataset: string): Promise<void> {
   await page.getByRole('link', { name: 'New audit' }).first().click();

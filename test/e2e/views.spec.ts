@@ -62,7 +62,12 @@ test('no view falls back to another language than the one that was chosen', asyn
     });
     expect(text).not.toMatch(/\b(the|and|of the|samples|channels)\b/);
   }
-  await page.getByRole('navigation', { name: 'Ansichten' }).getByRole('link', { name: 'Einstellungen' }).click();
+  const views = page.getByRole('navigation', { name: 'Ansichten' });
+  for (const view of ['Überblick', 'Siebung', 'Lauf']) {
+    await views.getByRole('link', { name: view, exact: true }).click();
+    await expect(page.getByText('zerfällt an den meisten Abgriffen').first(), `${view}: a warning`).toBeVisible();
+  }
+  await views.getByRole('link', { name: 'Einstellungen' }).click();
   await page.getByRole('radio', { name: 'English' }).press('Space');
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Settings');
 });

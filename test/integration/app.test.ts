@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../src-main/audit/app.ts';
 import { forkEngine } from '../../src-main/audit/spawn-engine.ts';
-import type { App, AppProcedures, MapEvent, NumberedEvent } from '../../src-shared/contract.ts';
+import type { App, AppProcedures, MapEvent, NumberedEvent, ReplayEvent } from '../../src-shared/contract.ts';
 import { standing } from '../../src-shared/domain/decision.ts';
 import { auditRequest } from '../../src-shared/domain/request.ts';
 import type { AuditRequest, RunSummary } from '../../src-shared/domain/run.ts';
+import { CancelledError } from '../../src-shared/failure.ts';
 import { builtMain } from '../support/built.ts';
 import { smallAudit } from '../support/small-audit.ts';
 import { sampleFolder, sampleImages } from '../support/small-dataset.ts';
@@ -41,7 +42,7 @@ const open = (folder = project): Promise<App> =>
 
 type Calls = { [K in keyof AppProcedures]: AppProcedures[K] extends { kind: 'call'; request: infer R } ? R : never };
 
-function call<K extends Exclude<keyof AppProcedures, 'run.events' | 'run.map' | 'attacks.events'>>(
+function call<K extends Exclude<keyof AppProcedures, 'run.events' | 'run.map' | 'run.replay' | 'attacks.events'>>(
   name: K,
   payload: Calls[K],
 ) {
@@ -126,6 +127,40 @@ describe('the use cases of a host with a page', () => {
     expect(report.html).toContain('<!doctype html>');
     expect(detail.exports.find((file) => file.name === 'report.html')?.sha256).toBe(report.sha256);
     await expect(call('run.resume', { runId })).rejects.toMatchObject({ code: 'nothing-to-resume' });
+  });
+
+  it('replay a run: the same digests, nothing else meanwhile, nothing left behind; broken off, too', async () => {
+    const [{ id: runId }] = await call('runs.list', {});
+    const left = (): string[] => readdirSync(join(project, 'replays'));
+    const met: ReplayEvent[] = [];
+    for await (const event of app.handlers['run.replay']({ runId }, { signal })) {
+      met.push(event);
+      if (met.length > 1) continue;
+      await expect(call('run.start', { request, out: null })).rejects.toMatchObject({ code: 'run-active' });
+      expect(left()).toHaveLength(1);
+    }
+    const outcome = met.at(-1);
+    if (outcome?.kind !== 'checks') throw new Error('the replay compared nothing');
+    expect(new Set(met.slice(0, -1).map((event) => event.kind))).toEqual(new Set(['progress']));
+    expect(outcome.checks.filter((check) => !check.ok)).toEqual([]);
+    expect(outcome.checks.map((check) => check.what)).toEqual(expect.arrayContaining(['step sift', 'sanitized.onnx']));
+    expect([outcome.kept, left()]).toEqual([null, []]);
+
+    for await (const event of app.handlers['run.replay']({ runId }, { signal })) {
+      expect(event.kind).toBe('progress');
+      break;
+    }
+    expect(left()).toEqual([]);
+    const stop = new AbortController();
+    const aborted = app.handlers['run.replay']({ runId }, { signal: stop.signal })[Symbol.asyncIterator]();
+    await aborted.next();
+    stop.abort();
+    await expect(
+      (async () => {
+        while ((await aborted.next()).done !== true);
+      })(),
+    ).rejects.toBeInstanceOf(CancelledError);
+    expect(left()).toEqual([]);
   });
 
   it('pause a run: it computes nothing, goes on within its step, and ends with the same bytes', async () => {

@@ -47,6 +47,11 @@ const classNames = [
   'bag',
   'ankle boot',
 ];
+const split = {
+  code: 'balanced-split',
+  message: 'Class "ankle boot" falls into two groups of similar size in most taps: either could be the poison.',
+  values: {},
+};
 const samplesPerClass = 200;
 const samples = classNames.length * samplesPerClass;
 const target = 9;
@@ -229,8 +234,7 @@ export function recordedResult(): AuditResult {
         {
           classIndex: target,
           className: 'ankle boot',
-          code: 'oversized',
-          message: 'The majority of ankle boot holds two groups of neighbours.',
+          ...split,
         },
       ],
     },
@@ -304,8 +308,7 @@ export function recordedEvents(): RunEvent[] {
     if (stage === 'sift') {
       events.push({
         type: 'warning',
-        code: 'oversized',
-        message: 'The majority of ankle boot holds two groups of neighbours.',
+        ...split,
         subject: 'ankle boot',
       });
     }
@@ -774,6 +777,21 @@ export function recordedApp(options: RecordedOptions = {}): App {
     'model.inspect': async ({ path }) => {
       if (path.includes('missing')) throw new ExpectedError('file-missing', path);
       return recordedScan(path);
+    },
+    async *'run.replay'({ runId }) {
+      const { state } = find(runId).summary;
+      if (state !== 'finished') throw new ExpectedError('report-missing', `The run is ${state}.`);
+      for (const stage of stages.slice(0, 4)) {
+        yield { kind: 'progress', stage, done: 1, total: 2 };
+        await new Promise((resolve) => setTimeout(resolve, pace));
+      }
+      const same = { ok: true, detail: 'a'.repeat(64) };
+      const checks = [
+        { what: 'encoder', ...same },
+        { what: 'step sift', ...same },
+        { what: 'model.onnx', ok: false, detail: 'The record says b, the replay gave c.' },
+      ];
+      yield { kind: 'checks', checks, kept: '/project/replays/0001-x' };
     },
     'run.export': async ({ runId, formats, out }) => {
       const { number, state } = find(runId).summary;

@@ -73,7 +73,7 @@ export function learntClaim(learnt: LearntPattern, classes: readonly string[]): 
 
 const beware = 'do not use the sanitized model before you looked at these samples.';
 
-export function learntNumbers(learnt: LearntPattern): Finding['evidence'] {
+export function learntNumbers(learnt: LearntPattern): Readonly<Record<string, number>> {
   return {
     sharing: learnt.samples.length,
     ...(learnt.turnedAgain === null

@@ -94,7 +94,9 @@ function isRunEvent(value: unknown): value is RunEvent {
       return (
         typeof value['code'] === 'string' &&
         typeof value['message'] === 'string' &&
-        (value['subject'] === null || typeof value['subject'] === 'string')
+        (value['subject'] === null || typeof value['subject'] === 'string') &&
+        (value['values'] === undefined ||
+          (isFields(value['values']) && Object.values(value['values']).every((one) => typeof one === 'number')))
       );
     default:
       // Only the host says how a run ended, so an engine that claims it is not believed.

@@ -10,7 +10,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
 import { squareTrigger } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
-import { learntClaim } from '../evidence/learnt.ts';
+import { learntClaim, learntNumbers } from '../evidence/learnt.ts';
 import { rankSuspects, withCarriers } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
@@ -72,8 +72,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const state = resumed && found.resumed ? 'resumed' : 'finished';
   context.emit({ type: 'stage', stage: 'evidence', state });
   const alarms = [...crossFitWarnings(crossFit, samples.classes), ...learntWarnings(learnt, samples.classes)];
-  for (const { code, message, className } of alarms) {
-    context.emit({ type: 'warning', code, message, subject: className });
+  for (const { code, message, className, values } of alarms) {
+    context.emit({ type: 'warning', code, message, subject: className, values });
   }
   const sifting = { ...sifted.facts, warnings: [...sifted.facts.warnings, ...alarms] };
   const outcome = compareOnGuard(guard, samples.labels, probe.evaluation, final.evaluation);
@@ -280,6 +280,7 @@ function crossFitWarnings(found: CrossFit, classes: readonly string[]): ClassWar
     className: classes[classIndex],
     code: 'cross-fit',
     message: `Of the first pool of class "${classes[classIndex]}", a model of one half accepts only ${Math.round(100 * found.accepted[classIndex])} % of the other and contradicts ${Math.round(100 * found.against[classIndex])} % firmly: what was sifted is not of one kind.`,
+    values: { accepted: found.accepted[classIndex], against: found.against[classIndex] },
   }));
 }
 
@@ -289,6 +290,7 @@ function learntWarnings(learnt: readonly LearntPattern[], classes: readonly stri
     className: classes[one.classIndex],
     code: 'learnt-pattern',
     message: learntClaim(one, classes),
+    values: learntNumbers(one),
   }));
 }
 

@@ -157,11 +157,9 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
 
   members.forEach((list, classIndex) => {
     const className = options.classNames[classIndex];
-    const warn = (code: string, message: string): void => {
-      warnings.push({ classIndex, className, code, message });
-    };
+    const warn: Warn = (code, message, values) => warnings.push({ classIndex, className, code, message, values });
     if (list.length === 0) {
-      warn('empty', `Class "${className}" has no sample and was not examined.`);
+      warn('empty', `Class "${className}" has no sample and was not examined.`, {});
       return;
     }
     const uncertain = inspectClass(list, classIndex, { majority, consistency, medianSize, options, warn });
@@ -176,6 +174,7 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
       warn(
         'no-gated-sample',
         `In class "${className}" hardly any sample has a neighbour of its own class in each of the last taps.`,
+        {},
       );
     }
     const best = ranked.slice().sort((a, b) => score[b] - score[a] || a - b);
@@ -191,7 +190,8 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
     add(pool, taken);
     add(guard, best.slice(taken.length, taken.length + Math.ceil(options.guardShare * taken.length)));
     if (list.length < 2 * options.minimum) {
-      warn('tiny', `Class "${className}" has only ${list.length} samples: its seeds are half of it at most.`);
+      const samples = list.length;
+      warn('tiny', `Class "${className}" has only ${samples} samples: its seeds are half of it at most.`, { samples });
     }
   });
   const ascending = (list: number[]): Int32Array => Int32Array.from(list).sort();
@@ -255,6 +255,9 @@ function classMedians(values: Float32Array, labels: Int32Array, classes: number)
   return lists.map((list) => (list.length > 0 ? median(list) : 0));
 }
 
+/** @param values numbers of the message; shares are 0..1 */
+type Warn = (code: string, message: string, values: Readonly<Record<string, number>>) => void;
+
 /** Warns of what makes the majority rule fail; true when the class must not be ranked by it. */
 function inspectClass(
   list: readonly number[],
@@ -264,7 +267,7 @@ function inspectClass(
     consistency: Float32Array;
     medianSize: number;
     options: SelectionOptions;
-    warn: (code: string, message: string) => void;
+    warn: Warn;
   },
 ): boolean {
   const { options, warn } = facts;
@@ -274,6 +277,7 @@ function inspectClass(
     warn(
       'oversized',
       `Class "${className}" has ${list.length} samples, the median class ${facts.medianSize}: all-to-one poison inflates its target.`,
+      { samples: list.length, median: facts.medianSize },
     );
   }
   // Every class can be cut in two halves; the cut is a symptom where the halves lie far apart or the class is too big.
@@ -285,6 +289,7 @@ function inspectClass(
     warn(
       'balanced-split',
       `Class "${className}" falls into two groups of similar size in most taps: either could be the poison.`,
+      {},
     );
   }
   const byConsistency = list.slice().sort((a, b) => facts.consistency[b] - facts.consistency[a] || a - b);
@@ -296,6 +301,7 @@ function inspectClass(
     warn(
       'rules-disagree',
       `In class "${className}" ${Math.round(100 * outside)} % of the most consistent samples lie outside the majority group.`,
+      { outside },
     );
   }
   // A class is ranked without the majority rule only when it is about twice as big as it should be: a minority clump can

@@ -118,10 +118,10 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
   const { facts, uncertainClasses } = data;
   if (facts.taps.every((tap) => !tap.used)) {
     const message = 'No tap of the encoder tells the classes apart: seeds and pool are no better than a random pick.';
-    context.emit({ type: 'warning', code: 'no-deciding-tap', message, subject: null });
+    context.emit({ type: 'warning', code: 'no-deciding-tap', message, subject: null, values: {} });
   }
-  for (const { code, message, className } of facts.warnings) {
-    context.emit({ type: 'warning', code, message, subject: className });
+  for (const { code, message, className, values } of facts.warnings) {
+    context.emit({ type: 'warning', code, message, subject: className, values });
   }
   const floats = (name: string): Float32Array => step.tensors[name].data as Float32Array;
   const ints = (name: string): Int32Array => step.tensors[name].data as Int32Array;

@@ -1,11 +1,12 @@
 /** The section on sifting: the scatter, classes, taps, warnings. */
+import { warningSentence } from '../../../src-shared/report-words/words.ts';
 import type { Section } from './blocks.ts';
 import { rest, type Writing } from './writing.ts';
 
 /** Classes listed before the table refers to the file that has them all. */
 const classRows = 40;
 
-export function siftingSection({ record, words, figures }: Writing): Section {
+export function siftingSection({ record, words, figures, language }: Writing): Section {
   const { sifting, samples } = record;
   const { scatter, suspects } = samples;
   const classes = sifting.perClass.slice(0, classRows);
@@ -96,7 +97,11 @@ export function siftingSection({ record, words, figures }: Writing): Section {
                 { name: words['column.code'], kind: 'word' as const },
                 { name: words['column.met'] },
               ],
-              rows: sifting.warnings.map((warning) => [warning.className, warning.code, warning.message]),
+              rows: sifting.warnings.map((warning) => [
+                warning.className,
+                warning.code,
+                warningSentence(warning, language),
+              ]),
             },
           ]),
     ],

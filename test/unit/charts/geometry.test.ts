@@ -3,7 +3,7 @@ import { columnChart, stackedBars } from '../../../src-shared/charts/bars.ts';
 import { histogram } from '../../../src-shared/charts/histogram.ts';
 import { lineChart } from '../../../src-shared/charts/lines.ts';
 import { linear, niceDomain, niceValues, ticks } from '../../../src-shared/charts/scale.ts';
-import { marksPath, scatterPlaces } from '../../../src-shared/charts/scatter.ts';
+import { marksPath, nthSmallest, scatterPlaces } from '../../../src-shared/charts/scatter.ts';
 
 const box = { x: 40, y: 10, width: 200, height: 100 };
 
@@ -131,6 +131,30 @@ describe('a scatter', () => {
     const perX = (places.x[900]! - places.x[100]!) / (xs[900]! - xs[100]!);
     const perY = (places.y[0]! - places.y[7]!) / (ys[7]! - ys[0]!);
     expect(perX).toBeCloseTo(perY, 6);
+  });
+
+  it('finds the ends of the middle as sorting would, however the values lie', () => {
+    const of = [
+      Array.from({ length: 997 }, (_, i) => Math.sin(i * 12.9898) * 43758.5453),
+      Array.from({ length: 400 }, (_, i) => i % 3),
+      Array.from({ length: 300 }, (_, i) => -i),
+      [5],
+      [2, 2, 2, 2],
+    ];
+    for (const values of of) {
+      const sorted = values.toSorted((a, b) => a - b);
+      for (const n of [0, Math.floor(0.3 * (values.length - 1)), values.length - 1])
+        expect(nthSmallest(Float64Array.from(values), n, 0, values.length)).toBe(sorted[n]);
+      const twice = Float64Array.from(values);
+      const low = Math.floor(0.1 * (values.length - 1));
+      nthSmallest(twice, low, 0, values.length);
+      expect(nthSmallest(twice, values.length - 1, low, values.length)).toBe(sorted.at(-1));
+    }
+  });
+
+  it('puts points of one value in the middle, those beyond any number nowhere', () => {
+    expect([...scatterPlaces([1e30, 1e30], [3, 4], box).x]).toEqual([140, 140]);
+    expect([...scatterPlaces([1, Infinity, 2], [0, 0, 0], box).x].map(Number.isFinite)).toEqual([true, false, true]);
   });
 
   it('draws nothing for points without a place', () => {

@@ -41,12 +41,13 @@ describe('the map', () => {
   });
 
   it('paints a mark where it belongs, blended, and nothing outside the picture', () => {
+    const view = { k: 2, x: 0, y: 0 };
     const picture = { width: 20, height: 20, data: new Uint8ClampedArray(20 * 20 * 4).fill(255) };
-    paint(picture, makeStamp('dot', 3), [10, 20, 30], 1, [0, 1, 2], [10, -50, NaN], [10, 5, 5]);
+    paint(picture, makeStamp('dot', 3), [10, 20, 30], 1, [0, 1, 2], { x: [5, -50, NaN], y: [5, 5, 5] }, view);
     expect([...picture.data.subarray(4 * (10 * 20 + 10), 4 * (10 * 20 + 10) + 3)]).toEqual([10, 20, 30]);
     expect(picture.data[4 * (2 * 20 + 2)]).toBe(255);
     const faded = { width: 20, height: 20, data: new Uint8ClampedArray(20 * 20 * 4).fill(255) };
-    paint(faded, makeStamp('square', 3), [0, 0, 0], 0.5, [0], [19], [19]);
+    paint(faded, makeStamp('square', 3), [0, 0, 0], 0.5, [0], { x: [9.5], y: [9.5] }, view);
     expect(faded.data[4 * (19 * 20 + 19)]).toBeCloseTo(128, -1);
   });
 

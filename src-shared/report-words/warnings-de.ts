@@ -1,0 +1,38 @@
+/** Warnings of a run about its data in German, said from codes and numbers: for reports and page alike. */
+import { count, learntPattern, orNull, share, type Lookup } from './findings-de.ts';
+
+/** A warning as a record or an event has it. */
+export interface SaidWarning {
+  readonly code: string;
+  readonly className: string | null;
+  readonly values?: Lookup | undefined;
+}
+
+/** The sentence of a warning; null where the code or one of its numbers is not known: then the recorded English stands. */
+export const deWarning = ({ code, className, values }: SaidWarning): string | null =>
+  values === undefined ? null : orNull(() => said(code, className ?? '', values));
+
+function said(code: string, name: string, v: Lookup): string | null {
+  switch (code) {
+    case 'empty':
+      return `Die Klasse „${name}“ hat keine Probe und wurde nicht geprüft.`;
+    case 'tiny':
+      return `Die Klasse „${name}“ hat nur ${count(v['samples'])} Proben: Höchstens die Hälfte davon wird zum Kern.`;
+    case 'no-gated-sample':
+      return `In der Klasse „${name}“ hat kaum eine Probe an jedem der letzten Abgriffe eine Nachbarin ihrer eigenen Klasse.`;
+    case 'oversized':
+      return `Die Klasse „${name}“ hat ${count(v['samples'])} Proben, die mittlere Klasse ${count(v['median'])}: Gift, das alles zu einer Klasse macht, bläht diese auf.`;
+    case 'balanced-split':
+      return `Die Klasse „${name}“ zerfällt an den meisten Abgriffen in zwei etwa gleich große Gruppen: Jede von beiden könnte das Gift sein.`;
+    case 'rules-disagree':
+      return `In der Klasse „${name}“ liegen ${share(v['outside'])} der stimmigsten Proben außerhalb der Mehrheitsgruppe.`;
+    case 'cross-fit':
+      return `Vom ersten Grundstock der Klasse „${name}“ erkennt ein Modell der einen Hälfte nur ${share(v['accepted'])} der anderen und widerspricht ${share(v['against'])} entschieden: Was gesiebt wurde, ist nicht von einer Art.`;
+    case 'learnt-pattern':
+      return learntPattern(v, name);
+    case 'no-deciding-tap':
+      return 'Kein Abgriff des Encoders hält die Klassen auseinander: Kern und Grundstock sind nicht besser als zufällig gewählt.';
+    default:
+      return null;
+  }
+}
