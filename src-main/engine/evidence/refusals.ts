@@ -27,9 +27,12 @@ export interface ClassRefusals {
  * must not hide in what is typical. What natural classes have of either is in docs/efficacy.md.
  */
 export const refusedLimit = 0.05;
-/** Fewest scattered samples that make a cluster, and how many times the other classes' median their share has to be. */
+/**
+ * Fewest scattered samples that make a cluster, and how many times the share of another class theirs has to be: of the one
+ * that comes second among the others, so that two classes may be attacked, and poor labels everywhere are no attack.
+ */
 const fewestScattered = 8;
-const timesTypical = 3;
+const timesOthers = 3;
 /** The directions of natural confusion. */
 const naturalDirections = 2;
 
@@ -50,7 +53,7 @@ export function refusalsByClass(evidence: RefusalEvidence, classes: number): rea
     const others = (of: readonly number[]): readonly number[] => of.filter((_, k) => samples[k] > 0 && k !== c);
     const counts = { samples: samples[c], refused: refused[c], scattered: scattered[c] };
     const isFittedCluster = share >= refusedLimit && refused[c] >= fewestRefused(samples[c]);
-    const least = Math.max(refusedLimit, timesTypical * middle(others(scatteredShares)));
+    const least = Math.max(refusedLimit, timesOthers * secondLargest(others(scatteredShares)));
     const isScattered = scatteredShares[c] >= least && scattered[c] >= fewestScattered;
     return {
       ...counts,
@@ -69,6 +72,10 @@ function fewestRefused(samples: number): number {
 
 function shareOf(count: number, of: number): number {
   return of > 0 ? count / of : 0;
+}
+
+function secondLargest(values: readonly number[]): number {
+  return values.toSorted((a, b) => b - a).at(1) ?? 0;
 }
 
 function middle(values: readonly number[]): number {
