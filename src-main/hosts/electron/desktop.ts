@@ -228,14 +228,11 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
   };
   function steer(how: 'cancel' | 'pause' | 'continue'): void {
     const work = active();
-    if (work === null) return;
-    const steered =
-      work.kind === 'run'
-        ? bare.handlers[`run.${how}`]({ runId: work.run.id }, idle)
-        : how === 'cancel'
-          ? bare.handlers['attacks.cancel']({ id: work.matrix.id }, idle)
-          : Promise.resolve();
-    void steered.catch(report);
+    if (work?.kind === 'run') void bare.handlers[`run.${how}`]({ runId: work.run.id }, idle).catch(report);
+    // The others cannot be held.
+    else if (how === 'cancel' && work?.kind === 'matrix')
+      void bare.handlers['attacks.cancel']({ id: work.matrix.id }, idle).catch(report);
+    else if (how === 'cancel' && work?.kind === 'replay') work.cancel();
   }
   let drawn = '';
   function drawMenu(): void {
@@ -295,6 +292,12 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
       onClose: (place) => keep({ ...kept, window: place }),
     });
     windows.add(window);
+    // A replay would end with the page that reads it, before anybody was asked.
+    window.on('close', (event) => {
+      if (state === 'closing' || active()?.kind !== 'replay') return;
+      event.preventDefault();
+      app.quit();
+    });
     window.once('closed', () => windows.delete(window));
   };
   function showWindow(): void {
