@@ -619,6 +619,12 @@ export function recordedApp(options: RecordedOptions = {}): App {
     },
     'run.pause': async ({ runId }) => {
       const run = find(runId);
+      // An engine stands still in a computation, hardly ever between two stages.
+      while (run.summary.state === 'running' && tape()[run.next - 1]?.type !== 'progress') {
+        const event = tape()[run.next++];
+        if (event === undefined) break;
+        emit(run, event);
+      }
       if (run.summary.state !== 'running' || run.paused) return run.summary;
       run.paused = true;
       emit(run, { type: 'paused' });
