@@ -20,6 +20,7 @@ export interface NativeWords {
     readonly goOn: string;
     readonly cancel: string;
     readonly cancelMatrix: string;
+    readonly cancelReplay: string;
     readonly window: string;
     readonly help: string;
     readonly guide: string;
@@ -39,6 +40,8 @@ export interface NativeWords {
     readonly detail: string;
     readonly askMatrix: (matrix: number) => string;
     readonly detailMatrix: string;
+    readonly askReplay: (run: number) => string;
+    readonly detailReplay: string;
     readonly stay: string;
     readonly interrupt: string;
   };
@@ -47,6 +50,9 @@ export interface NativeWords {
     readonly text: (run: number, encoder: string, dataset: string) => string;
     readonly titleMatrix: Readonly<Record<'finished' | 'failed' | 'cancelled', string>>;
     readonly textMatrix: (matrix: number, done: number, cells: number) => string;
+    readonly titleReplay: Readonly<Record<'finished' | 'failed' | 'cancelled', string>>;
+    /** `differing` = what came out differently; null when it is not known. */
+    readonly textReplay: (run: number, differing: number | null) => string;
   };
   readonly page: {
     readonly hangs: string;
@@ -92,6 +98,7 @@ const en: NativeWords = {
     goOn: 'Continue run',
     cancel: 'Cancel run',
     cancelMatrix: 'Cancel planted attacks',
+    cancelReplay: 'Cancel the replay',
     window: '&Window',
     help: '&Help',
     guide: 'Help and glossary',
@@ -111,6 +118,8 @@ const en: NativeWords = {
     detail: 'What is committed stays. The run can be resumed later and ends with the same bytes.',
     askMatrix: (matrix) => `Planted attacks ${matrix} are going on. Interrupt them and quit?`,
     detailMatrix: 'Finished cells stay; the one at work begins anew when they are resumed.',
+    askReplay: (run) => `The replay of run ${run} is going on. Interrupt it and quit?`,
+    detailReplay: 'Nothing of the replay is kept; the run itself is not touched.',
     stay: 'Keep running',
     interrupt: 'Interrupt and quit',
   },
@@ -123,6 +132,13 @@ const en: NativeWords = {
       cancelled: 'Planted attacks cancelled',
     },
     textMatrix: (matrix, done, cells) => `Planted attacks ${matrix}: ${done} of ${cells} cells`,
+    titleReplay: { finished: 'Replay finished', failed: 'Replay failed', cancelled: 'Replay cancelled' },
+    textReplay: (run, differing) =>
+      differing === null
+        ? `Run ${run}`
+        : differing === 0
+          ? `Run ${run}: everything came out the same`
+          : `Run ${run}: ${differing} ${differing === 1 ? 'result differs' : 'results differ'}`,
   },
   page: {
     hangs: 'The page does not respond.',
@@ -176,6 +192,7 @@ const de: NativeWords = {
     goOn: 'Lauf weiterführen',
     cancel: 'Lauf abbrechen',
     cancelMatrix: 'Gepflanzte Angriffe abbrechen',
+    cancelReplay: 'Wiederholung abbrechen',
     window: '&Fenster',
     help: '&Hilfe',
     guide: 'Hilfe und Glossar',
@@ -195,6 +212,8 @@ const de: NativeWords = {
     detail: 'Was festgeschrieben ist, bleibt. Der Lauf lässt sich später fortsetzen und endet mit denselben Bytes.',
     askMatrix: (matrix) => `Gepflanzte Angriffe ${matrix} sind im Gang. Unterbrechen und beenden?`,
     detailMatrix: 'Fertige Zellen bleiben; die angefangene beginnt beim Fortsetzen von vorn.',
+    askReplay: (run) => `Die Wiederholung von Lauf ${run} ist im Gang. Unterbrechen und beenden?`,
+    detailReplay: 'Von der Wiederholung bleibt nichts; der Lauf selbst wird nicht berührt.',
     stay: 'Weiterlaufen lassen',
     interrupt: 'Unterbrechen und beenden',
   },
@@ -207,6 +226,17 @@ const de: NativeWords = {
       cancelled: 'Gepflanzte Angriffe abgebrochen',
     },
     textMatrix: (matrix, done, cells) => `Gepflanzte Angriffe ${matrix}: ${done} von ${cells} Zellen`,
+    titleReplay: {
+      finished: 'Wiederholung fertig',
+      failed: 'Wiederholung gescheitert',
+      cancelled: 'Wiederholung abgebrochen',
+    },
+    textReplay: (run, differing) =>
+      differing === null
+        ? `Lauf ${run}`
+        : differing === 0
+          ? `Lauf ${run}: alles kam gleich heraus`
+          : `Lauf ${run}: ${differing} ${differing === 1 ? 'Ergebnis weicht' : 'Ergebnisse weichen'} ab`,
   },
   page: {
     hangs: 'Die Seite antwortet nicht.',

@@ -1,6 +1,6 @@
 /**
  * The page as the desktop window shows it, in a real browser: the real desktop host answers it behind the stand-in of
- * Electron, and what the preload would carry is carried here. What needs Electron itself is in electron.spec.ts.
+ * Electron, and what the preload would carry is carried here. What needs Electron itself is in electron*.spec.ts.
  */
 import type { Page } from '@playwright/test';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,43 +1,7 @@
-/**
- * The desktop application with the real Electron. Where its binary is missing (a machine without network), these are
- * skipped and said to be; REQUIRE_ELECTRON=1 makes that a failure.
- */
-import { _electron as electron, test as base, expect, type ElectronApplication, type Page } from '@playwright/test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { findElectron } from '../../src-main/hosts/find-electron.mjs';
-import { root } from './page.ts';
+/** The desktop application with the real Electron: its window, bridge, dialogs and menu. */
+import { expect, needsElectron, test } from './electron-app.ts';
 
-const executablePath = findElectron();
-const required = process.env.REQUIRE_ELECTRON === '1';
-
-const test = base.extend<{ readonly app: ElectronApplication; readonly desktop: Page }>({
-  // eslint-disable-next-line no-empty-pattern -- the pattern is how Playwright learns what a fixture needs
-  app: async ({}, use) => {
-    const folder = mkdtempSync(join(tmpdir(), 'coresift-desktop-'));
-    const app = await electron.launch({
-      ...(executablePath === null ? {} : { executablePath }),
-      args: [
-        join(root, 'out/desktop/electron.js'),
-        `--user-data-dir=${folder}`,
-        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      ],
-    });
-    await use(app);
-    await app.close();
-    rmSync(folder, { recursive: true, force: true });
-  },
-  desktop: async ({ app }, use) => use(await app.firstWindow()),
-});
-
-const missing =
-  'no Electron runtime on this machine, so the desktop window was not tested (npx install-electron fetches one)';
-if (executablePath === null && !required) console.warn(`SKIPPED: ${missing}.`);
-test.beforeAll(() => {
-  if (executablePath === null) throw new Error(missing);
-});
-test.skip(executablePath === null && !required, missing);
+needsElectron();
 
 test('the window shows the start page over app://', async ({ desktop }) => {
   await expect(desktop.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();

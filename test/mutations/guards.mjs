@@ -40,6 +40,13 @@ export const mutations = [
     test: 'test/unit/hosts/desktop-start.test.ts',
   },
   {
+    name: 'a replay ends with its window before anybody was asked',
+    file: 'src-main/hosts/electron/desktop.ts',
+    guard: "if (leaving() || active()?.kind !== 'replay') return;",
+    without: 'return;',
+    test: 'test/unit/hosts/desktop-work.test.ts',
+  },
+  {
     name: 'a page names a path that nobody gave it',
     file: 'src-main/hosts/given-files.ts',
     guard: "if (known === undefined) throw new ExpectedError('path-not-given', name);",

@@ -1,7 +1,6 @@
 /** The desktop host, put together from parts of Electron it is given, so that all of it runs without a window in tests. */
 import type * as Electron from 'electron';
 import { existsSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import type { App } from '../../../src-shared/contract.ts';
 import { nativeWords, type NativeWords } from '../../../src-shared/messages/native.ts';
 import type { Vault } from '../../audit/keys.ts';
@@ -15,15 +14,16 @@ import { firstProject, sayRefused } from './first-project.ts';
 import { readKept, withRecent, writeKept, type Kept } from './kept.ts';
 import { showAddress } from './links.ts';
 import { menuTemplate } from './menu.ts';
-import { linkOf, openedBy, openedByArguments, packExtension, projectLinkText, type Opened } from './open-files.ts';
-import { packReport } from './pack-report.ts';
+import { linkOf, openedBy, openedByArguments, projectLinkText, type Opened } from './open-files.ts';
+import { opening } from './opening.ts';
 import { pageHandler } from './protocol.ts';
 import { lockContents, lockSession, scheme, silenceChromium } from './security.ts';
+import { askBeforeQuit } from './quitting.ts';
 import { disarm, refusedSwitch } from './switches.ts';
 import { systemVault, type SafeStorage } from './vault.ts';
 import { openWindow, windowOptions } from './window.ts';
-import { quitQuestion, workSigns } from './work-signs.ts';
-import { watchWork, type Work } from './work-watch.ts';
+import { workSigns } from './work-signs.ts';
+import { watchWork } from './work-watch.ts';
 
 /** The parts of the `electron` module the host uses. */
 export type ElectronParts = Pick<
@@ -185,57 +185,29 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
     window.focus();
   };
 
-  const openProject = async (folder: string): Promise<void> => {
-    await useCases.handlers['project.open']({ folder }, idle);
-    showWindow();
-    tell('reload-project');
-  };
-  const verifyPack = async (file: string): Promise<void> => {
-    const checks = await bare.handlers['pack.verify']({ path: file, key: null }, idle);
-    const { type, message, detail } = packReport(basename(file), checks, words.opening);
-    await dialog.showMessageBox({ type, message, detail, buttons: [words.page.close], noLink: true });
-  };
-  const refuse = (error: unknown): void => {
-    report(error);
-    const detail = active() === null ? String((error as Error | null)?.message ?? error) : words.opening.busy;
-    dialog
-      .showMessageBox({
-        type: 'warning',
-        message: words.opening.failed,
-        detail,
-        buttons: [words.page.close],
-        noLink: true,
-      })
-      .catch(report);
-  };
-  const openNow = (opened: Opened): void => {
-    const done = opened.kind === 'project' ? openProject(opened.folder) : verifyPack(opened.file);
-    done.catch(refuse);
-  };
-  const choose = async (
-    properties: 'openDirectory' | 'openFile',
-    act: (path: string) => Promise<void>,
-  ): Promise<void> => {
-    const { canceled, filePaths } = await dialog.showOpenDialog({
-      properties: [properties],
-      ...(kept.recent[0] === undefined ? {} : { defaultPath: kept.recent[0] }),
-      ...(properties === 'openDirectory'
-        ? {}
-        : { filters: [{ name: words.opening.packFile, extensions: [packExtension.slice(1), 'zip'] }] }),
-    });
-    const [path] = filePaths;
-    if (!canceled && path !== undefined) await act(path);
-  };
+  const {
+    open: openNow,
+    chooseProject,
+    choosePack,
+  } = opening({
+    dialog,
+    words: () => words,
+    handlers: useCases.handlers,
+    busy: () => active() !== null,
+    latest: () => kept.recent[0],
+    onProject() {
+      showWindow();
+      tell('reload-project');
+    },
+    report,
+  });
   function steer(how: 'cancel' | 'pause' | 'continue'): void {
     const work = active();
-    if (work === null) return;
-    const steered =
-      work.kind === 'run'
-        ? bare.handlers[`run.${how}`]({ runId: work.run.id }, idle)
-        : how === 'cancel'
-          ? bare.handlers['attacks.cancel']({ id: work.matrix.id }, idle)
-          : Promise.resolve();
-    void steered.catch(report);
+    if (work?.kind === 'run') void bare.handlers[`run.${how}`]({ runId: work.run.id }, idle).catch(report);
+    // The others cannot be held.
+    else if (how === 'cancel' && work?.kind === 'matrix')
+      void bare.handlers['attacks.cancel']({ id: work.matrix.id }, idle).catch(report);
+    else if (how === 'cancel' && work?.kind === 'replay') work.cancel();
   }
   let drawn = '';
   function drawMenu(): void {
@@ -257,9 +229,9 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
           cancelWork: () => steer('cancel'),
           pauseRun: () => steer('pause'),
           continueRun: () => steer('continue'),
-          openProject: () => void choose('openDirectory', openProject).catch(refuse),
-          openPack: () => void choose('openFile', verifyPack).catch(refuse),
-          openRecent: (folder) => void openProject(folder).catch(refuse),
+          openProject: chooseProject,
+          openPack: choosePack,
+          openRecent: (folder) => openNow({ kind: 'project', folder }),
         }),
       ),
     );
@@ -295,6 +267,12 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
       onClose: (place) => keep({ ...kept, window: place }),
     });
     windows.add(window);
+    // A replay would end with the page that reads it, before anybody was asked.
+    window.on('close', (event) => {
+      if (leaving() || active()?.kind !== 'replay') return;
+      event.preventDefault();
+      app.quit();
+    });
     window.once('closed', () => windows.delete(window));
   };
   function showWindow(): void {
@@ -310,40 +288,17 @@ export async function startDesktop(electron: ElectronParts, options: DesktopOpti
   app.on('window-all-closed', () => {
     if (platform !== 'darwin' || active() === null) app.quit();
   });
-  const mayQuit = async (work: Work): Promise<boolean> => {
-    const { stay, interrupt } = words.quit;
-    const question = {
-      type: 'question' as const,
-      ...quitQuestion(work, words.quit),
-      buttons: [stay, interrupt],
-      noLink: true,
-    };
-    const { response } = await dialog.showMessageBox({ ...question, defaultId: 0, cancelId: 0 });
-    return response === 1;
-  };
-  let state: 'open' | 'asking' | 'closing' = 'open';
-  app.on('before-quit', (event) => {
-    if (state === 'closing') return;
-    event.preventDefault();
-    if (state === 'asking') return;
-    const work = active();
-    state = 'asking';
-    (work === null ? Promise.resolve(true) : mayQuit(work))
-      .then(async (may) => {
-        if (!may) {
-          state = 'open';
-          // Closing the last window asked to quit: it comes back, or nobody could see the run.
-          if (windows.size === 0) openMain();
-          return;
-        }
-        state = 'closing';
-        await bare.close().catch(report);
-        app.quit();
-      })
-      .catch((error: unknown) => {
-        state = 'open';
-        report(error);
-      });
+  const leaving = askBeforeQuit({
+    app,
+    dialog,
+    words: () => words.quit,
+    active,
+    close: () => bare.close(),
+    // Closing the last window asked to quit: it comes back, or nobody could see the run.
+    onStay() {
+      if (windows.size === 0) openMain();
+    },
+    report,
   });
   openMain();
   if (begun.folder !== null) remember(begun.folder);

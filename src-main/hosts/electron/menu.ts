@@ -2,6 +2,7 @@
 import type { MenuItemConstructorOptions } from 'electron';
 import type { NativeWords } from '../../../src-shared/messages/native.ts';
 import type { PageCommand } from '../../../src-shared/page-commands.ts';
+import type { Work } from './work-watch.ts';
 
 export interface MenuActs {
   readonly page: (command: PageCommand) => void;
@@ -18,7 +19,7 @@ export interface MenuFacts {
   readonly words: NativeWords['menu'];
   readonly recent: readonly string[];
   /** What is going on, which can be cancelled, and under which no other project can be opened. */
-  readonly work: 'run' | 'matrix' | null;
+  readonly work: Work['kind'] | null;
   /** Whether the run that is going on is paused. */
   readonly paused: boolean;
 }
@@ -114,12 +115,12 @@ export function menuTemplate(
         {
           label: paused ? words.goOn : words.pause,
           accelerator: 'CmdOrCtrl+Shift+P',
-          // Cells of a matrix are processes of their own, which nobody holds.
+          // Cells of a matrix and replays are processes that nobody holds.
           enabled: work === 'run',
           click: () => (paused ? acts.continueRun() : acts.pauseRun()),
         },
         {
-          label: work === 'matrix' ? words.cancelMatrix : words.cancel,
+          label: { run: words.cancel, matrix: words.cancelMatrix, replay: words.cancelReplay }[work ?? 'run'],
           accelerator: 'CmdOrCtrl+.',
           enabled: work !== null,
           click: () => acts.cancelWork(),

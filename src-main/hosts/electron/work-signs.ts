@@ -44,17 +44,28 @@ export function workSigns({
 }
 
 function noticeOf(work: Work, how: Ending, words: NativeWords['ended']): { title: string; body: string } {
-  if (work.kind === 'run') {
-    const { number, encoderName, datasetName } = work.run;
-    return { title: words.title[how], body: words.text(number, encoderName, datasetName) };
+  switch (work.kind) {
+    case 'run': {
+      const { number, encoderName, datasetName } = work.run;
+      return { title: words.title[how], body: words.text(number, encoderName, datasetName) };
+    }
+    case 'matrix': {
+      const { number, done, cells } = work.matrix;
+      return { title: words.titleMatrix[how], body: words.textMatrix(number, done, cells) };
+    }
+    case 'replay':
+      return { title: words.titleReplay[how], body: words.textReplay(work.run.number, work.differing) };
   }
-  const { number, done, cells } = work.matrix;
-  return { title: words.titleMatrix[how], body: words.textMatrix(number, done, cells) };
 }
 
 /** What is asked before work is interrupted by quitting. */
 export function quitQuestion(work: Work, words: NativeWords['quit']): { message: string; detail: string } {
-  return work.kind === 'run'
-    ? { message: words.ask(work.run.number), detail: words.detail }
-    : { message: words.askMatrix(work.matrix.number), detail: words.detailMatrix };
+  switch (work.kind) {
+    case 'run':
+      return { message: words.ask(work.run.number), detail: words.detail };
+    case 'matrix':
+      return { message: words.askMatrix(work.matrix.number), detail: words.detailMatrix };
+    case 'replay':
+      return { message: words.askReplay(work.run.number), detail: words.detailReplay };
+  }
 }

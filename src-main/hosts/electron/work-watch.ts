@@ -1,19 +1,27 @@
 /** Looks at what is started through a desktop host, for what a desktop shows of it: progress, sleep, the end. */
-import type { App } from '../../../src-shared/contract.ts';
+import type { App, HandlerContext, ReplayEvent } from '../../../src-shared/contract.ts';
 import type { MatrixEvent, MatrixSummary } from '../../../src-shared/domain/bench.ts';
-import { stages, type RunEvent, type RunSummary } from '../../../src-shared/domain/run.ts';
+import { stages, type RunEvent, type RunSummary, type Stage } from '../../../src-shared/domain/run.ts';
 import { CancelledError } from '../../../src-shared/failure.ts';
 
-/** What is going on: an audit, or a matrix of planted attacks. There is never more than one of both. */
+/** What is going on: an audit, a matrix of planted attacks, or the replay of an audit. There is never more than one of them. */
 export type Work =
-  { readonly kind: 'run'; readonly run: RunSummary } | { readonly kind: 'matrix'; readonly matrix: MatrixSummary };
+  | { readonly kind: 'run'; readonly run: RunSummary }
+  | { readonly kind: 'matrix'; readonly matrix: MatrixSummary }
+  | {
+      readonly kind: 'replay';
+      readonly run: RunSummary;
+      /** How many things came out differently; null until that is known. */
+      readonly differing: number | null;
+      readonly cancel: () => void;
+    };
 
 export type Ending = 'finished' | 'failed' | 'cancelled';
 
 export interface WorkSights {
   /** Share of the work that is done, 0..1, which work, and whether it is paused; null when none is going on. */
   readonly onProgress: (work: Work | null, share: number, paused: boolean) => void;
-  /** A matrix comes as it is at its end. */
+  /** A matrix and a replay come as they are at their end. */
   readonly onEnd: (work: Work, how: Ending) => void;
   readonly report: (error: unknown) => void;
 }
@@ -27,14 +35,18 @@ export interface WatchedApp {
   paused(): boolean;
 }
 
-/** Stages count alike: what matters is that the bar moves and never goes back. */
+/** @returns 0..1; stages count alike: what matters is that the bar moves */
+function shareAt(stage: Stage, done: number, total: number): number {
+  return (stages.indexOf(stage) + (total > 0 ? Math.min(1, done / total) : 0)) / stages.length;
+}
+
+/** The share never goes back. */
 export function shareAfter(share: number, event: RunEvent): number {
-  const part = (stage: (typeof stages)[number], done: number): number => (stages.indexOf(stage) + done) / stages.length;
   switch (event.type) {
     case 'stage':
-      return Math.max(share, part(event.stage, event.state === 'started' ? 0 : 1));
+      return Math.max(share, shareAt(event.stage, event.state === 'started' ? 0 : 1, 1));
     case 'progress':
-      return Math.max(share, part(event.stage, event.total > 0 ? Math.min(1, event.done / event.total) : 0));
+      return Math.max(share, shareAt(event.stage, event.done, event.total));
     default:
       return share;
   }
@@ -101,7 +113,42 @@ export function watchWork(app: App, sights: WorkSights): WatchedApp {
     return how;
   };
 
-  const follow = async (work: Work): Promise<void> => {
+  /** A replay lives as long as whoever reads it, and tells nobody else: it is watched on its way there. */
+  async function* watchedReplay(
+    request: { readonly runId: string },
+    context: HandlerContext,
+  ): AsyncGenerator<ReplayEvent> {
+    const stop = new AbortController();
+    const both = { signal: AbortSignal.any([context.signal, stop.signal]) };
+    const { summary } = await handlers['run.get'](request, context);
+    // Beside other work it is refused, and must not be shown in that one's place.
+    if (active !== null) return yield* handlers['run.replay'](request, context);
+    let work: Work & { kind: 'replay' } = { kind: 'replay', run: summary, differing: null, cancel: () => stop.abort() };
+    let share = 0;
+    let how: Ending = 'cancelled';
+    const shown = (active = work);
+    sights.onProgress(work, share, false);
+    try {
+      for await (const event of handlers['run.replay'](request, both)) {
+        if (event.kind === 'progress') share = Math.max(share, shareAt(event.stage, event.done, event.total));
+        else work = { ...work, differing: event.checks.filter((check) => !check.ok).length };
+        sights.onProgress(work, share, false);
+        yield event;
+      }
+      how = 'finished';
+    } catch (error) {
+      if (!(error instanceof CancelledError)) how = 'failed';
+      throw error;
+    } finally {
+      if (active === shown) {
+        active = null;
+        sights.onProgress(null, 0, false);
+        sights.onEnd(work, how);
+      }
+    }
+  }
+
+  const follow = async (work: Exclude<Work, { kind: 'replay' }>): Promise<void> => {
     let how: Ending | null;
     active = work;
     sights.onProgress(work, 0, false);
@@ -117,7 +164,7 @@ export function watchWork(app: App, sights: WorkSights): WatchedApp {
     const { summary } = await handlers['attacks.get']({ id: work.matrix.id }, { signal });
     sights.onEnd({ kind: 'matrix', matrix: summary }, summary.state === 'finished' ? 'finished' : how);
   };
-  const followed = (work: Work): void => {
+  const followed = (work: Parameters<typeof follow>[0]): void => {
     follow(work).catch((error: unknown) => {
       if (!(error instanceof CancelledError)) sights.report(error);
     });
@@ -141,6 +188,7 @@ export function watchWork(app: App, sights: WorkSights): WatchedApp {
         'run.resume': async (request, context) => watchedRun(await handlers['run.resume'](request, context)),
         'sample.open': async (request, context) => watchedRun(await handlers['sample.open'](request, context)),
         'attacks.start': async (request, context) => watchedMatrix(await handlers['attacks.start'](request, context)),
+        'run.replay': watchedReplay,
         'attacks.resume': async (request, context) => watchedMatrix(await handlers['attacks.resume'](request, context)),
       },
     },

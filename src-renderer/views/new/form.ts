@@ -1,4 +1,5 @@
 /** The form of a new audit: texts as typed -> a request, or what is wrong with which field. */
+import type { Preview } from '../../../src-shared/contract.ts';
 import { auditRequest } from '../../../src-shared/domain/request.ts';
 import type { OpinionExtent } from '../../../src-shared/domain/opinion.ts';
 import { parseLimit, parseMemory, parseOverride, parseThreads } from '../../../src-shared/option-texts.ts';
@@ -132,6 +133,41 @@ export function readForm(texts: FormTexts): FormResult {
     }),
     out: orNull(texts.out),
   };
+}
+
+/** What the settings refuse of the values they were asked about, at the fields these were typed in. */
+export function refusedFields(faults: SettingTable['faults']): FormErrors {
+  return Object.fromEntries(
+    faults.map(({ field, name, message }) => [
+      field === 'device' ? 'device' : name === 'memory.limit' ? 'memory' : namedField(field, name),
+      message,
+    ]),
+  );
+}
+
+/** What a look at the inputs depends on; another key means that what was seen is stale. */
+export function lookKey(texts: FormTexts): string {
+  const { encoder, dataset, arch, inputSize, mean, std, representation, classes } = texts;
+  const { device, threads, memory, overrides, limits } = texts;
+  return JSON.stringify([
+    ...[encoder, dataset, arch, inputSize, mean, std, representation, classes],
+    ...[device, threads, memory, overrides, limits],
+  ]);
+}
+
+/** @param found what the encoder itself says; null where it says nothing, or was not read */
+export function normalisationWords(
+  texts: Pick<FormTexts, 'mean' | 'std'>,
+  found: Extract<Preview['encoder'], { state: 'read' }>['normalisation'] | null,
+): string {
+  const mean = readNumbers(texts.mean);
+  const std = readNumbers(texts.std);
+  const list = (numbers: readonly number[]): string => t().f.list(numbers.map(t().f.number));
+  if (mean === null && std === null && found !== null)
+    return t().wizard.normalisationFound(list(found.mean), list(found.std), found.source);
+  return mean === null || std === null || mean === 'wrong' || std === 'wrong'
+    ? t().wizard.normalisationNone
+    : t().wizard.normalisationGiven(list(mean), list(std));
 }
 
 /** What was set beyond the preset, for a person to read before it starts. */

@@ -1,12 +1,13 @@
-/** What the desktop shows of planted attacks that are going on, and when it draws its menu, against the stand-in of Electron. */
+/** What the desktop shows of planted attacks and replays that are going on, and when it draws its menu, against the stand-in of Electron. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startDesktop } from '../../../src-main/hosts/electron/desktop.ts';
-import type { App, Contract, NumberedEvent } from '../../../src-shared/contract.ts';
+import type { App, Contract, NumberedEvent, ReplayEvent, RunDetail } from '../../../src-shared/contract.ts';
 import type { AttackRequest, MatrixEvent, MatrixSummary } from '../../../src-shared/domain/bench.ts';
-import type { RunEvent } from '../../../src-shared/domain/run.ts';
+import { stages, type RunEvent, type Stage } from '../../../src-shared/domain/run.ts';
+import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import { portChannel } from '../../../src-shared/rpc/channels.ts';
 import { connect, type Client } from '../../../src-shared/rpc/connect.ts';
 import { electronStandIn, type StandInOptions } from '../../support/electron-stand-in.ts';
@@ -167,6 +168,132 @@ describe('planted attacks', () => {
     tell(cell(0), { type: 'ended', failure: why });
     await vi.waitFor(() => expect(electron.notices).toHaveLength(1));
     expect(electron.notices[0]?.words).toEqual({ title, body: 'Planted attacks 2: 1 of 4 cells' });
+  });
+});
+
+describe('a replay', () => {
+  const at = (stage: Stage, done: number): ReplayEvent => ({ kind: 'progress', stage, done, total: 4 });
+  const check = (ok: boolean) => ({ what: 'step sift', ok, detail: 'x' });
+  const checks = (...oks: boolean[]): ReplayEvent => ({ kind: 'checks', checks: oks.map(check), kept: null });
+
+  /** Reads a replay as the page does; `failure` is what its stream ended with. */
+  async function startReplay(over?: StandInOptions, stream?: App['handlers']['run.replay']) {
+    const { tell, events } = held<ReplayEvent>((event) => event.kind === 'checks');
+    const leave = new AbortController();
+    const read: ReplayEvent[] = [];
+    let gone = false;
+    const replay: App['handlers']['run.replay'] = async function* (_request, { signal }) {
+      const aborted = new Promise<never>((_resolve, reject) =>
+        signal.addEventListener('abort', () => {
+          gone = true;
+          reject(new CancelledError());
+        }),
+      );
+      aborted.catch(() => undefined);
+      const told = events();
+      for (;;) {
+        const next = await Promise.race([told.next(), aborted]);
+        if (next.done === true) return;
+        yield next.value;
+      }
+    };
+    const detail = { summary: { number: 1 } } as RunDetail;
+    await start({ 'run.get': () => Promise.resolve(detail), 'run.replay': stream ?? replay }, over);
+    const ended = (async () => {
+      for await (const event of page.stream('run.replay', { runId: '0001' }, leave.signal)) read.push(event);
+      return null;
+    })().catch((error: unknown) => error);
+    return { tell, leave, read, ended, gone: () => gone };
+  }
+  const begun = () => vi.waitFor(() => expect(electron.desk.awake.size).toBe(1));
+  const over = async (title: string, body: string): Promise<void> => {
+    await vi.waitFor(() => expect(electron.notices).toHaveLength(1));
+    expect(electron.notices[0]?.words).toEqual({ title, body });
+    expect(electron.desk.awake.size).toBe(0);
+    expect(shares().at(-1)).toBe(-1);
+    expect(cancelItem()).toMatchObject({ enabled: false });
+  };
+
+  it('moves the bar, keeps the machine awake, and tells of its end; the page gets all of it', async () => {
+    const { tell, read, ended } = await startReplay();
+    await begun();
+    expect(item('CmdOrCtrl+O')).toMatchObject({ enabled: false });
+    expect(pauseItem()).toMatchObject({ enabled: false });
+    expect(cancelItem()).toMatchObject({ enabled: true, label: 'Cancel the replay' });
+    tell(at('grow', 2), at('sift', 1));
+    await vi.waitFor(() => expect(read).toHaveLength(2));
+    expect(shares().at(-1)).toBeCloseTo((stages.indexOf('grow') + 0.5) / stages.length);
+    tell(checks(true, false, true));
+    expect(await ended).toBeNull();
+    await over('Replay finished', 'Run 1: 1 result differs');
+    expect(read.at(-1)).toEqual(checks(true, false, true));
+    expect(reported).toEqual([]);
+  });
+
+  it('that gave everything again says so', async () => {
+    const { tell } = await startReplay();
+    tell(checks(true, true));
+    await over('Replay finished', 'Run 1: everything came out the same');
+  });
+
+  it('is cancelled from the menu, and by leaving the page', async () => {
+    const first = await startReplay();
+    await begun();
+    cancelItem()?.click?.();
+    expect(await first.ended).toBeInstanceOf(CancelledError);
+    expect(first.gone()).toBe(true);
+    await over('Replay cancelled', 'Run 1');
+    electron.end();
+    await app.close();
+    const second = await startReplay({ locale: 'de-DE' });
+    await begun();
+    second.leave.abort();
+    await over('Wiederholung abgebrochen', 'Lauf 1');
+    expect(second.gone()).toBe(true);
+  });
+
+  it('that fails says so, and the page gets the reason', async () => {
+    const { ended } = await startReplay({}, async function* () {
+      yield await Promise.resolve(at('probe', 1));
+      throw new ExpectedError('report-missing', 'gone');
+    });
+    expect(await ended).toMatchObject({ code: 'report-missing' });
+    await over('Replay failed', 'Run 1');
+  });
+
+  it('is not left without a question, though its window is closed: the window stays until it is answered', async () => {
+    const { gone } = await startReplay();
+    await begun();
+    const close = { preventDefault: vi.fn() };
+    window().emit('close', close);
+    expect(close.preventDefault).toHaveBeenCalledTimes(1);
+    expect(electron.seen.quits).toBe(1);
+    electron.answers.box.push(0, 1);
+    const quit = { preventDefault: vi.fn() };
+    electron.app.emit('before-quit', quit);
+    await vi.waitFor(() => expect(electron.asked).toHaveLength(1));
+    expect(electron.asked[0]).toMatchObject({ message: 'The replay of run 1 is going on. Interrupt it and quit?' });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([electron.seen.quits, gone()]).toEqual([1, false]);
+    electron.app.emit('before-quit', quit);
+    await vi.waitFor(() => expect(electron.seen.quits).toBe(2));
+    window().emit('close', close);
+    expect(close.preventDefault).toHaveBeenCalledTimes(1);
+  });
+
+  it('that is refused beside an audit leaves what is shown of that one alone', async () => {
+    const { events } = held<NumberedEvent>(({ event }) => event.type === 'finished');
+    const refused: App['handlers']['run.replay'] = async function* () {
+      yield await Promise.reject<ReplayEvent>(new ExpectedError('run-active', 'Run 2 is active.'));
+    };
+    await start({ 'run.events': events, 'run.replay': refused });
+    const { id } = await page.call('sample.open', {});
+    await begun();
+    const read = page.stream('run.replay', { runId: id }, new AbortController().signal)[Symbol.asyncIterator]();
+    await expect(read.next()).rejects.toMatchObject({ code: 'run-active' });
+    expect(electron.desk.awake.size).toBe(1);
+    expect(cancelItem()).toMatchObject({ enabled: true, label: 'Cancel run' });
+    expect(electron.notices).toEqual([]);
   });
 });
 

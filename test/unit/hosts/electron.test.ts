@@ -1,4 +1,4 @@
-/** The desktop host against an in-memory stand-in of Electron; what needs the real one is in test/e2e/electron.spec.ts. */
+/** The desktop host against an in-memory stand-in of Electron; what needs the real one is in test/e2e/electron*.spec.ts. */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
