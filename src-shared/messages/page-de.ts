@@ -405,7 +405,7 @@ export const de: PageMessages = {
         one: `# Bild ist verdächtig, ${most} davon mit dem Etikett ${name}.`,
         other: `# Bilder sind verdächtig, ${most} davon mit dem Etikett ${name}.`,
       }),
-    suspectNote: 'Verdächtig: Zum ungeschützten Modell passt das Bild, das bereinigte weist es ab.',
+    suspectNote: 'Verdächtig: Das bereinigte Modell weist das Bild samt seinen Nachbarn ab.',
     suspect: 'verdächtig',
     suspectsPerClass: 'Verdächtige je Klasse',
     seeSuspects: 'Verdächtige ansehen',

@@ -376,7 +376,7 @@ export const en = {
         one: `# sample is suspect, ${most} of them labelled ${name}.`,
         other: `# samples are suspect, ${most} of them labelled ${name}.`,
       }),
-    suspectNote: 'Suspect: the undefended model fits the sample, the sanitized one refuses it.',
+    suspectNote: 'Suspect: the sanitized model refuses the sample with its neighbours.',
     suspect: 'suspect',
     suspectsPerClass: 'Suspects per class',
     seeSuspects: 'See the suspects',
