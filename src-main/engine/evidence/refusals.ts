@@ -40,13 +40,15 @@ const naturalDirections = 2;
 export function refusalsByClass(evidence: RefusalEvidence, classes: number): readonly ClassRefusals[] {
   const samples = new Float64Array(classes);
   const refused = new Float64Array(classes);
-  const takenFor = Array.from({ length: classes }, () => new Float64Array(classes));
+  const takenFor = Array.from({ length: classes }, () => new Map<number, number>());
   evidence.labels.forEach((label, i) => {
     samples[label]++;
     if (isRefused(evidence, i) && isFitted(evidence.probe, i)) refused[label]++;
-    if (isFirmlyRefused(evidence, i)) takenFor[label][evidence.final.predicted[i]]++;
+    if (!isFirmlyRefused(evidence, i)) return;
+    const taken = evidence.final.predicted[i];
+    takenFor[label].set(taken, (takenFor[label].get(taken) ?? 0) + 1);
   });
-  const scattered = takenFor.map((counts) => sum([...counts].sort((a, b) => b - a).slice(naturalDirections)));
+  const scattered = takenFor.map((counts) => sum([...counts.values()].sort((a, b) => b - a).slice(naturalDirections)));
   const shares = Array.from(refused, (count, c) => shareOf(count, samples[c]));
   const scatteredShares = scattered.map((count, c) => shareOf(count, samples[c]));
   return shares.map((share, c) => {
