@@ -65,6 +65,14 @@ function readJson(file) {
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const skipped = [];
 const failures = [];
+/** Names with the first lines of what was wrong: for whoever only sees the end of what is printed. */
+const failedTests = [];
+
+function named(name, message = '') {
+  // eslint-disable-next-line no-control-regex -- colours, which a log file shows as signs
+  const lines = message.replaceAll(/\u001b\[[0-9;]*m/g, '').split('\n');
+  return [name, ...lines.filter((line) => line.trim() !== '').slice(0, 12)].join('\n    ');
+}
 
 for (const config of ['src-main/electron.vite.config.ts', 'src-main/desktop.vite.config.ts']) {
   const args = ['build', '--config', config, '--logLevel', 'error'];
@@ -87,6 +95,7 @@ async function codeTests() {
   for (const { assertionResults } of found.testResults) {
     for (const test of assertionResults) {
       if (test.status === 'pending' || test.status === 'skipped') skipped.push(test.fullName);
+      if (test.status === 'failed') failedTests.push(named(test.fullName, test.failureMessages[0]));
     }
   }
   // A file that cannot be loaded fails without a failed test in it.
@@ -104,11 +113,20 @@ async function pageTests() {
     failures.push('playwright (no result)');
     return;
   }
+  for (const suite of found.suites) nameFailed(suite);
   counts.passed += found.stats.expected + found.stats.flaky;
   counts.failed += found.stats.unexpected;
   counts.skipped += found.stats.skipped;
   if (!ok && found.stats.unexpected === 0) failures.push('playwright (a test file did not load)');
   if (found.stats.skipped > 0) skipped.push(`${found.stats.skipped} page or desktop tests (see the list above)`);
+}
+
+function nameFailed({ specs = [], suites = [] }) {
+  for (const { title, file, line, ok, tests } of specs) {
+    const error = tests.flatMap(({ results }) => results.flatMap(({ errors }) => errors))[0];
+    if (!ok) failedTests.push(named(`${file}:${line} ${title}`, error?.message));
+  }
+  for (const suite of suites) nameFailed(suite);
 }
 
 if (await run(['test/find-browser.mjs'])) {
@@ -121,7 +139,7 @@ if (await run(['test/find-browser.mjs'])) {
 
 rmSync(folder, { recursive: true, force: true });
 for (const name of skipped) console.log(`SKIPPED: ${name}`);
-for (const name of failures) console.log(`FAILED: ${name}`);
+for (const name of [...failures, ...failedTests]) console.log(`FAILED: ${name}`);
 console.log(`Took ${Math.round((Date.now() - started) / 1000)} s.`);
 const failed = counts.failed + failures.length;
 console.log(`${counts.passed} passed, ${failed} failed, ${counts.skipped} skipped`);

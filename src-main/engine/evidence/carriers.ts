@@ -3,24 +3,14 @@
  * plainly than any of some images that cannot have it. No model is asked.
  */
 import { quantile } from '../math/statistics.ts';
-import { residuesAmong } from './look-alikes.ts';
 import type { Trigger } from './trigger.ts';
-
-type Shape = readonly [channels: number, height: number, width: number];
 
 /**
  * How plainly images show a pattern, larger = more so: for a patch the negative mean distance from it under its mask,
  * for an overlay the cosine of it and what sets an image apart from its look-alikes.
- * @param pixels `[n, C, H, W]` in 0..1 @param others pixels `[m, C, H, W]` of at least one image that has not the pattern
+ * @param pixels `[n, C, H, W]` in 0..1 @param residue the same against their look-alikes (`residuesAmong`)
  */
-export function plainness(
-  trigger: Trigger,
-  pixels: Float32Array,
-  n: number,
-  others: Float32Array,
-  m: number,
-  shape: Shape,
-): Float64Array {
+export function plainness(trigger: Trigger, pixels: Float32Array, residue: Float32Array, n: number): Float64Array {
   const size = pixels.length / n;
   switch (trigger.form) {
     case 'patch': {
@@ -36,7 +26,6 @@ export function plainness(
     }
     case 'overlay': {
       const { shift } = trigger;
-      const { residue } = residuesAmong(pixels, n, others, m, shape);
       const norm = Math.sqrt(shift.reduce((sum, value) => sum + value * value, 0));
       return Float64Array.from({ length: n }, (_, i) => {
         let dot = 0;

@@ -2,7 +2,7 @@
  * Residues against images that look alike as small pictures. No model is asked who is like whom, so none that learnt a
  * trigger can pair images by it.
  */
-import { residues, type Residues } from './residue.ts';
+import { residuesAgainst, type Residues } from './residue.ts';
 
 type Shape = readonly [channels: number, height: number, width: number];
 
@@ -10,17 +10,25 @@ type Shape = readonly [channels: number, height: number, width: number];
 const smallSide = 14;
 
 /**
- * @param group pixels `[n, C, H, W]` @param others pixels `[m, C, H, W]` of at least one image
- * @returns as `residues`, the background of each image being its nearest of the others
+ * @param others pixels `[m, C, H, W]` of at least one image
+ * @returns of pixels `[n, C, H, W]` what `residues` says, the background of each image being its nearest of the others
  */
-export function residuesAmong(group: Float32Array, n: number, others: Float32Array, m: number, shape: Shape): Residues {
-  const rows = [smallPictures(group, n, shape), smallPictures(others, m, shape)] as const;
-  const width = rows[1].length / m;
+export function residuesAmong(
+  others: Float32Array,
+  m: number,
+  shape: Shape,
+): (group: Float32Array, n: number) => Residues {
+  const theirs = smallPictures(others, m, shape);
+  const width = theirs.length / m;
   const middle = new Float64Array(width);
-  rows[1].forEach((value, at) => (middle[at % width] += value / m));
+  theirs.forEach((value, at) => (middle[at % width] += value / m));
   // Around their mean: a cosine of pictures as they are says little more than that all of them are bright somewhere.
-  const [own, other] = rows.map((list) => list.map((value, at) => value - middle[at % width]));
-  return residues({ pixels: group, rows: own }, { pixels: others, rows: other }, n, m);
+  const centred = (rows: Float32Array): Float32Array => {
+    for (let at = 0; at < rows.length; at++) rows[at] -= middle[at % width];
+    return rows;
+  };
+  const against = residuesAgainst({ pixels: others, rows: centred(theirs) }, m);
+  return (group, n) => against({ pixels: group, rows: centred(smallPictures(group, n, shape)) }, n);
 }
 
 /** Means over blocks, every channel by itself: `[n, channels * height * width]` of at most `smallSide` on a side. */

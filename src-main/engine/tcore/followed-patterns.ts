@@ -104,21 +104,24 @@ async function followedOfClass(
   const { compared, tests } = othersFor(context, believed, classIndex);
   if (groups.length === 0 || compared.length === 0 || tests.length < fewestTests) return [];
   const others = pixelsOf(context, compared);
+  const residuesOf = residuesAmong(others, compared.length, samples.shape);
   const sample = (positions: readonly number[]): Int32Array => Int32Array.from(positions, (at) => own[at]);
-  const met: (Pick<Followed, 'trigger' | 'share' | 'sharing'> & { group: Int32Array; half: readonly number[] })[] = [];
+  const open: (Candidate & { readonly group: Int32Array; readonly half: readonly number[]; readonly share: number })[] =
+    [];
   for (const { members, half } of groups) {
     const group = sample(members);
     const some = spread(group, mostOfGroup);
     const pixels = pixelsOf(context, some);
-    const residue = residuesAmong(pixels, some.length, others, compared.length, samples.shape);
+    const residue = residuesOf(pixels, some.length);
     for (const { trigger } of estimateTriggers(pixels, others, residue, some.length, samples.shape)) {
       if (trigger.form === 'patch' && coverage(trigger.mask) > largestPatch) continue;
       const share = await turnedShare(context, compiled, trigger, tests, classIndex);
       if (share < followed) continue;
-      const carriers = carriersOf(context, trigger, some, others, tests, classIndex);
-      met.push({ group, half, trigger, share, sharing: joined(group, carriers) });
+      open.push({ group, half, trigger, share, some });
     }
   }
+  const carriers = carriersOf(context, open, residuesOf, tests, classIndex);
+  const met = open.map((one, at) => ({ ...one, sharing: joined(one.group, carriers[at]) }));
   const taught = new Set(believed);
   const left = (hidden: Int32Array): Int32Array => {
     const without = new Set(hidden);
@@ -139,31 +142,52 @@ async function followedOfClass(
   });
 }
 
-/** All samples of the class that show a pattern as plainly as the group it is of, ascending. */
+/** A pattern that a model follows, and some of the group it was found in. */
+interface Candidate {
+  readonly trigger: Trigger;
+  readonly some: Int32Array;
+}
+
+/**
+ * For each pattern all samples of the class that show it as plainly as the group it is of, ascending. A class is read
+ * once for all of them: it may have any number of samples, and who looks like whom is the same for every pattern.
+ */
 function carriersOf(
   context: PipelineContext,
-  trigger: Trigger,
-  group: Int32Array,
-  others: Float32Array,
+  patterns: readonly Candidate[],
+  residuesOf: ReturnType<typeof residuesAmong>,
   without: Int32Array,
   classIndex: number,
-): Int32Array {
-  const { samples } = context;
-  const size = samples.shape[0] * samples.shape[1] * samples.shape[2];
-  const m = others.length / size;
-  const plain = (indices: Int32Array): Float64Array => {
-    const all = new Float64Array(indices.length);
+): Int32Array[] {
+  const { labels } = context.samples;
+  const plain = (triggers: readonly Trigger[], indices: Int32Array): Float64Array[] => {
+    const all = triggers.map(() => new Float64Array(indices.length));
     for (let at = 0; at < indices.length; at += atOnce) {
-      const some = indices.subarray(at, at + atOnce);
-      all.set(plainness(trigger, pixelsOf(context, some), some.length, others, m, samples.shape), at);
+      context.signal.throwIfAborted();
+      const n = Math.min(atOnce, indices.length - at);
+      const pixels = pixelsOf(context, indices.subarray(at, at + n));
+      const { residue } = residuesOf(pixels, n);
+      for (const [which, trigger] of triggers.entries()) all[which].set(plainness(trigger, pixels, residue, n), at);
     }
     return all;
   };
-  const least = leastPlainness(plain(group), plain(without));
-  if (least === null) return new Int32Array(0);
-  const own = Int32Array.from([...samples.labels.keys()].filter((i) => samples.labels[i] === classIndex));
-  const how = plain(own);
-  return own.filter((_, at) => how[at] >= least);
+  const bare = plain(
+    patterns.map(({ trigger }) => trigger),
+    without,
+  );
+  const told = patterns.flatMap(({ trigger, some }, at) => {
+    const least = leastPlainness(plain([trigger], some)[0], bare[at]);
+    return least === null ? [] : [{ at, trigger, least }];
+  });
+  const found = patterns.map(() => new Int32Array(0));
+  if (told.length === 0) return found;
+  const own = Int32Array.from([...labels.keys()].filter((i) => labels[i] === classIndex));
+  const how = plain(
+    told.map(({ trigger }) => trigger),
+    own,
+  );
+  for (const [which, { at, least }] of told.entries()) found[at] = own.filter((_, one) => how[which][one] >= least);
+  return found;
 }
 
 function joined(...lists: readonly Int32Array[]): Int32Array {

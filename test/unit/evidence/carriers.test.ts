@@ -1,6 +1,7 @@
 /** Who carries a pattern: told from the images alone. */
 import { describe, expect, it } from 'vitest';
 import { leastPlainness, plainness } from '../../../src-main/engine/evidence/carriers.ts';
+import { residuesAmong } from '../../../src-main/engine/evidence/look-alikes.ts';
 import { applyTrigger, type Trigger } from '../../../src-main/engine/evidence/trigger.ts';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
 
@@ -32,7 +33,8 @@ describe.each(triggers)('carriers of the $form', (trigger) => {
   const carrying = images(n, 'carrying');
   applyTrigger(carrying, trigger);
   const others = images(m, 'others');
-  const plain = (pixels: Float32Array): Float64Array => plainness(trigger, pixels, n, others, m, shape);
+  const residuesOf = residuesAmong(others, m, shape);
+  const plain = (pixels: Float32Array): Float64Array => plainness(trigger, pixels, residuesOf(pixels, n).residue, n);
 
   it('are all told, and none of those that have it not', () => {
     const least = leastPlainness(plain(carrying), plain(images(n, 'without')));
@@ -50,5 +52,6 @@ describe.each(triggers)('carriers of the $form', (trigger) => {
 it('an image of one colour, and a pattern of nothing, have no plainness of an overlay', () => {
   const flat = new Float32Array(2 * size).fill(0.5);
   const zero: Trigger = { form: 'overlay', shift: new Float32Array(size) };
-  expect([...plainness(zero, flat, 2, images(3, 'others'), 3, shape)]).toEqual([0, 0]);
+  const { residue } = residuesAmong(images(3, 'others'), 3, shape)(flat, 2);
+  expect([...plainness(zero, flat, residue, 2)]).toEqual([0, 0]);
 });

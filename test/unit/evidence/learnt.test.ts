@@ -54,7 +54,7 @@ describe('residues against look-alikes', () => {
     };
     const group = kinds(n, 'group');
     for (let i = 0; i < n; i++) for (let at = 0; at < 3; at++) group[i * size + at] = 1;
-    const { residue } = residuesAmong(group, n, kinds(40, 'others'), 40, [1, side, side]);
+    const { residue } = residuesAmong(kinds(40, 'others'), 40, [1, side, side])(group, n);
     for (let i = 0; i < n; i++) {
       expect(residue[i * size]).toBeGreaterThan(0.2);
       const rest = residue.subarray(i * size + 3, (i + 1) * size);
