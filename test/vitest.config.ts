@@ -23,6 +23,7 @@ export default defineConfig({
     // Far above what anything takes: a slow machine is no failure, a test that hangs still is one.
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       { extends: true, test: { name: 'whole', include: ['test/integration/**/*.test.ts'] } },
       // Two hundred modules are read once for a worker, not once for a file: a third of the time of these tests.

@@ -130,8 +130,11 @@ test('an audit is started, watched, read, judged and reported by keyboard alone'
   await expect(order.getByText('2 files were written to')).toBeVisible();
 });
 
+/** Events of the recorded run up to the third of five epochs of a stage. */
+const heldInSift = 24;
+
 test('a running audit shows its stage, its count and its time left', async ({ page, recorded }) => {
-  const { url } = await recorded({ pace: 250 });
+  const { url } = await recorded({ heldAt: heldInSift });
   await page.goto(url);
   await page.getByRole('button', { name: 'Run the sample audit' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toContainText(/Sift · run #1/);
@@ -145,7 +148,7 @@ test('a run is paused and continued by the palette alone, and says so wherever i
   page,
   recorded,
 }) => {
-  const { url } = await recorded({ pace: 120 });
+  const { url } = await recorded({ pace: 120, heldAt: heldInSift });
   await page.goto(url);
   await page.getByRole('button', { name: 'Run the sample audit' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toContainText(/Sift · run #1/);
@@ -161,9 +164,6 @@ test('a run is paused and continued by the palette alone, and says so wherever i
   await expect(page.getByRole('contentinfo')).toContainText('paused');
   await expect(page.getByRole('banner')).toContainText('paused');
   await expect(page.getByRole('button', { name: 'Continue run' })).toBeVisible();
-  const count = await page.locator('[aria-current="step"]').textContent();
-  await page.waitForTimeout(600);
-  expect(await page.locator('[aria-current="step"]').textContent()).toBe(count);
   await expectAccessible(page);
   await command('continue run');
   await expect(page.getByRole('link', { name: 'See the result' })).toBeVisible();

@@ -473,6 +473,7 @@ interface Run {
   decisions: readonly DecisionRow[];
   sifted: boolean;
   paused: boolean;
+  wasPaused: boolean;
   next: number;
   readonly waiting: Set<() => void>;
 }
@@ -480,12 +481,17 @@ interface Run {
 export interface RecordedOptions {
   /** Milliseconds between two events; 0 = all at once. */
   readonly pace?: number;
+  /** So many events are told of a run, and the rest once it was paused and goes on: nothing of it is over too soon. */
+  readonly heldAt?: number;
+  /** So many replays go on until they are cancelled. */
+  readonly endlessReplays?: number;
   /** Replaces the tape of each run. */
   readonly tape?: () => RunEvent[];
 }
 
 export function recordedApp(options: RecordedOptions = {}): App {
   const pace = options.pace ?? 0;
+  let endlessReplays = options.endlessReplays ?? 0;
   const tape = options.tape ?? recordedEvents;
   const runs = new Map<string, Run>();
   let settings: UserSettings = { language: null, theme: null };
@@ -515,7 +521,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
   };
   const play = (run: Run): void => {
     if (run.summary.state !== 'running') return;
-    if (run.paused) return;
+    if (run.paused || (run.next === options.heldAt && !run.wasPaused)) return;
     const event = tape()[run.next++];
     if (event === undefined) return;
     emit(run, event);
@@ -535,6 +541,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
       sifted: false,
       next: 0,
       paused: false,
+      wasPaused: false,
       waiting: new Set(),
       summary: {
         id: `run-${number}`,
@@ -627,6 +634,7 @@ export function recordedApp(options: RecordedOptions = {}): App {
       }
       if (run.summary.state !== 'running' || run.paused) return run.summary;
       run.paused = true;
+      run.wasPaused = true;
       emit(run, { type: 'paused' });
       return run.summary;
     },
@@ -787,8 +795,9 @@ export function recordedApp(options: RecordedOptions = {}): App {
     async *'run.replay'({ runId }) {
       const { state } = find(runId).summary;
       if (state !== 'finished') throw new ExpectedError('report-missing', `The run is ${state}.`);
-      for (const stage of stages.slice(0, 4)) {
-        yield { kind: 'progress', stage, done: 1, total: 2 };
+      const endless = endlessReplays-- > 0;
+      for (let at = 0; endless || at < 4; at++) {
+        yield { kind: 'progress', stage: stages[at % 4], done: 1, total: 2 };
         await new Promise((resolve) => setTimeout(resolve, pace));
       }
       const same = { ok: true, detail: 'a'.repeat(64) };

@@ -14,6 +14,20 @@ export function withCarriers(refused: Int32Array, carriers: Iterable<number>, fi
   return Int32Array.from([...refused, ...more.sort((a, b) => finalLoss[b] - finalLoss[a] || a - b)]);
 }
 
+/** The suspects of each class that is suspicious for what is refused of it, ascending. */
+export function clustersOf(evidence: RefusalEvidence, classes: number): ReadonlyMap<number, Int32Array> {
+  const suspects = rankSuspects(evidence, classes).sort();
+  const clusters = new Map<number, Int32Array>();
+  for (const [c, { cluster }] of refusalsByClass(evidence, classes).entries()) {
+    if (cluster !== null)
+      clusters.set(
+        c,
+        suspects.filter((i) => evidence.labels[i] === c),
+      );
+  }
+  return clusters;
+}
+
 /** Refused samples, by how much more the sanitized model's loss is than the probe's; ties by index. */
 export function rankSuspects(evidence: RefusalEvidence, classes: number): Int32Array {
   const { labels, probe, final } = evidence;

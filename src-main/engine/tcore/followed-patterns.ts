@@ -1,8 +1,11 @@
-/** Patterns that a grown model follows: what a group of one class shares, that turns images of other classes into it. */
+/**
+ * Patterns that a grown model follows: what a group of one class shares, that turns images of other classes into it.
+ * Groups are those of what the model takes for the class, and what it refuses of a class that is suspicious for that:
+ * a model that learnt a little poison still refuses the rest of it, and the rest shows what to look for.
+ */
 import type { Encoder } from '../encoder/encoder.ts';
-import { leastPlainness, plainness } from '../evidence/carriers.ts';
 import { estimateTriggers } from '../evidence/estimate-trigger.ts';
-import { groupsOf } from '../evidence/groups.ts';
+import { fewestInGroup, groupsOf } from '../evidence/groups.ts';
 import { residuesAmong } from '../evidence/look-alikes.ts';
 import { triggeredSource, type Trigger } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
@@ -13,11 +16,11 @@ import { argmax } from './epochs.ts';
 import type { Evaluation } from './evaluate.ts';
 import { sweep } from './features.ts';
 import { sizesOf } from './memory.ts';
+import { carriersOf, pixelsOf } from './pattern-carriers.ts';
 
-/** Samples of a class that are grouped, of a group that are compared, and that are looked at for carriers at once, at most. */
+/** Samples of a class that are grouped, and of a group that are compared, at most. */
 const mostOfClass = 600;
 const mostOfGroup = 40;
-const atOnce = 40;
 /** Images that a group is compared with, and that its pattern is laid over, at most; fewer where they are large or classes many. */
 const [mostCompared, fewestCompared] = [600, 50];
 const [mostTests, fewestTests] = [100, 32];
@@ -29,6 +32,13 @@ const largestPatch = 0.2;
  * to 0.40 in the runs that were tried, learnt triggers 0.59 and more (docs/efficacy.md).
  */
 const followed = 0.5;
+/**
+ * The same of a pattern that refused samples share and the undefended model follows by `followed`: what is trained
+ * without them turned at most 0.02 of the images by it, a model that learnt a few of them 0.09 and more (docs/efficacy.md).
+ */
+const followedOfRefused = 0.05;
+/** Images that such a pattern is laid over, at most. */
+const testsOfRefused = 400;
 /** Fewest samples of a class that a net can learn it from. */
 export const fewestTaught = 8;
 
@@ -49,24 +59,29 @@ export interface Followed {
 }
 
 /**
- * @param model evaluation graph with a tensor `representation` @param believed samples that were taught and are called
- *   by their label
+ * @param models evaluation graphs, the sanitized one with a tensor `representation` @param evaluation what that makes of
+ *   every sample @param believed samples that were taught and are called by their label
+ * @param refused of each class that is suspicious for what the model refuses of it, the suspects
  */
 export async function followedPatterns(
   context: PipelineContext,
   encoder: Encoder,
-  model: Graph,
+  models: { readonly undefended: Graph; readonly sanitized: Graph },
   { predicted }: Evaluation,
   believed: Int32Array,
+  refused: ReadonlyMap<number, Int32Array>,
 ): Promise<Followed[]> {
   const { samples, provider } = context;
   const { labels, classes } = samples;
   const dim = encoder.representation.dim;
   const representation = { name: 'representation', dtype: 'float32', shape: ['N', dim] } as const;
-  const graph: Graph = { ...model, outputs: [...model.outputs, representation] };
+  const graph: Graph = { ...models.sanitized, outputs: [...models.sanitized.outputs, representation] };
   const progress = progressOf(context, 'evidence', 'classes');
   const found: Followed[] = [];
-  const compiled = await provider.compile(graph, { dims: { N: sizesOf(context).evaluationBatch } });
+  const compile = (model: Graph): Promise<CompiledGraph> =>
+    provider.compile(model, { dims: { N: sizesOf(context).evaluationBatch } });
+  const sanitized = await compile(graph);
+  const undefended = refused.size > 0 ? await compile(models.undefended) : null;
   try {
     for (const classIndex of classes.keys()) {
       progress(classIndex, classes.length);
@@ -74,50 +89,83 @@ export async function followedPatterns(
         [...labels.keys()].filter((i) => labels[i] === classIndex && predicted[i] === classIndex),
       );
       const own = spread(known, mostOfClass);
-      found.push(...(await followedOfClass(context, compiled, dim, own, believed, classIndex)));
+      const groups = await groupsOfClass(context, sanitized, dim, own);
+      const others = refused.get(classIndex);
+      if (others !== undefined && others.length >= fewestInGroup)
+        groups.push({ group: others, half: others, by: 'refusal' });
+      found.push(...(await followedOfClass(context, { sanitized, undefended }, groups, { classIndex, own, believed })));
     }
     progress(classes.length, classes.length);
     return found;
   } finally {
-    await compiled.dispose();
+    await sanitized.dispose();
+    await undefended?.dispose();
   }
+}
+
+/** Samples of a class that may share a pattern. */
+interface Group {
+  readonly group: Int32Array;
+  /** All that a net must not see which shall know nothing of the group; the same object for groups of one half. */
+  readonly half: Int32Array;
+  /** Whether the sanitized model sees them as one, or refuses them. */
+  readonly by: 'view' | 'refusal';
+}
+
+/** @param own samples of the class that the model calls by their label */
+async function groupsOfClass(
+  context: PipelineContext,
+  sanitized: CompiledGraph,
+  dim: number,
+  own: Int32Array,
+): Promise<Group[]> {
+  const rows = new Float32Array(own.length * dim);
+  await sweep(sanitized, {
+    samples: context.samples,
+    indices: own,
+    batch: sizesOf(context).evaluationBatch,
+    signal: context.signal,
+    onBatch: (outputs, at) => rows.set(outputs.representation, at * dim),
+  });
+  const halves = new Map<readonly number[], Int32Array>();
+  return groupsOf(rows, own.length, dim).map(({ members, half }) => {
+    const sample = (positions: readonly number[]): Int32Array => Int32Array.from(positions, (at) => own[at]);
+    const whole = halves.get(half) ?? sample(half);
+    halves.set(half, whole);
+    return { group: sample(members), half: whole, by: 'view' };
+  });
 }
 
 async function followedOfClass(
   context: PipelineContext,
-  compiled: CompiledGraph,
-  dim: number,
-  own: Int32Array,
-  believed: Int32Array,
-  classIndex: number,
+  { sanitized, undefended }: { readonly sanitized: CompiledGraph; readonly undefended: CompiledGraph | null },
+  groups: readonly Group[],
+  {
+    classIndex,
+    own,
+    believed,
+  }: { readonly classIndex: number; readonly own: Int32Array; readonly believed: Int32Array },
 ): Promise<Followed[]> {
-  const { samples, signal } = context;
-  const rows = new Float32Array(own.length * dim);
-  await sweep(compiled, {
-    samples,
-    indices: own,
-    batch: sizesOf(context).evaluationBatch,
-    signal,
-    onBatch: (outputs, at) => rows.set(outputs.representation, at * dim),
-  });
-  const groups = groupsOf(rows, own.length, dim);
-  const { compared, tests } = othersFor(context, believed, classIndex);
+  const { shape } = context.samples;
+  const { compared, tests, moreTests } = othersFor(context, believed, classIndex);
   if (groups.length === 0 || compared.length === 0 || tests.length < fewestTests) return [];
   const others = pixelsOf(context, compared);
-  const residuesOf = residuesAmong(others, compared.length, samples.shape);
-  const sample = (positions: readonly number[]): Int32Array => Int32Array.from(positions, (at) => own[at]);
-  const open: (Candidate & { readonly group: Int32Array; readonly half: readonly number[]; readonly share: number })[] =
-    [];
-  for (const { members, half } of groups) {
-    const group = sample(members);
-    const some = spread(group, mostOfGroup);
+  const residuesOf = residuesAmong(others, compared.length, shape);
+  const open: (Group & Pick<Followed, 'trigger' | 'tests' | 'share'> & { readonly some: Int32Array })[] = [];
+  for (const one of groups) {
+    const some = spread(one.group, mostOfGroup);
     const pixels = pixelsOf(context, some);
     const residue = residuesOf(pixels, some.length);
-    for (const { trigger } of estimateTriggers(pixels, others, residue, some.length, samples.shape)) {
+    const laidOver = one.by === 'view' ? tests : moreTests;
+    for (const { trigger } of estimateTriggers(pixels, others, residue, some.length, shape)) {
       if (trigger.form === 'patch' && coverage(trigger.mask) > largestPatch) continue;
-      const share = await turnedShare(context, compiled, trigger, tests, classIndex);
-      if (share < followed) continue;
-      open.push({ group, half, trigger, share, some });
+      const turned = (model: CompiledGraph): Promise<number> =>
+        turnedShare(context, model, trigger, laidOver, classIndex);
+      const share = await turned(sanitized);
+      if (share < (one.by === 'view' ? followed : followedOfRefused)) continue;
+      // What refused samples share is a trigger only if it is one of the undefended model.
+      if (one.by === 'refusal' && undefended !== null && (await turned(undefended)) < followed) continue;
+      open.push({ ...one, trigger, share, some, tests: laidOver });
     }
   }
   const carriers = carriersOf(context, open, residuesOf, tests, classIndex);
@@ -128,66 +176,18 @@ async function followedOfClass(
     return own.filter((i) => taught.has(i) && !without.has(i));
   };
   const halves = [...new Set(groups.map(({ half }) => half))];
-  return met.map(({ group, half, trigger, share, sharing }, at) => {
+  return met.map(({ group, half, sharing, trigger, tests: laidOver, share }, at) => {
     const inHalf = met.filter((one) => one.half === half).map((one) => one.sharing);
     // A half, or all that carry a pattern, can be nearly the whole class: then the net has to learn from more of it.
     const choices = [
-      { hidden: joined(sample(half), ...inHalf), net: halves.indexOf(half) },
-      { hidden: sample(half), net: halves.length + halves.indexOf(half) },
+      { hidden: joined(half, ...inHalf), net: halves.indexOf(half) },
+      { hidden: half, net: halves.length + halves.indexOf(half) },
       { hidden: sharing, net: 2 * halves.length + 2 * at },
       { hidden: group, net: 2 * halves.length + 2 * at + 1 },
     ];
     const chosen = choices.find(({ hidden }) => left(hidden).length >= fewestTaught) ?? choices[choices.length - 1];
-    return { ...chosen, classIndex, trigger, tests, share, sharing, left: left(chosen.hidden) };
+    return { ...chosen, classIndex, trigger, tests: laidOver, share, sharing, left: left(chosen.hidden) };
   });
-}
-
-/** A pattern that a model follows, and some of the group it was found in. */
-interface Candidate {
-  readonly trigger: Trigger;
-  readonly some: Int32Array;
-}
-
-/**
- * For each pattern all samples of the class that show it as plainly as the group it is of, ascending. A class is read
- * once for all of them: it may have any number of samples, and who looks like whom is the same for every pattern.
- */
-function carriersOf(
-  context: PipelineContext,
-  patterns: readonly Candidate[],
-  residuesOf: ReturnType<typeof residuesAmong>,
-  without: Int32Array,
-  classIndex: number,
-): Int32Array[] {
-  const { labels } = context.samples;
-  const plain = (triggers: readonly Trigger[], indices: Int32Array): Float64Array[] => {
-    const all = triggers.map(() => new Float64Array(indices.length));
-    for (let at = 0; at < indices.length; at += atOnce) {
-      context.signal.throwIfAborted();
-      const n = Math.min(atOnce, indices.length - at);
-      const pixels = pixelsOf(context, indices.subarray(at, at + n));
-      const { residue } = residuesOf(pixels, n);
-      for (const [which, trigger] of triggers.entries()) all[which].set(plainness(trigger, pixels, residue, n), at);
-    }
-    return all;
-  };
-  const bare = plain(
-    patterns.map(({ trigger }) => trigger),
-    without,
-  );
-  const told = patterns.flatMap(({ trigger, some }, at) => {
-    const least = leastPlainness(plain([trigger], some)[0], bare[at]);
-    return least === null ? [] : [{ at, trigger, least }];
-  });
-  const found = patterns.map(() => new Int32Array(0));
-  if (told.length === 0) return found;
-  const own = Int32Array.from([...labels.keys()].filter((i) => labels[i] === classIndex));
-  const how = plain(
-    told.map(({ trigger }) => trigger),
-    own,
-  );
-  for (const [which, { at, least }] of told.entries()) found[at] = own.filter((_, one) => how[which][one] >= least);
-  return found;
 }
 
 function joined(...lists: readonly Int32Array[]): Int32Array {
@@ -199,7 +199,7 @@ function othersFor(
   context: PipelineContext,
   believed: Int32Array,
   classIndex: number,
-): { readonly compared: Int32Array; readonly tests: Int32Array } {
+): { readonly compared: Int32Array; readonly tests: Int32Array; readonly moreTests: Int32Array } {
   const { labels, classes, shape } = context.samples;
   const others = believed.filter((i) => labels[i] !== classIndex);
   const size = shape[0] * shape[1] * shape[2];
@@ -210,6 +210,7 @@ function othersFor(
   return {
     compared: spread(half(0), Math.max(fewestCompared, Math.min(mostCompared, room))),
     tests: spread(half(1), Math.max(fewestTests, Math.min(mostTests, affordable))),
+    moreTests: spread(half(1), testsOfRefused),
   };
 }
 
@@ -234,12 +235,6 @@ export async function turnedShare(
     },
   });
   return turned / tests.length;
-}
-
-function pixelsOf({ samples }: PipelineContext, indices: Int32Array): Float32Array {
-  const pixels = new Float32Array(indices.length * samples.shape[0] * samples.shape[1] * samples.shape[2]);
-  samples.read(indices, pixels);
-  return pixels;
 }
 
 function coverage(mask: Float32Array): number {

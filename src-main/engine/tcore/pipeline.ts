@@ -7,11 +7,11 @@
 import { worksAsTrigger, type ClassWarning, type LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import type { Graph } from '../graph/ir.ts';
 import { squareTrigger } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { learntClaim, learntNumbers } from '../evidence/learnt.ts';
-import { rankSuspects, withCarriers } from '../evidence/suspects.ts';
+import type { RefusalEvidence } from '../evidence/refused.ts';
+import { clustersOf, rankSuspects, withCarriers } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { besideOf, type Beside } from './beside.ts';
@@ -25,7 +25,7 @@ import { secondStart } from './second-start.ts';
 import { runEvidence, type EvidenceStage } from './stage-evidence.ts';
 import { lookAgain, runInversion, type LearntGroup } from './stage-inversion.ts';
 import { runOpinions } from './stage-opinions.ts';
-import { runProbe } from './stage-probe.ts';
+import { runProbe, type ProbeStage } from './stage-probe.ts';
 import { runExpand, runSift } from './stage-sift.ts';
 import { runTriggers, type TriggerStage } from './stage-triggers.ts';
 import { count, membership } from './steps.ts';
@@ -50,21 +50,15 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const checked = await checkAndGrow(context, encoder, beside, sifted, { pool: first, digest: expanded.digest });
   const { crossFit } = checked;
   const outset = { ...checked, guard: sifted.guard, inputs: [checked.grown.digest, crossFit.digest] };
-  const looked = await lookAt(context, encoder, probe.classifier, outset);
-  const { pool, guard, grown, final, learnt, carriers, digest, resumed } = await withoutLearnt(
+  const before = { probe, peers: sifted.peers };
+  const looked = await lookAt(context, encoder, before, outset);
+  const { pool, guard, grown, final, refusals, learnt, carriers, digest, resumed } = await withoutLearnt(
     context,
     encoder,
-    probe.classifier,
-    sifted.peers,
+    before,
     looked,
   );
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
-  const refusals = {
-    labels: samples.labels,
-    probe: probe.evaluation,
-    final: final.evaluation,
-    company: neighbourRefusal(sifted.peers, context.parameters['grow.company'], final.evaluation.loss),
-  };
   const refused = rankSuspects(refusals, samples.classes.length);
   const suspects = withCarriers(refused, carriers, final.evaluation.loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
@@ -149,12 +143,19 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   };
 }
 
+/** What is known before anything is grown. */
+interface Before {
+  readonly probe: ProbeStage;
+  readonly peers: readonly Int32Array[];
+}
+
 /** A grown model with what was grown from, and what was found about it. */
 interface Looked {
   readonly pool: Int32Array;
   readonly guard: Int32Array;
   readonly grown: Grown;
   readonly final: EvidenceStage;
+  readonly refusals: RefusalEvidence;
   readonly learnt: readonly LearntGroup[];
   /** Samples that carry a pattern which this model learnt, or one that was given up before it. */
   readonly carriers: readonly number[];
@@ -166,20 +167,24 @@ interface Looked {
 async function lookAt(
   context: PipelineContext,
   encoder: Encoder,
-  undefended: Graph,
+  { probe, peers }: Before,
   from: Pick<Looked, 'pool' | 'guard' | 'grown'> & Pick<Checked, 'scanning'> & { readonly inputs: readonly string[] },
 ): Promise<Looked> {
   const { pool, guard, grown, inputs, scanning } = from;
   const { classifier, admittedRound } = grown;
   context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
-  const models = { undefended, sanitized: classifier };
+  const models = { undefended: probe.classifier, sanitized: classifier };
   const final = await runEvidence(context, encoder, models, pool, inputs, scanning);
   const { evaluation, digest } = final;
-  const inversion = await runInversion(context, encoder, classifier, evaluation, admittedRound, digest);
+  const { labels, classes } = context.samples;
+  const company = neighbourRefusal(peers, context.parameters['grow.company'], evaluation.loss);
+  const refusals = { labels, probe: probe.evaluation, final: evaluation, company };
+  const refused = clustersOf(refusals, classes.length);
+  const inversion = await runInversion(context, encoder, models, evaluation, refused, admittedRound, digest);
   const { learnt } = inversion;
   const carriers = learnt.flatMap((one) => [...one.samples]);
   const resumed = final.resumed && inversion.resumed;
-  return { pool, guard, grown, final, learnt, carriers, digest: inversion.digest, resumed };
+  return { pool, guard, grown, final, refusals, learnt, carriers, digest: inversion.digest, resumed };
 }
 
 /**
@@ -189,8 +194,7 @@ async function lookAt(
 async function withoutLearnt(
   context: PipelineContext,
   encoder: Encoder,
-  undefended: Graph,
-  peers: readonly Int32Array[],
+  before: Before,
   looked: Looked,
 ): Promise<Looked> {
   const { samples, parameters } = context;
@@ -199,18 +203,18 @@ async function withoutLearnt(
   let givenUp: readonly LearntGroup[] = [];
   let distrusted: Int32Array = new Int32Array(0);
   for (let time = 0; time < parameters['inversion.again'] && now.learnt.length > 0; time++) {
-    const { learnt, grown: before, final, digest } = now;
+    const { learnt, grown: earlier, final, digest } = now;
     context.emit({ type: 'stage', stage: 'evidence', state: now.resumed ? 'resumed' : 'finished' });
     const names = learnt.map(({ classIndex }) => `"${samples.classes[classIndex]}"`).join(', ');
     const start = secondStart(now, distrusted, samples.labels, learnt);
     const message = `The model learnt a pattern that ${start.distrusted.length} samples labelled ${names} share. It is grown once more, without them.`;
     context.emit({ type: 'warning', code: 'grown-again', message, subject: null });
-    again = anotherTime(again, before.rounds.length);
-    const next = await growAgain(again, encoder, { ...start, peers, digest });
+    again = anotherTime(again, earlier.rounds.length);
+    const next = await growAgain(again, encoder, { ...start, peers: before.peers, digest });
     // The rounds of the times before stay in the story.
-    const grown = { ...next, rounds: [...before.rounds, ...next.rounds] };
+    const grown = { ...next, rounds: [...earlier.rounds, ...next.rounds] };
     const scanning = Promise.resolve(final.scan);
-    const found = await lookAt(again, encoder, undefended, { ...start, grown, inputs: [grown.digest], scanning });
+    const found = await lookAt(again, encoder, before, { ...start, grown, inputs: [grown.digest], scanning });
     now = { ...found, resumed: now.resumed && found.resumed };
     givenUp = [...givenUp, ...learnt];
     distrusted = start.distrusted;

@@ -1,9 +1,11 @@
 /**
  * The alarm for a run that learnt the trigger. Where poison got into the first pool the student may learn what it shows;
- * then poison is what it believes, every score that rests on it is turned round, and nothing is refused. So nothing here
- * asks whom the sanitized model refuses. It asks whether there is a pattern that it follows and should not know:
+ * then poison is what it believes, every score that rests on it is turned round, and nothing is refused. So whom the
+ * sanitized model refuses is not enough to go by. What is asked is whether there is a pattern that it follows and should
+ * not know:
  *
- * 1. The samples of every class are grouped as the sanitized model sees them (`groups.ts`).
+ * 1. The samples of every class are grouped as the sanitized model sees them (`groups.ts`). Where it learnt a part of the
+ *    poison only, it refuses the rest: of a class that is suspicious for that, the suspects are a group, too.
  * 2. Each group is compared with images of other classes that look like it. What its samples have and those have not, as
  *    a patch or an overlay, is laid over images that had no part in it. A trigger turns them into the class. Whoever
  *    else shows it as plainly carries it, too (`followed-patterns.ts`).
@@ -56,26 +58,32 @@ export interface InversionStage {
 }
 
 /**
- * @param sanitized evaluation graph with a tensor `representation` @param evaluation what it makes of every sample
+ * @param models evaluation graphs, the sanitized one with a tensor `representation` @param evaluation what that makes of
+ *   every sample @param refused suspects of each class that is suspicious for what is refused of it
  * @param admittedRound -1 = the sample's label was never taught
  */
 export async function runInversion(
   context: PipelineContext,
   encoder: Encoder,
-  sanitized: Graph,
+  models: { readonly undefended: Graph; readonly sanitized: Graph },
   evaluation: Evaluation,
+  refused: ReadonlyMap<number, Int32Array>,
   admittedRound: Int32Array,
   input: string,
 ): Promise<InversionStage> {
   const { labels } = context.samples;
-  const params = { seed: context.seed, ...(select(context, 'inversion') as object) } as Json;
+  const params = {
+    seed: context.seed,
+    groups: ['view', 'refusal'],
+    ...(select(context, 'inversion') as object),
+  } as Json;
   const step = await context.journal.step({ name: 'evidence/learnt', params, inputs: [input] }, async () => {
     const believed = Int32Array.from(
       [...labels.keys()].filter((i) => admittedRound[i] >= 0 && evaluation.predicted[i] === labels[i]),
     );
     // A run that an older version began has no such parameter.
     const off = !(context.parameters['inversion.epochs'] > 0);
-    const open = off ? [] : await followedPatterns(context, encoder, sanitized, evaluation, believed);
+    const open = off ? [] : await followedPatterns(context, encoder, models, evaluation, believed, refused);
     const followed = await comparedWithout(context, encoder, open, believed);
     return pack(followed);
   });

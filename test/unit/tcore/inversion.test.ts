@@ -1,5 +1,6 @@
 /** The alarm for a run that learnt the trigger: a model that did sets it off, one that learnt from clean data does not. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Graph } from '../../../src-main/engine/graph/ir.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import { evaluateClassifier } from '../../../src-main/engine/tcore/evaluate.ts';
@@ -19,25 +20,27 @@ const target = 1;
 const clean = toyImages({ sizes: [32, 32, 32, 32] });
 const planted = poisoned(clean, 21, target);
 
-/** Asks the alarm about a model that was taught every label. */
-async function taught(images: ToyImages): Promise<(epochs: number) => Promise<InversionStage>> {
+type Refused = ReadonlyMap<number, Int32Array>;
+
+/** Asks the alarm about a model that was taught every label, or all but some, against one that was taught every label. */
+async function taught(
+  images: ToyImages,
+  untaught: ReadonlySet<number> = new Set(),
+): Promise<(epochs: number, refused?: Refused) => Promise<InversionStage>> {
   const graph = fileGraph('resnet-bn');
   const context = toyContext(provider, graph, images);
   const encoder = await prepareEncoder(context);
-  const indices = Int32Array.from(images.labels.keys());
-  const net = await trainFreshNet(context, encoder, {
-    indices,
-    epochs: 12,
-    batch: 16,
-    stream: 'taught',
-    onEpoch: () => {},
-  });
+  const everything = Int32Array.from(images.labels.keys());
+  const netOf = (indices: Int32Array): Promise<Graph> =>
+    trainFreshNet(context, encoder, { indices, epochs: 12, batch: 16, stream: 'taught', onEpoch: () => {} });
+  const undefended = await netOf(everything);
+  const sanitized = untaught.size > 0 ? await netOf(everything.filter((i) => !untaught.has(i))) : undefended;
   const options = { batch: 50, signal: context.signal };
-  const evaluation = await evaluateClassifier(provider, net, context.samples, null, options);
-  const admittedRound = new Int32Array(images.labels.length);
-  return (epochs) => {
+  const evaluation = await evaluateClassifier(provider, sanitized, context.samples, null, options);
+  const admittedRound = Int32Array.from(everything, (i) => (untaught.has(i) ? -1 : 0));
+  return (epochs, refused = new Map()) => {
     const changed = toyContext(provider, graph, images, { 'inversion.epochs': epochs });
-    return runInversion(changed, encoder, net, evaluation, admittedRound, 'toy');
+    return runInversion(changed, encoder, { undefended, sanitized }, evaluation, refused, admittedRound, 'toy');
   };
 }
 
@@ -55,5 +58,21 @@ describe('the alarm for a run that learnt the trigger', () => {
 
   it('is silent where nothing was planted', async () => {
     expect((await (await taught(clean))(8)).learnt).toEqual([]);
+  });
+
+  it('finds what a few poison samples taught from those that are refused, and nothing where none was taught', async () => {
+    const poison = [...planted.poison];
+    const few = new Set(poison.slice(4));
+    const refused = new Map([[target, Int32Array.from(few).sort()]]);
+    const ask = await taught(planted.images, few);
+    const { learnt } = await ask(8, refused);
+    expect(learnt.map(({ classIndex }) => classIndex)).toEqual([target]);
+    // Those that were taught are found by what the refused ones share.
+    expect([...learnt[0].samples]).toEqual(expect.arrayContaining(poison.slice(0, 4)));
+    expect([...learnt[0].samples].filter((i) => planted.poison.has(i)).length).toBeGreaterThan(0.9 * poison.length);
+    // The pattern turns too few for a group of what is believed to show it.
+    expect((await ask(8)).learnt).toEqual([]);
+    const none = await taught(planted.images, new Set(poison));
+    expect((await none(8, new Map([[target, Int32Array.from(poison).sort()]]))).learnt).toEqual([]);
   });
 });
