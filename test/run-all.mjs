@@ -13,7 +13,7 @@ import {
   statfsSync,
 } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import './check-node.mjs';
 
@@ -67,6 +67,8 @@ const skipped = [];
 const failures = [];
 /** Names with the first lines of what was wrong: for whoever only sees the end of what is printed. */
 const failedTests = [];
+/** Files, or single page tests, with their seconds. */
+const took = [];
 
 function named(name, message = '') {
   // eslint-disable-next-line no-control-regex -- colours, which a log file shows as signs
@@ -92,7 +94,8 @@ async function codeTests() {
   counts.passed += found.numPassedTests;
   counts.failed += found.numFailedTests;
   counts.skipped += found.numPendingTests + found.numTodoTests;
-  for (const { assertionResults } of found.testResults) {
+  for (const { name, startTime, endTime, assertionResults } of found.testResults) {
+    took.push([relative(root, name), (endTime - startTime) / 1000]);
     for (const test of assertionResults) {
       if (test.status === 'pending' || test.status === 'skipped') skipped.push(test.fullName);
       if (test.status === 'failed') failedTests.push(named(test.fullName, test.failureMessages[0]));
@@ -113,7 +116,7 @@ async function pageTests() {
     failures.push('playwright (no result)');
     return;
   }
-  for (const suite of found.suites) nameFailed(suite);
+  for (const suite of found.suites) lookAtSuite(suite);
   counts.passed += found.stats.expected + found.stats.flaky;
   counts.failed += found.stats.unexpected;
   counts.skipped += found.stats.skipped;
@@ -121,12 +124,14 @@ async function pageTests() {
   if (found.stats.skipped > 0) skipped.push(`${found.stats.skipped} page or desktop tests (see the list above)`);
 }
 
-function nameFailed({ specs = [], suites = [] }) {
+function lookAtSuite({ specs = [], suites = [] }) {
   for (const { title, file, line, ok, tests } of specs) {
     const error = tests.flatMap(({ results }) => results.flatMap(({ errors }) => errors))[0];
     if (!ok) failedTests.push(named(`${file}:${line} ${title}`, error?.message));
+    const milliseconds = tests.flatMap(({ results }) => results).reduce((sum, { duration }) => sum + duration, 0);
+    took.push([`${file}:${line}`, milliseconds / 1000]);
   }
-  for (const suite of suites) nameFailed(suite);
+  for (const suite of suites) lookAtSuite(suite);
 }
 
 if (await run(['test/find-browser.mjs'])) {
@@ -140,6 +145,8 @@ if (await run(['test/find-browser.mjs'])) {
 rmSync(folder, { recursive: true, force: true });
 for (const name of skipped) console.log(`SKIPPED: ${name}`);
 for (const name of [...failures, ...failedTests]) console.log(`FAILED: ${name}`);
+const slowest = took.toSorted(([, a], [, b]) => b - a).slice(0, 20);
+console.log(`Slowest, in seconds: ${slowest.map(([name, seconds]) => `${name} ${Math.round(seconds)}`).join(', ')}`);
 console.log(`Took ${Math.round((Date.now() - started) / 1000)} s.`);
 const failed = counts.failed + failures.length;
 console.log(`${counts.passed} passed, ${failed} failed, ${counts.skipped} skipped`);

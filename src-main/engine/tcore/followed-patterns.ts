@@ -45,7 +45,7 @@ export const fewestTaught = 8;
 /** A pattern that a model follows, before it is known why. */
 export interface Followed {
   readonly classIndex: number;
-  /** The group and whoever else of the class carries the pattern, ascending. */
+  /** The group and whoever else of the class carries the pattern, of refused samples those that carry it; ascending. */
   readonly sharing: Int32Array;
   /** What a net must not see that shall know nothing of the pattern, and the number of that net. */
   readonly hidden: Int32Array;
@@ -169,7 +169,11 @@ async function followedOfClass(
     }
   }
   const carriers = carriersOf(context, open, residuesOf, tests, classIndex);
-  const met = open.map((one, at) => ({ ...one, sharing: joined(one.group, carriers[at]) }));
+  const met = open.map((one, at) => {
+    // Who is refused without showing the pattern is refused for something else.
+    const shown = one.by === 'refusal' && carriers[at].length > 0;
+    return { ...one, sharing: shown ? carriers[at] : joined(one.group, carriers[at]) };
+  });
   const taught = new Set(believed);
   const left = (hidden: Int32Array): Int32Array => {
     const without = new Set(hidden);
