@@ -17,6 +17,7 @@ import type { Evaluation } from './evaluate.ts';
 import { sweep } from './features.ts';
 import { sizesOf } from './memory.ts';
 import { carriersOf, pixelsOf } from './pattern-carriers.ts';
+import { count } from './steps.ts';
 
 /** Samples of a class that are grouped, and of a group that are compared, at most. */
 const mostOfClass = 600;
@@ -33,10 +34,12 @@ const largestPatch = 0.2;
  */
 const followed = 0.5;
 /**
- * The same of a pattern that refused samples share and the undefended model follows by `followed`: what is trained
- * without them turned at most 0.02 of the images by it, a model that learnt a few of them 0.09 and more (docs/efficacy.md).
+ * The same of a pattern that refused samples share and the undefended model follows by `followed`: what was trained
+ * without them turned at most 0.02 of the images by it, a model that learnt a few of them 0.09 and more; of five that
+ * were taught 0.04, so where so many of those that carry it were taught less is enough (docs/efficacy.md).
  */
 const followedOfRefused = 0.05;
+const [leastOfRefused, fewestCarriers] = [0.02, 4];
 /** Images that such a pattern is laid over, at most. */
 const testsOfRefused = 400;
 /** Fewest samples of a class that a net can learn it from. */
@@ -162,19 +165,21 @@ async function followedOfClass(
       const turned = (model: CompiledGraph): Promise<number> =>
         turnedShare(context, model, trigger, laidOver, classIndex);
       const share = await turned(sanitized);
-      if (share < (one.by === 'view' ? followed : followedOfRefused)) continue;
+      if (share < (one.by === 'view' ? followed : leastOfRefused)) continue;
       // What refused samples share is a trigger only if it is one of the undefended model.
       if (one.by === 'refusal' && undefended !== null && (await turned(undefended)) < followed) continue;
       open.push({ ...one, trigger, share, some, tests: laidOver });
     }
   }
   const carriers = carriersOf(context, open, residuesOf, tests, classIndex);
-  const met = open.map((one, at) => {
-    // Who is refused without showing the pattern is refused for something else.
-    const shown = one.by === 'refusal' && carriers[at].length > 0;
-    return { ...one, sharing: shown ? carriers[at] : joined(one.group, carriers[at]) };
-  });
   const taught = new Set(believed);
+  const met = open.flatMap((one, at) => {
+    const carrying = carriers[at];
+    if (one.by === 'view') return { ...one, sharing: joined(one.group, carrying) };
+    if (one.share < followedOfRefused && count(carrying, (i) => taught.has(i)) < fewestCarriers) return [];
+    // Who is refused without showing the pattern is refused for something else.
+    return { ...one, sharing: carrying.length > 0 ? carrying : one.group };
+  });
   const left = (hidden: Int32Array): Int32Array => {
     const without = new Set(hidden);
     return own.filter((i) => taught.has(i) && !without.has(i));

@@ -74,7 +74,7 @@ export async function runInversion(
   const { labels } = context.samples;
   const params = {
     seed: context.seed,
-    groups: ['view', 'refusal'],
+    groups: ['view', 'refused'],
     ...(select(context, 'inversion') as object),
   } as Json;
   const step = await context.journal.step({ name: 'evidence/learnt', params, inputs: [input] }, async () => {
