@@ -2,7 +2,7 @@
 import { measureClassifier, plantCell } from '../../src-main/audit/bench-cell.ts';
 import { drawDataset } from '../../src-main/audit/bench-data.ts';
 import type { DatasetAttack } from '../../src-main/engine/attacks/dataset/table.ts';
-import type { LabelledImages, PlantedDataset } from '../../src-main/engine/attacks/images.ts';
+import { takeImages, type LabelledImages, type PlantedDataset } from '../../src-main/engine/attacks/images.ts';
 import { layPatches } from '../../src-main/engine/attacks/patch.ts';
 import type { Graph } from '../../src-main/engine/graph/ir.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
@@ -16,6 +16,8 @@ export interface LeakCase {
   readonly attack: DatasetAttack | 'encoder-trigger';
   readonly target: number;
   readonly options: Readonly<Record<string, number>>;
+  /** Keeps this share of every second class, from the first on. */
+  readonly thinned?: number;
   /** Share of the labels that are changed at random beside the attack: of all samples, or to the target. */
   readonly wrongLabels?: { readonly share: number; readonly to: 'any' | 'target' };
 }
@@ -50,6 +52,9 @@ export const leakCases: Readonly<Record<string, LeakCase>> = {
   sig: { encoder: 'encoder-clean', attack: 'sig', target: 9, options: { rate: 0.03 } },
   'badnets shirts': { encoder: 'encoder-clean', attack: 'badnets', target: 6, options: { size: 13 } },
   'blended shirts': { encoder: 'encoder-clean', attack: 'blended', target: 6, options: {} },
+  'clean thinned': { encoder: 'encoder-clean', attack: 'none', target: 9, options: {}, thinned: 0.25 },
+  'badnets thinned': { encoder: 'encoder-clean', attack: 'badnets', target: 9, options: { size: 13 }, thinned: 0.25 },
+  'threat-3 thinned': { encoder: 'encoder', attack: 'encoder-trigger', target: 9, options: {}, thinned: 0.25 },
   'adap-blend': { encoder: 'encoder-clean', attack: 'adap-blend', target: 9, options: {} },
 };
 
@@ -67,16 +72,23 @@ const square = {
 } as const;
 
 export function plantLeakCase(
-  { attack, target, options, wrongLabels }: LeakCase,
+  { attack, target, options, thinned, wrongLabels }: LeakCase,
   samples: number,
   seed: number,
 ): PlantedDataset<Uint8Array> {
   const pool = grey('bench/train-images-idx3-ubyte.gz', 'bench/train-labels-idx1-ubyte.gz');
-  const clean = drawDataset(pool, samples, seed);
+  const drawn = drawDataset(pool, samples, seed);
+  const clean = thinned === undefined ? drawn : takeImages(drawn, keptOf(drawn.labels, thinned, seed));
   const made = plantCell(clean, { attack, options, cleanLabel: false }, square, seed, target);
   if (wrongLabels === undefined) return made;
   const labels = mislabelled(made.planted, wrongLabels, target, seed);
   return { ...made, planted: { ...made.planted, labels } };
+}
+
+/** Places of all samples of every second class and of a share of the others. */
+function keptOf(labels: Int32Array, share: number, seed: number): Int32Array {
+  const random = randomStream(seed, 'thinned');
+  return Int32Array.from([...labels.keys()].filter((i) => labels[i] % 2 === 1 || random.uniform() < share));
 }
 
 /** Labels of which a share is another class's: any other one's, or the target's. */
