@@ -118,11 +118,11 @@ async function auditInputs(
 function warnOfConflicts(pixels: PixelFile, emit: (event: RunEvent) => void): void {
   const { count, first } = labelConflicts(pixels.samePixelsAs, pixels.labels);
   if (first === null) return;
-  const named = [first.repeats, first.sample].map(
+  const [one, other] = [first.repeats, first.sample].map(
     (i) => `${JSON.stringify(pixels.name(i))} (${JSON.stringify(pixels.classes[pixels.labels[i]])})`,
   );
-  const message = `${count} ${count === 1 ? 'image repeats' : 'images repeat'} another under a different label, so one of the labels is wrong: ${named.join(' and ')}${count > 1 ? ', and others' : ''}.`;
-  emit({ type: 'warning', code: 'label-conflict', message, subject: null });
+  const message = `${count} ${count === 1 ? 'image repeats' : 'images repeat'} another under a different label, so one of the labels is wrong: ${one} and ${other}${count > 1 ? ', and others' : ''}.`;
+  emit({ type: 'warning', code: 'label-conflict', message, subject: null, values: { count, one, other } });
 }
 
 async function exportModel(

@@ -52,7 +52,7 @@ export function commitPreflight(
   const is = providerName(provider as unknown as Json);
   if (was !== is) {
     const message = `The run began on ${was} and goes on with ${is}: its outputs may differ in their last digits from an uninterrupted run.`;
-    watch({ type: 'warning', code: 'provider-changed', message, subject: null });
+    watch({ type: 'warning', code: 'provider-changed', message, subject: null, values: { was, is } });
   }
 }
 

@@ -196,7 +196,7 @@ async function decode(
       rest: () => gate?.wait() ?? null,
       onOneThread: (reason) => {
         const message = `The images are decoded by one thread, others could not be started: ${reason}. It takes longer.`;
-        emit({ type: 'warning', code: 'one-decoding-thread', message, subject: null });
+        emit({ type: 'warning', code: 'one-decoding-thread', message, subject: null, values: { reason } });
       },
       onProgress: ({ done, total }) => progress(done, total),
     });
@@ -206,8 +206,9 @@ async function decode(
   if (changed === null) return pixels;
   pixels.close();
   removePixelFile(pixels.file);
-  const message = `The decoded images kept from an earlier run were changed since (${basename(changed)}); they were thrown away and made anew.`;
-  emit({ type: 'warning', code: 'cache-changed', message, subject: changed });
+  const values = { file: basename(changed) };
+  const message = `The decoded images kept from an earlier run were changed since (${values.file}); they were thrown away and made anew.`;
+  emit({ type: 'warning', code: 'cache-changed', message, subject: changed, values });
   return await decoded();
 }
 

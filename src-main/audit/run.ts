@@ -150,8 +150,9 @@ export async function carryOut(
   const sink = eventSink(writer, run, watch.onEvent, breakOff);
   const engine = connectEngine<EngineProtocol>(spawn(), {
     onSilence: (ms) => {
-      const message = `The engine has been inside one computation for ${Math.round(ms / 1000)} s.`;
-      watch.onEvent({ type: 'warning', code: 'engine-silent', message, subject: null });
+      const seconds = Math.round(ms / 1000);
+      const message = `The engine has been inside one computation for ${seconds} s.`;
+      watch.onEvent({ type: 'warning', code: 'engine-silent', message, subject: null, values: { seconds } });
     },
   });
   const bounded = keepMemory(writer.reader.run(run).parameters as unknown as ResolvedParameters, engine, breakOff);

@@ -120,8 +120,8 @@ export type RunEvent =
       readonly code: string;
       readonly message: string;
       readonly subject: string | null;
-      /** The numbers of the message by name, where it can be said in another language. */
-      readonly values?: Readonly<Record<string, number>> | undefined;
+      /** The numbers and names of the message, where it can be said in another language. */
+      readonly values?: Readonly<Record<string, number | string>> | undefined;
     }
   | { readonly type: 'finished'; readonly verdict: AuditVerdict; readonly exitCode: 0 | 1 | 3 }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }

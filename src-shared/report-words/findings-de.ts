@@ -13,6 +13,11 @@ function figure(value: unknown, say: (value: number) => string): string {
 }
 export const share = (value: unknown): string => figure(value, (of) => `${number.format(100 * of)} %`);
 export const count = (value: unknown): string => figure(value, (of) => whole.format(of));
+/** A name of a sentence, as it was recorded. */
+export function word(value: unknown): string {
+  if (typeof value !== 'string') throw new Lacking();
+  return value;
+}
 const decimal = (value: unknown): string => figure(value, (of) => number.format(of));
 
 interface Said {

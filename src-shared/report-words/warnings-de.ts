@@ -1,5 +1,5 @@
-/** Warnings of a run about its data in German, said from codes and numbers: for reports and page alike. */
-import { count, learntPattern, orNull, share, type Lookup } from './findings-de.ts';
+/** Warnings of a run in German, said from codes and numbers: for reports and page alike. */
+import { count, learntPattern, orNull, share, word, type Lookup } from './findings-de.ts';
 
 /** A warning as a record or an event has it. */
 export interface SaidWarning {
@@ -32,6 +32,26 @@ function said(code: string, name: string, v: Lookup): string | null {
       return learntPattern(v, name);
     case 'no-deciding-tap':
       return 'Kein Abgriff des Encoders hält die Klassen auseinander: Kern und Grundstock sind nicht besser als zufällig gewählt.';
+    case 'grown-again':
+      return `Das Modell hat ein Muster gelernt, das ${count(v['sharing'])} Proben mit dem Etikett ${word(v['names'])} gemeinsam haben. Es wächst noch einmal, ohne sie.`;
+    case 'memory-fitted':
+      return `Um unter ${count(v['limit'])} MB zu bleiben, nimmt sich der Lauf weniger auf einmal vor: ${word(v['changes'])}.`;
+    case 'engine-silent':
+      return `Die Engine steckt seit ${count(v['seconds'])} s in einer einzigen Berechnung.`;
+    case 'provider-changed':
+      return `Der Lauf begann auf ${word(v['was'])} und geht mit ${word(v['is'])} weiter: Seine Ausgaben können in den letzten Stellen von denen eines ununterbrochenen Laufs abweichen.`;
+    case 'one-computing-thread':
+      return `Alles wird nacheinander berechnet, denn ein zweiter Thread war nicht zu bekommen. ${word(v['reason'])}`;
+    case 'one-decoding-thread':
+      return `Ein einziger Thread dekodiert die Bilder, weitere ließen sich nicht starten: ${word(v['reason'])}. Es dauert länger.`;
+    case 'cache-changed':
+      return `Die dekodierten Bilder eines früheren Laufs wurden seither verändert (${word(v['file'])}); sie wurden verworfen und neu angelegt.`;
+    case 'label-conflict': {
+      const [one, other] = [word(v['one']), word(v['other'])];
+      return v['count'] === 1
+        ? `Ein Bild wiederholt ein anderes unter anderem Etikett, eines der beiden Etiketten ist also falsch: ${one} und ${other}.`
+        : `${count(v['count'])} Bilder wiederholen ein anderes unter anderem Etikett, eines der beiden Etiketten ist also jeweils falsch: ${one} und ${other}, und weitere.`;
+    }
     default:
       return null;
   }

@@ -20,7 +20,7 @@ export function besideOf({ provider, parameters, emit }: PipelineContext): Besid
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const message = `All is computed one after the other, for a second thread could not be had. ${reason}`;
-      emit({ type: 'warning', code: 'one-computing-thread', message, subject: null });
+      emit({ type: 'warning', code: 'one-computing-thread', message, subject: null, values: { reason } });
       return null;
     }
   };

@@ -207,8 +207,9 @@ async function withoutLearnt(
     context.emit({ type: 'stage', stage: 'evidence', state: now.resumed ? 'resumed' : 'finished' });
     const names = learnt.map(({ classIndex }) => `"${samples.classes[classIndex]}"`).join(', ');
     const start = secondStart(now, distrusted, samples.labels, learnt);
-    const message = `The model learnt a pattern that ${start.distrusted.length} samples labelled ${names} share. It is grown once more, without them.`;
-    context.emit({ type: 'warning', code: 'grown-again', message, subject: null });
+    const sharing = start.distrusted.length;
+    const message = `The model learnt a pattern that ${sharing} samples labelled ${names} share. It is grown once more, without them.`;
+    context.emit({ type: 'warning', code: 'grown-again', message, subject: null, values: { sharing, names } });
     again = anotherTime(again, earlier.rounds.length);
     const next = await growAgain(again, encoder, { ...start, peers: before.peers, digest });
     // The rounds of the times before stay in the story.
@@ -268,8 +269,9 @@ function fitted(context: PipelineContext, encoder: Encoder): PipelineContext {
   const { parameters, sizes, changes } = fitMemory(encoder, context.samples.count, context.parameters);
   if (changes.length > 0) {
     const limit = Math.floor(parameters['memory.limit'] / 1e6);
-    const message = `To stay below ${limit} MB the run works on less at once: ${changes.join(', ')}.`;
-    context.emit({ type: 'warning', code: 'memory-fitted', message, subject: null });
+    const values = { limit, changes: changes.join(', ') };
+    const message = `To stay below ${limit} MB the run works on less at once: ${values.changes}.`;
+    context.emit({ type: 'warning', code: 'memory-fitted', message, subject: null, values });
   }
   return { ...context, parameters, sizes };
 }

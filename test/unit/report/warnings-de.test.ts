@@ -62,4 +62,22 @@ describe('warnings of sifting in German', () => {
     );
     expect(deWarning({ code: 'no-deciding-tap', className: null, values: {} })).toContain('Kein Abgriff');
   });
+
+  it.each([
+    ['grown-again', { sharing: 40, names: '"bag"' }],
+    ['memory-fitted', { limit: 400, changes: 'train.batch 32' }],
+    ['engine-silent', { seconds: 40 }],
+    ['provider-changed', { was: 'webgpu', is: 'cpu' }],
+    ['one-computing-thread', { reason: 'no memory' }],
+    ['one-decoding-thread', { reason: 'no memory' }],
+    ['cache-changed', { file: 'a.pixels' }],
+    ['label-conflict', { count: 40, one: '"a" ("bag")', other: '"b" ("boot")' }],
+  ])('say of the run as a whole: %s', (code, values) => {
+    const said = deWarning({ code, className: null, values });
+    for (const value of Object.values(values)) expect(said).toContain(String(value));
+    for (const name of Object.keys(values)) {
+      const rest = Object.fromEntries(Object.entries(values).filter(([key]) => key !== name));
+      expect(deWarning({ code, className: null, values: rest }), name).toBeNull();
+    }
+  });
 });
