@@ -193,12 +193,14 @@ export function worksAsTrigger(trigger: RecoveredTrigger): boolean {
   );
 }
 
-/** Share that a model grown anew may still turn, of what the first one did, and at most: less is what any pattern does. */
+/** Share of images that a pattern turns in a model that knows nothing of it: what any pattern does, in the runs that were tried. */
+export const turnedByChance = 0.02;
+/** Share that a model grown anew may still turn, of what the first one did, and at most. */
 const [leftAgain, mostAgain] = [0.5, 0.2];
 
 /** Whether a model that was grown anew does not follow a pattern any more. @param first the share that the first one turned */
 export function isUnlearnt(first: number, again: number): boolean {
-  return again <= Math.min(leftAgain * first, mostAgain);
+  return again <= Math.max(turnedByChance, Math.min(leftAgain * first, mostAgain));
 }
 
 /** What refused samples have in common, and the trigger estimated from it. */

@@ -1,5 +1,5 @@
 /** A pattern that a grown model learnt from samples of one class, in words and numbers: for the alarm and the verdict. */
-import { isUnlearnt, type LearntPattern } from '../../../src-shared/domain/result.ts';
+import { isUnlearnt, turnedByChance, type LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { Finding } from '../../../src-shared/domain/verdict.ts';
 import { percent } from './percent.ts';
 
@@ -23,7 +23,8 @@ export function unexplained<T extends LearntPattern>(followed: readonly T[]): T[
   for (const one of followed) {
     const says = one.knownWithout >= known;
     const mostAccepted = Math.min(accepted, acceptedOfKnown * one.knownWithout);
-    if (!says || one.turnedWithout > leftOver * one.turned || one.acceptedWithout > mostAccepted) continue;
+    const mostTurned = Math.max(turnedByChance, leftOver * one.turned);
+    if (!says || one.turnedWithout > mostTurned || one.acceptedWithout > mostAccepted) continue;
     const before = worst.get(one.classIndex);
     if (before === undefined || margin(one) > margin(before)) worst.set(one.classIndex, one);
   }

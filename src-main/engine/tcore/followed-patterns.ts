@@ -3,6 +3,7 @@
  * Groups are those of what the model takes for the class, and what it refuses of a class that is suspicious for that:
  * a model that learnt a little poison still refuses the rest of it, and the rest shows what to look for.
  */
+import { turnedByChance } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { estimateTriggers } from '../evidence/estimate-trigger.ts';
 import { fewestInGroup, groupsOf } from '../evidence/groups.ts';
@@ -39,7 +40,7 @@ const followed = 0.5;
  * were taught 0.04, so where so many of those that carry it were taught less is enough (docs/efficacy.md).
  */
 const followedOfRefused = 0.05;
-const [leastOfRefused, fewestCarriers] = [0.02, 4];
+const [leastOfRefused, fewestCarriers] = [turnedByChance, 4];
 /** Images that such a pattern is laid over, at most. */
 const testsOfRefused = 400;
 /** Fewest samples of a class that a net can learn it from. */

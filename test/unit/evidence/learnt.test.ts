@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LearntPattern } from '../../../src-shared/domain/result.ts';
 import { fewestInGroup, groupsOf } from '../../../src-main/engine/evidence/groups.ts';
-import { unexplained } from '../../../src-main/engine/evidence/learnt.ts';
+import { unexplained, wasUnlearnt } from '../../../src-main/engine/evidence/learnt.ts';
 import { residuesAmong } from '../../../src-main/engine/evidence/look-alikes.ts';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
 
@@ -86,6 +86,20 @@ describe('patterns that the sanitized model follows', () => {
     expect(unexplained([pattern({ acceptedWithout: 0.41 })])).toEqual([]);
     // Half of what it knows of the rest of the class.
     expect(unexplained([pattern({ acceptedWithout: 0.31, knownWithout: 0.6 })])).toEqual([]);
+  });
+
+  it('are unexplained at a low rate, too, where without the group no more are turned than by chance', () => {
+    const few = pattern({ turned: 0.04, turnedWithout: 0.02 });
+    expect(unexplained([few])).toEqual([few]);
+    expect(unexplained([pattern({ turned: 0.04, turnedWithout: 0.03 })])).toEqual([]);
+  });
+
+  it('are unlearnt where half as many are turned, at most a fifth of all, or as many as by chance', () => {
+    const again = (turned: number, turnedAgain: number): boolean => wasUnlearnt(pattern({ turned, turnedAgain }));
+    expect([again(0.3, 0.15), again(0.3, 0.16)]).toEqual([true, false]);
+    expect([again(0.9, 0.2), again(0.9, 0.21)]).toEqual([true, false]);
+    expect([again(0.04, 0.02), again(0.04, 0.021)]).toEqual([true, false]);
+    expect(wasUnlearnt(pattern({}))).toBe(false);
   });
 
   it('are nothing on the word of a model that did not learn the rest of the class', () => {
