@@ -149,11 +149,13 @@ export function settleRound(
 }
 
 /**
- * Whether the guard's accuracy fell by more than `drop` and by more than chance explains: 2.5 standard errors of a
- * proportion over `n` samples, which a guard of a few dozen needs.
+ * Whether the guard's accuracy fell by more than `drop` and by more than chance explains: 2.5 standard errors of the
+ * difference of two proportions over `n` samples each. A guard of a few dozen that was all right once is not all right
+ * for ever, so the error is that of both rounds together.
  */
 export function hasDropped(before: number, now: number, n: number, drop: number): boolean {
-  const error = Math.sqrt((before * (1 - before) + 1 / n) / n);
+  const mean = (before + now) / 2;
+  const error = Math.sqrt((2 * mean * (1 - mean)) / n);
   return before - now > Math.max(drop, 2.5 * error);
 }
 

@@ -73,6 +73,9 @@ describe('the growth guard', () => {
     expect(hasDropped(0.98, 0.96, 1000, 0.03)).toBe(false);
     expect(hasDropped(0.98, 0.94, 50, 0.03)).toBe(false);
     expect(hasDropped(0.98, 0.8, 50, 0.03)).toBe(true);
+    // Four of thirty after none of thirty is chance, seven are not.
+    expect(hasDropped(1, 26 / 30, 30, 0.1)).toBe(false);
+    expect(hasDropped(1, 23 / 30, 30, 0.1)).toBe(true);
   });
 });
 
