@@ -35,12 +35,14 @@ const largestPatch = 0.2;
  */
 const followed = 0.5;
 /**
- * The same of a pattern that refused samples share and the undefended model follows by `followed`: what was trained
+ * The same of a pattern that refused samples share, where it is a trigger of the undefended model by `followed`: what was trained
  * without them turned at most 0.02 of the images by it, a model that learnt a few of them 0.09 and more; of five that
  * were taught 0.04, so where so many of those that carry it were taught less is enough (docs/efficacy.md).
  */
 const followedOfRefused = 0.05;
 const [leastOfRefused, fewestCarriers] = [turnedByChance, 4];
+/** Where the sanitized model follows it by so much, it need not be a trigger of the undefended one, which may know the images badly. */
+const followedAnyway = 0.15;
 /** Images that such a pattern is laid over, at most. */
 const testsOfRefused = 400;
 /** Fewest samples of a class that a net can learn it from. */
@@ -167,8 +169,8 @@ async function followedOfClass(
         turnedShare(context, model, trigger, laidOver, classIndex);
       const share = await turned(sanitized);
       if (share < (one.by === 'view' ? followed : leastOfRefused)) continue;
-      // What refused samples share is a trigger only if it is one of the undefended model.
-      if (one.by === 'refusal' && undefended !== null && (await turned(undefended)) < followed) continue;
+      const tried = one.by === 'refusal' && share < followedAnyway ? undefended : null;
+      if (tried !== null && (await turned(tried)) < followed) continue;
       open.push({ ...one, trigger, share, some, tests: laidOver });
     }
   }
