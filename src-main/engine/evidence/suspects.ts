@@ -19,11 +19,8 @@ export function clustersOf(evidence: RefusalEvidence, classes: number): Readonly
   const suspects = rankSuspects(evidence, classes).sort();
   const clusters = new Map<number, Int32Array>();
   for (const [c, { cluster }] of refusalsByClass(evidence, classes).entries()) {
-    if (cluster !== null)
-      clusters.set(
-        c,
-        suspects.filter((i) => evidence.labels[i] === c),
-      );
+    const own = suspects.filter((i) => evidence.labels[i] === c);
+    if (cluster !== null) clusters.set(c, own);
   }
   return clusters;
 }

@@ -87,8 +87,9 @@ export async function followedPatterns(
   const compile = (model: Graph): Promise<CompiledGraph> =>
     provider.compile(model, { dims: { N: sizesOf(context).evaluationBatch } });
   const sanitized = await compile(graph);
-  const undefended = refused.size > 0 ? await compile(models.undefended) : null;
+  let undefended: CompiledGraph | null = null;
   try {
+    if (refused.size > 0) undefended = await compile(models.undefended);
     for (const classIndex of classes.keys()) {
       progress(classIndex, classes.length);
       const known = Int32Array.from(

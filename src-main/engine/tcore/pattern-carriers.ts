@@ -24,6 +24,7 @@ export function carriersOf(
   without: Int32Array,
   classIndex: number,
 ): Int32Array[] {
+  if (patterns.length === 0) return [];
   const { labels } = context.samples;
   const plain = (triggers: readonly Trigger[], indices: Int32Array): Float64Array[] => {
     const all = triggers.map(() => new Float64Array(indices.length));

@@ -139,6 +139,35 @@ describe('residues', () => {
   });
 });
 
+describe('the nearest of residues', () => {
+  it('are those of the largest cosines, largest first, of equal ones the first', () => {
+    const random = randomStream(4, 'rows');
+    const [n, m, d] = [9, 40, 3];
+    // Few values, so that many cosines are equal.
+    const rowsOf = (count: number): Float32Array =>
+      Float32Array.from({ length: count * d }, () => Math.floor(3 * random.uniform()) - 1);
+    const [own, other] = [rowsOf(n), rowsOf(m)];
+    const { nearest } = residues(
+      { pixels: new Float32Array(n), rows: own },
+      { pixels: new Float32Array(m), rows: other },
+      n,
+      m,
+    );
+    const unit = (rows: Float32Array, i: number): Float32Array => {
+      const row = rows.slice(i * d, (i + 1) * d);
+      const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+      return row.map((value) => (norm > 0 ? value / norm : 0));
+    };
+    for (let i = 0; i < n; i++) {
+      const cosines = Array.from({ length: m }, (_, j) =>
+        unit(own, i).reduce((sum, value, c) => sum + value * unit(other, j)[c], 0),
+      );
+      const sorted = [...cosines.keys()].sort((a, b) => cosines[b] - cosines[a] || a - b).slice(0, 5);
+      expect([...nearest.subarray(5 * i, 5 * i + 5)]).toEqual(sorted);
+    }
+  });
+});
+
 describe('small pictures', () => {
   it('keep small images as they are, scale large ones down, and cut values off', () => {
     const small = pictureOf(Float32Array.of(-1, 0, 0.5, 2), [1, 2, 2]);
