@@ -96,7 +96,8 @@ function isRunEvent(value: unknown): value is RunEvent {
         typeof value['message'] === 'string' &&
         (value['subject'] === null || typeof value['subject'] === 'string') &&
         (value['values'] === undefined ||
-          (isFields(value['values']) && Object.values(value['values']).every((one) => typeof one === 'number')))
+          (isFields(value['values']) &&
+            Object.values(value['values']).every((one) => ['number', 'string'].includes(typeof one))))
       );
     default:
       // Only the host says how a run ended, so an engine that claims it is not believed.
