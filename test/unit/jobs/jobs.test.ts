@@ -7,6 +7,7 @@ import {
   type EngineClient,
   type EngineProcess,
 } from '../../../src-main/engine/jobs/client.ts';
+import { parseEngineMessage } from '../../../src-main/engine/jobs/protocol.ts';
 import type { RunEvent } from '../../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import { bundled } from '../../support/bundled.ts';
@@ -329,6 +330,19 @@ describe('the death of the engine process', () => {
     });
     expect(silences.length).toBeGreaterThan(0);
   });
+});
+
+it('a warning may name numbers and names, and nothing else', () => {
+  const message = (values: unknown): unknown =>
+    parseEngineMessage({
+      kind: 'events',
+      job: 1,
+      events: [{ type: 'warning', code: 'grown-again', message: 'Once more.', subject: null, values }],
+    });
+  for (const values of [undefined, {}, { sharing: 3, names: '"bag"' }]) expect(message(values)).not.toBeNull();
+  for (const values of [null, 3, { sharing: null }, { sharing: [3] }, { sharing: { of: 3 } }]) {
+    expect(message(values), JSON.stringify(values)).toBeNull();
+  }
 });
 
 describe('garbage', () => {
