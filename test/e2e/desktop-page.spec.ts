@@ -19,6 +19,8 @@ interface Desktop {
   readonly started: { readonly request: AuditRequest; readonly out: string | null }[];
   readonly verified: { readonly path: string; readonly key: string | null }[];
   readonly opened: string[];
+  /** What a run that is asked for waits for before the host answers. */
+  readonly gate: { open: Promise<void> };
 }
 
 /** Stands in for the preload: the port's messages and the three calls of the bridge go through functions of the test. */
@@ -50,6 +52,7 @@ const test = base.extend<{ readonly desktop: Desktop }>({
     const started: Desktop['started'] = [];
     const verified: Desktop['verified'] = [];
     const opened: string[] = [];
+    const gate = { open: Promise.resolve() };
     const { handlers } = app;
     await startDesktop(electron.parts, {
       rendererDir: join(root, 'out/renderer'),
@@ -62,7 +65,11 @@ const test = base.extend<{ readonly desktop: Desktop }>({
           ...app,
           handlers: {
             ...handlers,
-            'run.start': (asked, context) => (started.push(asked), handlers['run.start'](asked, context)),
+            'run.start': async (asked, context) => {
+              started.push(asked);
+              await gate.open;
+              return handlers['run.start'](asked, context);
+            },
             'pack.verify': (asked, context) => (verified.push(asked), handlers['pack.verify'](asked, context)),
             // The recorded app has one project, in a folder of nobody's.
             'project.open': async (asked, context) => {
@@ -106,7 +113,7 @@ const test = base.extend<{ readonly desktop: Desktop }>({
     await page.addInitScript(bridge);
     await page.goto(`http://127.0.0.1:${server.port}/`);
     await expect(page.getByRole('button', { name: 'Run the sample audit' })).toBeVisible();
-    await use({ page, electron, started, verified, opened });
+    await use({ page, electron, started, verified, opened, gate });
     expect(seen).toEqual([]);
     electron.end();
     await context.close();
@@ -177,12 +184,14 @@ test('an audit is put together with Browse alone, and the host alone knows the p
 });
 
 test('files dropped anywhere go where they belong', async ({ desktop }) => {
-  const { page, verified, started } = desktop;
+  const { page, verified, started, gate } = desktop;
   // On Start: an encoder and a folder make a new audit.
   await drop(page, [{ name: 'net.onnx' }, { name: 'images', folder: true }]);
   await expect(page.getByText('Dropped here: net.onnx and images')).toBeVisible();
   await expect(page.getByLabel('Encoder', { exact: true })).toHaveValue('net.onnx');
   await step(page, 'Run').click();
+  const slow = Promise.withResolvers<void>();
+  gate.open = slow.promise;
   await page.getByRole('button', { name: 'Start audit' }).click();
   await expect.poll(() => started).toHaveLength(1);
   expect(started[0]?.request).toMatchObject({ encoder: '/data/net.onnx', dataset: '/data/images' });
@@ -190,6 +199,10 @@ test('files dropped anywhere go where they belong', async ({ desktop }) => {
   await drop(page, [{ name: 'theirs.coresiftpack' }]);
   const pack = page.getByRole('region', { name: 'Verify a pack', exact: true });
   await expect(pack.getByLabel('Pack')).toHaveValue('theirs.coresiftpack');
+  // The run that was asked for starts only now: it is listed, and takes nobody from where they went meanwhile.
+  slow.resolve();
+  await expect(page.getByRole('banner').getByRole('combobox')).toBeVisible();
+  await expect(pack).toBeVisible();
   await drop(page, [{ name: 'signer.pem' }]);
   await expect(pack.getByLabel('Public key of the signer')).toHaveValue('signer.pem');
   await expect(pack.getByLabel('Pack')).toHaveValue('theirs.coresiftpack');
