@@ -8,6 +8,8 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   samples: { words: 'samples' },
   suspects: { words: 'samples on the suspect list' },
   refused: { words: 'refused samples' },
+  carrying: { words: 'samples that carry a pattern which a model learnt' },
+  showing: { words: 'other samples that show the recovered trigger' },
   refusedShare: { words: 'refused share', share: true },
   refusedShares: { words: 'refused share of each class', share: true },
   typicalShare: { words: 'refused share of the other classes', share: true },

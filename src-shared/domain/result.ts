@@ -183,7 +183,9 @@ const leftOver = 0.2;
  * Whether a recovered trigger works as one: of images that had no part in it it flips most in the undefended model, many
  * more than a random pattern of its size does, and hardly any in the sanitized model.
  */
-export function worksAsTrigger(trigger: RecoveredTrigger): boolean {
+export function worksAsTrigger(
+  trigger: Pick<RecoveredTrigger, 'n' | 'flippedUndefended' | 'flippedSanitized' | 'flippedControl'>,
+): boolean {
   const { n, flippedUndefended, flippedSanitized, flippedControl = 0 } = trigger;
   return (
     n >= fewestImages &&

@@ -41,6 +41,15 @@ export function orNull<T>(say: () => T | null): T | null {
   }
 }
 
+/** Who is on the suspect list without being refused; nothing in records that do not tell. */
+function others({ carrying, showing }: Lookup): string {
+  const learnt =
+    carrying === undefined ? '' : ` ${count(carrying)} weitere tragen ein Muster, das ein erstes Modell gelernt hatte.`;
+  const shown =
+    showing === undefined ? '' : ` ${count(showing)} weitere zeigen den Auslöser, der aus ihnen rekonstruiert wurde.`;
+  return learnt + shown;
+}
+
 function said(one: Finding): Said | null {
   const { evidence: e } = one;
   const name = one.name ?? '';
@@ -65,7 +74,7 @@ function said(one: Finding): Said | null {
       return { claim: `Die Klasse „${name}“ hat keine Probe.`, wouldChange: 'Proben dieser Klasse.' };
     case 'dataset.refused-cluster suspicious':
       return {
-        claim: `${count(e['refused'] ?? e['suspects'])} von ${count(e['samples'])} Proben lernt das ungeschützte Modell, während das bereinigte sie samt ihren Nachbarn ablehnt; sie häufen sich in einzelnen Klassen.`,
+        claim: `${count(e['refused'] ?? e['suspects'])} von ${count(e['samples'])} Proben lernt das ungeschützte Modell, während das bereinigte sie samt ihren Nachbarn ablehnt; sie häufen sich in einzelnen Klassen.${others(e)}`,
         wouldChange:
           'Ein Blick auf die Verdächtigen: Eine Gruppe richtig etikettierter Proben ungewöhnlicher Art kann so aussehen.',
       };
@@ -89,7 +98,7 @@ function said(one: Finding): Said | null {
       };
     case 'dataset.scattered-cluster suspicious':
       return {
-        claim: `${count(e['refused'])} von ${count(e['samples'])} Proben lehnt das bereinigte Modell samt ihren Nachbarn entschieden ab, und viele davon sehen aus wie Klassen, die es mit ihrem Etikett nicht verwechselt; sie häufen sich in einzelnen Klassen.`,
+        claim: `${count(e['refused'])} von ${count(e['samples'])} Proben lehnt das bereinigte Modell samt ihren Nachbarn entschieden ab, und viele davon sehen aus wie Klassen, die es mit ihrem Etikett nicht verwechselt; sie häufen sich in einzelnen Klassen.${others(e)}`,
         wouldChange:
           'Ein Blick auf die Verdächtigen: Eine Gruppe richtig etikettierter Proben ungewöhnlicher Art kann so aussehen.',
       };
@@ -179,5 +188,7 @@ export const deTerms: Readonly<Record<string, string>> = {
   'images it was laid over': 'Bilder, über die es gelegt wurde',
   'of these samples, accepted by that model': 'von diesen Proben erkannt, Modell ohne sie',
   'of the rest of the class, accepted by that model': 'vom Rest der Klasse erkannt, Modell ohne sie',
+  'samples that carry a pattern which a model learnt': 'Proben mit einem Muster, das ein Modell gelernt hat',
+  'other samples that show the recovered trigger': 'weitere Proben, die den rekonstruierten Auslöser zeigen',
   'images the flips were counted on': 'Bilder, an denen gezählt wurde',
 };

@@ -86,8 +86,9 @@ async function study(encoderName: string, datasetName: string, seed: number): Pr
   const seconds = (process.cpuUsage().user - began) / 1e6;
   const poison = new Set(truth.poisoned);
   const suspects = [...result.columns.suspectRank.keys()].filter((i) => result.columns.suspectRank[i] >= 0);
+  const { carrying = 0, showing = 0 } = result.verdict.dataset.evidence;
   console.log(
-    `${encoderName} + ${datasetName}, seed ${seed}: ${suspects.filter((i) => poison.has(i)).length} of ${poison.size} poison among ${suspects.length} suspects; ${result.verdict.encoder.verdict}, ${result.verdict.dataset.verdict}; CPU ${seconds.toFixed(0)} s`,
+    `${encoderName} + ${datasetName}, seed ${seed}: ${suspects.filter((i) => poison.has(i)).length} of ${poison.size} poison among ${suspects.length} suspects, of whom ${String(carrying)} carry a learnt pattern and ${String(showing)} more show the recovered trigger; ${result.verdict.encoder.verdict}, ${result.verdict.dataset.verdict}; CPU ${seconds.toFixed(0)} s`,
   );
   const shown = [...data.test.labels.keys()].filter((i) => data.test.labels[i] !== plan.target).slice(0, 500);
   for (const { by, trigger, announced, ...flips } of result.recovered) {

@@ -23,8 +23,10 @@ export interface VerdictEvidence extends RefusalEvidence {
   readonly sifting: SiftingFacts;
   readonly uncertainClasses: readonly number[];
   readonly suspects: Int32Array;
-  /** How many of them are there for a pattern that they carry, not for being refused. */
+  /** How many of them are there for a pattern that a model learnt and they carry, not for being refused. */
   readonly carrying: number;
+  /** How many more are there for showing the trigger that was recovered from the others. */
+  readonly showing: number;
   readonly outcome: {
     readonly guardSamples: number;
     readonly probeAccuracy: number | null;
@@ -214,8 +216,8 @@ function judgeDataset(
   refusals: readonly ClassRefusals[],
   classes: readonly Finding[],
 ): Finding {
-  const { carrying } = evidence;
-  const refused = evidence.suspects.length - carrying;
+  const { carrying, showing } = evidence;
+  const refused = evidence.suspects.length - carrying - showing;
   const of = (verdict: Verdict): readonly Finding[] => classes.filter((finding) => finding.verdict === verdict);
   const common = {
     code: 'dataset.refused-cluster',
@@ -224,6 +226,8 @@ function judgeDataset(
     evidence: {
       suspects: evidence.suspects.length,
       refused,
+      ...(carrying > 0 ? { carrying } : {}),
+      ...(showing > 0 ? { showing } : {}),
       samples: evidence.labels.length,
       refusedShares: refusals.map(({ share }) => share),
     },
@@ -250,7 +254,11 @@ function judgeDataset(
       ...(scattered ? { code: 'dataset.scattered-cluster' } : {}),
       verdict: 'suspicious',
       confidence: Math.max(...bad.map((finding) => finding.confidence ?? 0)),
-      claim: `${refused} of ${evidence.labels.length} samples ${what}; they crowd in ${names}.${carrying > 0 ? ` ${carrying} more carry a pattern that a first model had learnt.` : ''}`,
+      claim: [
+        `${refused} of ${evidence.labels.length} samples ${what}; they crowd in ${names}.`,
+        ...(carrying > 0 ? [`${carrying} more carry a pattern that a first model had learnt.`] : []),
+        ...(showing > 0 ? [`${showing} more show the trigger that was recovered from them.`] : []),
+      ].join(' '),
       wouldChange: 'A look at the suspects: a group of rightly labelled samples of an unusual kind can look like this.',
     };
   }

@@ -60,9 +60,12 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   );
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   const refused = rankSuspects(refusals, samples.classes.length);
-  const suspects = withCarriers(refused, carriers, final.evaluation.loss);
+  const { loss } = final.evaluation;
+  const known = withCarriers(refused, carriers, loss);
+  const believed = credibleSamples(grown.admittedRound, guard, known);
+  const found = await runTriggers(context, models, known, believed, encoder.representation.dim, digest);
+  const suspects = withCarriers(known, found.showing, loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
-  const found = await runTriggers(context, models, suspects, credible, encoder.representation.dim, digest);
   const state = resumed && found.resumed ? 'resumed' : 'finished';
   context.emit({ type: 'stage', stage: 'evidence', state });
   const alarms = [...crossFitWarnings(crossFit, samples.classes), ...learntWarnings(learnt, samples.classes)];
@@ -77,7 +80,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     sifting,
     uncertainClasses: sifted.uncertainClasses,
     suspects,
-    carrying: suspects.length - refused.length,
+    carrying: known.length - refused.length,
+    showing: suspects.length - known.length,
     outcome,
     scan: final.scan,
     flips: final.flips,

@@ -1,10 +1,12 @@
 /**
  * Evidence from pictures: residues of the refused samples of the class that has most of them, and the trigger estimated
  * from them, with the rate at which it flips the undefended and the sanitized model on samples that had no part in it.
+ * Where it works as a trigger, whoever of the class shows it as plainly as they do is named, refused or not.
  */
 import type { Json } from '../../../src-shared/json.ts';
-import type { TriggerEvidence } from '../../../src-shared/domain/result.ts';
+import { worksAsTrigger, type RecoveredTrigger, type TriggerEvidence } from '../../../src-shared/domain/result.ts';
 import { estimateTriggers, type Estimate } from '../evidence/estimate-trigger.ts';
+import { residuesAmong } from '../evidence/look-alikes.ts';
 import { greyAround, pictureOf, triggerImage } from '../evidence/picture.ts';
 import { meanRow, residues } from '../evidence/residue.ts';
 import { controlsFor } from '../evidence/control.ts';
@@ -15,6 +17,8 @@ import { spread } from '../math/spread.ts';
 import { sweep } from './features.ts';
 import type { PipelineContext } from './context.ts';
 import { sizesOf } from './memory.ts';
+import { carriersOf, pixelsOf } from './pattern-carriers.ts';
+import { vector } from './steps.ts';
 import { packTrigger, unpackTrigger } from './trigger-tensors.ts';
 
 /** Suspects used, fewest that are worth it, credible samples compared with, residues shown. */
@@ -22,6 +26,8 @@ const mostSuspects = 200;
 const fewestSuspects = 8;
 const mostCredible = 1500;
 const residuesShown = 12;
+/** Suspects that say how plainly the trigger is shown, and images without it that say how plainly chance shows it, at most. */
+const [mostShowing, mostWithout] = [40, 400];
 /** Random patterns beside each estimate. */
 const controls = 5;
 
@@ -29,6 +35,8 @@ export interface TriggerStage {
   readonly evidence: TriggerEvidence;
   /** The best estimate in full size; null without one. */
   readonly trigger: Trigger | null;
+  /** Samples of its class that show it, ascending; none where it does not work as a trigger. */
+  readonly showing: Int32Array;
   readonly digest: string;
   /** Read back from the journal. */
   readonly resumed: boolean;
@@ -47,20 +55,40 @@ export async function runTriggers(
   input: string,
 ): Promise<TriggerStage> {
   const step = await context.journal.step(
-    { name: 'evidence/triggers', params: { seed: context.seed }, inputs: [input] },
+    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'] }, inputs: [input] },
     async () => {
       const found = await findTrigger(context, models, suspects, credible, wide);
       return {
         data: found.evidence as unknown as Json,
-        tensors: found.trigger === null ? {} : packTrigger(found.trigger),
+        tensors: {
+          showing: vector(found.showing),
+          ...(found.trigger === null ? {} : packTrigger(found.trigger)),
+        },
       };
     },
   );
   const evidence = step.data as unknown as TriggerEvidence;
-  return { evidence, trigger: unpackTrigger(step.tensors), digest: step.digest, resumed: step.resumed };
+  return {
+    evidence,
+    trigger: unpackTrigger(step.tensors),
+    showing: step.tensors.showing.data as Int32Array,
+    digest: step.digest,
+    resumed: step.resumed,
+  };
 }
 
-const nothing = { evidence: { residues: [], meanResidue: null, estimate: null }, trigger: null } as const;
+interface Tried extends Estimate {
+  readonly test: TriggerTest;
+  readonly flippedControl: number;
+}
+
+type Found = Pick<TriggerStage, 'evidence' | 'trigger' | 'showing'>;
+
+const nothing: Found = {
+  evidence: { residues: [], meanResidue: null, estimate: null },
+  trigger: null,
+  showing: new Int32Array(0),
+};
 
 async function findTrigger(
   context: PipelineContext,
@@ -68,7 +96,7 @@ async function findTrigger(
   suspects: Int32Array,
   credible: Int32Array,
   wide: number,
-): Promise<Pick<TriggerStage, 'evidence' | 'trigger'>> {
+): Promise<Found> {
   const { samples, provider, signal } = context;
   const { evaluationBatch, keptValues } = sizesOf(context);
   const target = commonestLabel(suspects, samples.labels, samples.classes.length);
@@ -83,11 +111,19 @@ async function findTrigger(
     Math.min(mostCredible, Math.floor(images / 2)),
   );
   const unseen = credible.filter((i, at) => at % 2 === 1 && samples.labels[i] !== target);
-  if (chosen.length < fewestSuspects || compared.length < 2 || unseen.length === 0) return nothing;
+  const others = compared.filter((i) => samples.labels[i] !== target);
+  if (chosen.length < fewestSuspects || compared.length < 2 || others.length === 0 || unseen.length === 0)
+    return nothing;
   const bad = await look(context, models.sanitized, chosen, wide);
   const good = await look(context, models.sanitized, compared, wide);
   const found = residues(bad, good, chosen.length, compared.length);
-  const estimates = estimateTriggers(bad.pixels, good.pixels, found, chosen.length, samples.shape);
+  // A second opinion on what is usual: images of other classes that look alike. No model is asked, so none can be led.
+  const otherPixels = pixelsOf(context, others);
+  const residuesOf = residuesAmong(otherPixels, others.length, samples.shape);
+  const estimates = [
+    ...estimateTriggers(bad.pixels, good.pixels, found, chosen.length, samples.shape),
+    ...estimateTriggers(bad.pixels, otherPixels, residuesOf(bad.pixels, chosen.length), chosen.length, samples.shape),
+  ];
   const options = { batch: evaluationBatch, signal };
   const tried = testImages(unseen, samples.labels, samples.classes.length);
   const tester = await triggerTester(provider, models, samples, tried, target, options);
@@ -98,39 +134,52 @@ async function findTrigger(
     sample: chosen[at],
     picture: pictureOf(greyAround(found.residue.subarray(at * size, (at + 1) * size)), samples.shape),
   }));
+  const estimate: RecoveredTrigger = {
+    form: trigger.form,
+    target,
+    suspects: chosen.length,
+    carriers,
+    ...test,
+    flippedControl,
+    picture: pictureOf(triggerImage(trigger), samples.shape),
+  };
+  const pattern = { trigger, some: spread(chosen, mostShowing) };
+  const [showing] = worksAsTrigger(estimate)
+    ? carriersOf(context, [pattern], residuesOf, spread(unseen, mostWithout), target)
+    : [nothing.showing];
   return {
     trigger,
+    showing,
     evidence: {
       residues: shown,
       meanResidue: pictureOf(greyAround(meanRow(found.residue, chosen.length)), samples.shape),
-      estimate: {
-        form: trigger.form,
-        target,
-        suspects: chosen.length,
-        carriers,
-        ...test,
-        flippedControl,
-        picture: pictureOf(triggerImage(trigger), samples.shape),
-      },
+      estimate,
     },
   };
 }
 
 /**
- * The estimate that the undefended model follows most more than the sanitized one, and what its controls flip. The
- * tester is disposed of. @param estimates at least one
+ * The estimate that works as a trigger, else that which the undefended model follows most more than the sanitized one,
+ * and what its controls flip. The tester is disposed of. @param estimates at least one
  */
 async function tryOut(
   tester: TriggerTester,
   estimates: readonly Estimate[],
   controlsOf: (trigger: Trigger) => readonly Trigger[],
-): Promise<Estimate & { readonly test: TriggerTest; readonly flippedControl: number }> {
+): Promise<Tried> {
   try {
     const tried = [];
     for (const estimate of estimates) tried.push({ ...estimate, test: await tester.test(estimate.trigger) });
-    const best = tried.reduce((most, next) => (marginOf(next.test) > marginOf(most.test) ? next : most));
-    const flippedControl = await tester.strongest(controlsOf(best.trigger), best.test.from);
-    return { ...best, flippedControl };
+    tried.sort((a, b) => marginOf(b.test) - marginOf(a.test));
+    let first: Tried | null = null;
+    for (const one of tried) {
+      const flippedControl = await tester.strongest(controlsOf(one.trigger), one.test.from);
+      const found = { ...one, flippedControl };
+      if (worksAsTrigger({ ...one.test, flippedControl })) return found;
+      first ??= found;
+    }
+    if (first === null) throw new Error('There is no estimate to try.');
+    return first;
   } finally {
     await tester.dispose();
   }

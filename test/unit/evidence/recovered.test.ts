@@ -167,9 +167,24 @@ describe('a trigger recovered from suspects', () => {
     },
   );
 
+  it.each([
+    ['patch', square, ofSquare()],
+    ['overlay', overlay, ofOverlay],
+  ] as const)('names who else shows it as plainly, and nobody else: %s', async (_, trigger, undefended) => {
+    const { showing } = await recover(planted(trigger), undefended, poison.slice(0, 12));
+    expect([...poison]).toEqual(expect.arrayContaining([...showing]));
+    // As plainly as nine of ten suspects: with so few, chance pixels of the estimate cost some of the others.
+    expect([...showing].filter((i) => i >= poison[12])).not.toEqual([]);
+  });
+
+  it('names nobody where it is no trigger', async () => {
+    const { showing } = await recover(planted(square), sanitized, poison.slice(0, poisoned / 2));
+    expect([...showing]).toEqual([]);
+  });
+
   it('is none from too few suspects', async () => {
-    const { evidence, trigger } = await recover(planted(square), ofSquare(), poison.slice(0, 7));
-    expect([evidence.estimate, trigger]).toEqual([null, null]);
+    const { evidence, trigger, showing } = await recover(planted(square), ofSquare(), poison.slice(0, 7));
+    expect([evidence.estimate, trigger, showing.length]).toEqual([null, null, 0]);
   });
 });
 

@@ -43,6 +43,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     uncertainClasses: [],
     suspects: rankSuspects(base, classes.length),
     carrying: 0,
+    showing: 0,
     outcome: { guardSamples: 40, probeAccuracy: 1, sanitizedAccuracy: 1 },
     scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
     flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
@@ -58,6 +59,22 @@ describe('the verdict on the dataset', () => {
     expect(dataset.verdict).toBe('suspicious');
     expect(dataset.claim).toContain('"boot"');
     expect(findings.map((finding) => finding.verdict)).toEqual(['trusted', 'trusted', 'suspicious']);
+  });
+
+  it('counts who is suspected for what it shows apart from who is refused', () => {
+    const { suspects } = evidence(30);
+    const more = Int32Array.from([...suspects, 0, 1, 2]);
+    const { dataset } = judge(evidence(30, { suspects: more, carrying: 1, showing: 2 }));
+    expect(dataset.evidence).toMatchObject({
+      suspects: more.length,
+      refused: suspects.length,
+      carrying: 1,
+      showing: 2,
+    });
+    expect(dataset.claim).toContain(`${suspects.length} of 300 samples`);
+    expect(dataset.claim).toContain('1 more carry a pattern');
+    expect(dataset.claim).toContain('2 more show the trigger');
+    expect(judge(evidence(30)).dataset.evidence).not.toHaveProperty('showing');
   });
 
   it('is trusted where nothing is refused, and says what would not be seen', () => {

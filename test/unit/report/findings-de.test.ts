@@ -39,3 +39,18 @@ describe('a learnt pattern in German', () => {
     expect(deFinding(learnt({}))).toBeNull();
   });
 });
+
+describe('a refused cluster in German', () => {
+  const dataset = (evidence: Finding['evidence']): string | undefined =>
+    deFinding(
+      learnt(
+        { suspects: 78, refused: 53, samples: 1500, ...evidence },
+        { code: 'dataset.refused-cluster', name: null },
+      ),
+    )?.claim;
+
+  it('counts who is suspected for what it shows', () => {
+    expect(dataset({ carrying: 3, showing: 22 })).toMatch(/^53 von 1\.500 .* 3 weitere tragen .* 22 weitere zeigen/);
+    expect(dataset({})).not.toContain('weitere');
+  });
+});
