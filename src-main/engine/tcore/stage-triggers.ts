@@ -118,11 +118,18 @@ async function findTrigger(
   const good = await look(context, models.sanitized, compared, wide);
   const found = residues(bad, good, chosen.length, compared.length);
   // A second opinion on what is usual: images of other classes that look alike. No model is asked, so none can be led.
+  // Of what comes of it the patch alone: an overlay would be what the class itself is like, and that flips images too.
   const otherPixels = pixelsOf(context, others);
   const residuesOf = residuesAmong(otherPixels, others.length, samples.shape);
   const estimates = [
     ...estimateTriggers(bad.pixels, good.pixels, found, chosen.length, samples.shape),
-    ...estimateTriggers(bad.pixels, otherPixels, residuesOf(bad.pixels, chosen.length), chosen.length, samples.shape),
+    ...estimateTriggers(
+      bad.pixels,
+      otherPixels,
+      residuesOf(bad.pixels, chosen.length),
+      chosen.length,
+      samples.shape,
+    ).filter(({ trigger }) => trigger.form === 'patch'),
   ];
   const options = { batch: evaluationBatch, signal };
   const tried = testImages(unseen, samples.labels, samples.classes.length);
