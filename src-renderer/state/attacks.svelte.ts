@@ -27,6 +27,8 @@ export interface AttackState {
 export function createAttacks(host: Host): AttackState {
   let list = $state.raw<readonly MatrixSummary[] | null>(null);
   let shown = $state.raw<MatrixDetail | null>(null);
+  /** The matrix that was asked for last: an answer about another one comes too late. */
+  let wanted: string | null = null;
   let work = $state.raw<AttackState['work']>(null);
   let failure = $state.raw<unknown>(null);
   const life = new AbortController();
@@ -45,7 +47,7 @@ export function createAttacks(host: Host): AttackState {
   };
   const read = async (id: string): Promise<void> => {
     const detail = await host.call('attacks.get', { id }, life.signal);
-    if (shown === null || shown.summary.id === id) shown = detail;
+    if (wanted === id) shown = detail;
   };
   const watch = async (id: string): Promise<void> => {
     watching?.abort();
@@ -77,6 +79,7 @@ export function createAttacks(host: Host): AttackState {
     if (work !== null) work = { ...work, progress };
   };
   const open = async (id: string): Promise<void> => {
+    wanted = id;
     shown = null;
     await read(id);
     await watch(id);
@@ -85,7 +88,7 @@ export function createAttacks(host: Host): AttackState {
   void attempt(async () => {
     await readList();
     const [newest] = list ?? [];
-    if (newest !== undefined && shown === null) await open(newest.id);
+    if (newest !== undefined && wanted === null) await open(newest.id);
   });
   return {
     get list() {

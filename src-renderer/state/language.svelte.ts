@@ -22,8 +22,14 @@ export function t(): PageMessages {
   return current.messages;
 }
 
+let wanted: Language = 'en';
+
+/** A catalogue that comes when another language was chosen meanwhile changes nothing. */
 async function use(chosen: Language): Promise<void> {
-  current = { language: chosen, messages: await fetchers[chosen]() };
+  wanted = chosen;
+  const messages = await fetchers[chosen]();
+  if (wanted !== chosen) return;
+  current = { language: chosen, messages };
   document.documentElement.lang = chosen;
 }
 

@@ -69,6 +69,8 @@ export function createRun(host: Host, id: string, changed: () => void): RunState
     for await (const event of host.stream('run.events', { runId: id, after: story.cursor }, mine.signal)) {
       queue.push(event);
       drawing ??= draw();
+      // Told by the await below; a stream that fails first must not leave it to nobody.
+      drawing.catch(() => undefined);
     }
     await drawing;
     await refresh();

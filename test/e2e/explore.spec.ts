@@ -52,7 +52,7 @@ test('two equal runs do not differ, and every line can be read', async ({ page, 
   await runSample(page, 2);
   await open(page, 'Compare');
   const runs = page.getByRole('group', { name: 'Runs to compare' }).getByRole('checkbox');
-  await expect(runs).not.toHaveCount(0);
+  await expect(runs).toHaveCount(2);
   for (const run of await runs.all()) await run.check();
   await expect(page.getByRole('heading', { name: 'These runs do not differ' })).toBeVisible();
   await page.getByLabel('Differences only').uncheck();
@@ -154,6 +154,8 @@ test('what a lasso takes in the map is shown as pictures and as a table, and is 
   await runSample(page, 1);
   await open(page, 'Sifting');
   const map = page.getByRole('application', { name: /trusted seeds/ });
+  // What chooses the layer stands above the map and comes after it.
+  await expect(page.getByRole('radio', { name: 'UMAP' })).toBeVisible();
   const box = (await map.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
   await page.mouse.move(box.x + 5, box.y + 5);
   await page.mouse.down();

@@ -40,7 +40,7 @@ test('single parameters are found by name, refused at their field, told before t
   await expect(form.getByText('parameter "grow.cap" must be in 0..1, met 7.')).toBeVisible();
   await expect(cap).toHaveAttribute('aria-invalid', 'true');
   await page.getByRole('button', { name: 'Next' }).click();
-  await expect(form).toBeVisible();
+  await expect(cap).toBeFocused();
   await cap.fill('0.6');
   await expect(form.getByText('--memory allows 1 MB')).toBeVisible();
   await page.getByRole('button', { name: 'Next' }).click();

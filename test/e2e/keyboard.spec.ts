@@ -20,6 +20,7 @@ function planted({ side, pixels, labels }: Images): Images {
 }
 
 test('a real audit from its files to its reports, by keyboard alone', async ({ page, folder }) => {
+  test.setTimeout(20 * 60_000);
   const server = await serveProject(folder);
   const { command, press, type } = keysOf(page);
   await page.goto(server.url);
@@ -41,7 +42,7 @@ test('a real audit from its files to its reports, by keyboard alone', async ({ p
   await press(page.getByRole('button', { name: 'Start audit' }));
   await expect(page.getByRole('heading', { name: /run #1/i })).toBeVisible();
   const result = page.getByRole('link', { name: 'See the result' });
-  await expect(result).toBeVisible();
+  await expect(result).toBeVisible({ timeout: 15 * 60_000 });
   await press(result);
   await expect(page.getByRole('heading', { level: 1 })).toContainText(/Encoder|encoder/);
 

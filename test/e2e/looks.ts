@@ -5,6 +5,7 @@
  */
 import { expect, type Page } from '@playwright/test';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import sharp from 'sharp';
 
 const folder = new URL('looks/', import.meta.url);
@@ -12,7 +13,13 @@ const grid = { width: 68, height: 43 };
 /** Of 255: the mean difference, and how much a cell may differ before it counts. */
 const most = { mean: 9, cell: 60, share: 0.05 };
 
+/** Looks again until a minute is over: maps are painted in parts, and small pictures come one after the other. */
 export async function expectLooks(page: Page, name: string): Promise<void> {
+  if (process.env.UPDATE_LOOKS === '1') await setTimeout(5000);
+  await expect(() => looksAlike(page, name)).toPass({ timeout: 60_000 });
+}
+
+async function looksAlike(page: Page, name: string): Promise<void> {
   const shot = await page.screenshot();
   const small = sharp(shot)
     .removeAlpha()

@@ -150,7 +150,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     for (const close of closers) await close();
   },
   clean: [
-    async ({ page }, use) => {
+    // The server outlives this: what is under way at the end of a test is no problem of the page.
+    async ({ page, recorded: _ }, use) => {
       const problems = watchPage(page);
       await use(undefined);
       expect(problems).toEqual([]);
@@ -191,8 +192,12 @@ export const sharedTest = base.extend<object, { readonly shared: Shared }>({
 export const stagesOf = (page: Page): Locator => page.getByRole('list', { name: 'Stages of the audit' });
 
 /** Goes to a view by its link. */
-export const open = (page: Page, view: string): Promise<void> =>
-  page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: view, exact: true }).click();
+/** Goes to a view, and is back when it is there. */
+export async function open(page: Page, view: string): Promise<void> {
+  const link = page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: view, exact: true });
+  await link.click();
+  await expect(link).toHaveAttribute('aria-current', 'page');
+}
 
 declare global {
   interface Window {

@@ -62,27 +62,31 @@ const numbers = (out: string): unknown[] =>
 describe("a bench on one's own files", () => {
   const out = join(folder, 'killed');
 
-  it('keeps finished cells when it is killed, goes on with the others, and ends with the numbers of an unbroken one', async () => {
-    const running = startCommand(args(out));
-    await running.said('Cell 2 of 3');
-    running.child.kill('SIGKILL');
-    await running.ended;
-    expect(cells(out).length).toBe(1);
-    const first = join(out, 'cells', cells(out)[0]);
-    const before = statSync(first).mtimeMs;
-    expect(readFileSync(join(out, 'matrix.html'), 'utf8')).toMatch(/1 of 3 cells\s+finished/);
+  it(
+    'keeps finished cells when it is killed, goes on with the others, and ends with the numbers of an unbroken one',
+    async () => {
+      const running = startCommand(args(out));
+      await running.said('Cell 2 of 3');
+      running.child.kill('SIGKILL');
+      await running.ended;
+      expect(cells(out).length).toBe(1);
+      const first = join(out, 'cells', cells(out)[0]);
+      const before = statSync(first).mtimeMs;
+      expect(readFileSync(join(out, 'matrix.html'), 'utf8')).toMatch(/1 of 3 cells\s+finished/);
 
-    const resumed = await runCommand(args(out, '--resume'));
-    expect([resumed.code, resumed.stderr]).toEqual([0, expect.stringContaining('(kept)')]);
-    expect(statSync(first).mtimeMs).toBe(before);
-    expect(cells(out).length).toBe(3);
+      const resumed = await runCommand(args(out, '--resume'));
+      expect([resumed.code, resumed.stderr]).toEqual([0, expect.stringContaining('(kept)')]);
+      expect(statSync(first).mtimeMs).toBe(before);
+      expect(cells(out).length).toBe(3);
 
-    const whole = join(folder, 'whole');
-    expect((await runCommand(args(whole))).code).toBe(0);
-    expect(numbers(out)).toEqual(numbers(whole));
-    // The poisoned encoder was made once for its two cells.
-    expect(readdirSync(join(whole, 'encoders')).filter((name) => name.endsWith('.onnx')).length).toBe(1);
-  }, 240_000);
+      const whole = join(folder, 'whole');
+      expect((await runCommand(args(whole))).code).toBe(0);
+      expect(numbers(out)).toEqual(numbers(whole));
+      // The poisoned encoder was made once for its two cells.
+      expect(readdirSync(join(whole, 'encoders')).filter((name) => name.endsWith('.onnx')).length).toBe(1);
+    },
+    15 * 60_000,
+  );
 
   it('writes a line per cell and trigger: two where encoder and dataset have one each, one where they share it', () => {
     const lines = readFileSync(join(out, 'matrix.csv'), 'utf8').trimEnd().split('\r\n');

@@ -31,7 +31,10 @@ describe('a run', () => {
     const engines = readFileSync(`/proc/${running.child.pid}/task/${running.child.pid}/children`, 'utf8')
       .trim()
       .split(' ');
-    for (const engine of engines) process.kill(Number(engine), 'SIGKILL');
+    for (const engine of engines) {
+      expect(Number(engine)).toBeGreaterThan(1);
+      process.kill(Number(engine), 'SIGKILL');
+    }
     const lost = await running.ended;
     expect(lost.code).toBe(2);
     expect(lost.stderr).toContain('engine-died');
@@ -53,7 +56,7 @@ describe('Ctrl-C', () => {
     const cancelled = await running.ended;
     expect(cancelled.code).toBe(130);
     expect(cancelled.stderr).toContain('--resume');
-    expect(performance.now() - from).toBeLessThan(10_000);
+    expect(performance.now() - from).toBeLessThan(60_000);
     const resumed = await runCommand(['audit', '--out', folder, '--resume']);
     finished(resumed);
     expect(resumed.stderr).toContain('Sift the samples: taken from the journal');
@@ -71,7 +74,7 @@ describe('Ctrl-C', () => {
     await running.said('Cancelling');
     running.child.kill('SIGINT');
     expect((await running.ended).code).toBe(130);
-    await expect.poll(() => existsSync(`/proc/${engine}`), { timeout: 3000 }).toBe(false);
+    await expect.poll(() => existsSync(`/proc/${engine}`)).toBe(false);
     finished(await runCommand(audit.args(folder, '--resume')));
     expect(decided(folder)).toEqual(uninterrupted);
   });
