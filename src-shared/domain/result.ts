@@ -177,6 +177,8 @@ export interface RecoveredTrigger {
 const fewestImages = 30;
 const flipsMost = 0.5;
 const flipsMoreThanChance = 0.25;
+/** The same where one class alone is counted: it is the one that flips most, so chance had as many tries as there are classes. */
+const flipsMoreOfOneClass = 0.5;
 const leftOver = 0.2;
 
 /**
@@ -184,13 +186,13 @@ const leftOver = 0.2;
  * more than a random pattern of its size does, and hardly any in the sanitized model.
  */
 export function worksAsTrigger(
-  trigger: Pick<RecoveredTrigger, 'n' | 'flippedUndefended' | 'flippedSanitized' | 'flippedControl'>,
+  trigger: Pick<RecoveredTrigger, 'n' | 'flippedUndefended' | 'flippedSanitized' | 'flippedControl' | 'from'>,
 ): boolean {
-  const { n, flippedUndefended, flippedSanitized, flippedControl = 0 } = trigger;
+  const { n, flippedUndefended, flippedSanitized, flippedControl = 0, from = null } = trigger;
   return (
     n >= fewestImages &&
     flippedUndefended >= flipsMost &&
-    flippedUndefended - flippedControl >= flipsMoreThanChance &&
+    flippedUndefended - flippedControl >= (from === null ? flipsMoreThanChance : flipsMoreOfOneClass) &&
     flippedSanitized <= leftOver
   );
 }

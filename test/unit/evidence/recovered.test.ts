@@ -188,6 +188,14 @@ describe('a trigger recovered from suspects', () => {
   });
 });
 
+it('what works on one class alone must flip more than chance by twice as much: that class was chosen for flipping most', () => {
+  const found = { n: 60, flippedUndefended: 0.75, flippedSanitized: 0.05, flippedControl: 0.4 };
+  expect(worksAsTrigger({ ...found, from: null })).toBe(true);
+  expect(worksAsTrigger(found)).toBe(true);
+  expect(worksAsTrigger({ ...found, from: 4 })).toBe(false);
+  expect(worksAsTrigger({ ...found, flippedControl: 0.2, from: 4 })).toBe(true);
+});
+
 describe('the test of a trigger', () => {
   const signal = new AbortController().signal;
 
