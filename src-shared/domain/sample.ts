@@ -4,7 +4,7 @@ import type { Verdict } from './verdict.ts';
 
 export interface SampleVerdict {
   readonly verdict: Verdict;
-  /** "refused", "seed", "first-pool", "admitted", "left-out", "doubtful-class". */
+  /** "refused", "shows-pattern", "seed", "first-pool", "admitted", "left-out", "doubtful-class". */
   readonly code: string;
   /** A few words for a table. */
   readonly reason: string;
@@ -17,8 +17,13 @@ export interface SampleVerdict {
  */
 export function sampleVerdict(columns: SampleColumns, i: number, classVerdicts: readonly Verdict[]): SampleVerdict {
   const rank = columns.suspectRank[i];
-  if (rank >= 0)
-    return { verdict: 'suspicious', code: 'refused', reason: `suspect ${rank + 1}: ${refusal(columns, i)}` };
+  if (rank >= 0) {
+    // Who is refused is called another class; a suspect that is not is there for a pattern.
+    const accepted = columns.predicted[i] === columns.label[i];
+    const why = accepted ? 'shows a pattern of the suspects' : 'the sanitized model sees another class';
+    const reason = `suspect ${rank + 1}: ${admission(columns, i)}, ${why}`;
+    return { verdict: 'suspicious', code: accepted ? 'shows-pattern' : 'refused', reason };
+  }
   const round = columns.admittedRound[i];
   const grown = columns.seed[i] === 1 || columns.pool[i] === 1 || round >= 0;
   if (!grown)
@@ -31,10 +36,9 @@ export function sampleVerdict(columns: SampleColumns, i: number, classVerdicts: 
   return { verdict: 'trusted', code: 'admitted', reason: `admitted in round ${round}` };
 }
 
-function refusal(columns: SampleColumns, i: number): string {
+function admission(columns: SampleColumns, i: number): string {
   const round = columns.admittedRound[i];
-  const when = round < 0 ? 'never admitted' : `admitted in round ${round}`;
-  return columns.predicted[i] === columns.label[i] ? when : `${when}, the sanitized model sees another class`;
+  return round < 0 ? 'never admitted' : `admitted in round ${round}`;
 }
 
 /** How much lower the sanitized model's loss is than the probe's; NaN where either is unknown. */
