@@ -182,7 +182,7 @@ export const deExplore: typeof enExplore = {
   suspects: {
     title: 'Verdacht',
     claim: (n, share, name) => `${n} auf der Verdachtsliste, ${share} davon mit dem Etikett ${name}.`,
-    note: 'Auf der Liste: Das bereinigte Modell weist das Bild samt seinen Nachbarn ab, obwohl es zum ungeschützten passt, oder weil seine Klasse viele solche hat. Das ist ein Beleg, kein Beweis.',
+    note: 'Auf der Liste: Das bereinigte Modell weist das Bild samt seinen Nachbarn ab, obwohl es zum ungeschützten passt, oder weil seine Klasse viele solche hat; dahinter, wer zeigt, was sie gemeinsam haben. Das ist ein Beleg, kein Beweis.',
     none: 'Kein Bild steht auf der Verdachtsliste.',
     noneText:
       'Alles, was zum ungeschützten Modell passt, passt auch zum bereinigten. Was nicht geprüft wurde, steht im Überblick.',

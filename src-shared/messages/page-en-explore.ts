@@ -178,7 +178,7 @@ export const enExplore = {
   suspects: {
     title: 'Suspects',
     claim: (n: string, share: string, name: string) => `${n} on the suspect list, ${share} of them labelled ${name}.`,
-    note: 'On the list: the sanitized model refuses the sample with its neighbours, though the undefended one fits it, or because its class holds many such. It is evidence, not proof.',
+    note: 'On the list: the sanitized model refuses the sample with its neighbours, though the undefended one fits it, or because its class holds many such; behind these, who shows what they have in common. It is evidence, not proof.',
     none: 'No sample is on the suspect list.',
     noneText:
       'Everything the undefended model fits, the sanitized model fits too. What was not examined stands in the overview.',

@@ -46,7 +46,7 @@ function others({ carrying, showing }: Lookup): string {
   const learnt =
     carrying === undefined ? '' : ` ${count(carrying)} weitere tragen ein Muster, das ein erstes Modell gelernt hatte.`;
   const shown =
-    showing === undefined ? '' : ` ${count(showing)} weitere zeigen den Auslöser, der aus ihnen rekonstruiert wurde.`;
+    showing === undefined ? '' : ` ${count(showing)} weitere zeigen den Auslöser, der aus ihnen geschätzt wurde.`;
   return learnt + shown;
 }
 
@@ -189,6 +189,6 @@ export const deTerms: Readonly<Record<string, string>> = {
   'of these samples, accepted by that model': 'von diesen Proben erkannt, Modell ohne sie',
   'of the rest of the class, accepted by that model': 'vom Rest der Klasse erkannt, Modell ohne sie',
   'samples that carry a pattern which a model learnt': 'Proben mit einem Muster, das ein Modell gelernt hat',
-  'other samples that show the recovered trigger': 'weitere Proben, die den rekonstruierten Auslöser zeigen',
+  'other samples that show the recovered trigger': 'weitere Proben, die den geschätzten Auslöser zeigen',
   'images the flips were counted on': 'Bilder, an denen gezählt wurde',
 };
