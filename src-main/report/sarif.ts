@@ -33,7 +33,8 @@ const rules = {
   'class.estimated-trigger': 'What the refused samples of a class have in common works as a trigger.',
   'dataset.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples.',
   'class.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples of this class.',
-  'sample.suspect': 'A sample that the sanitized model refuses; a person should look at it.',
+  'sample.suspect':
+    'A sample that the sanitized model refuses, or that shows what those have in common; a person should look at it.',
   'file.unreadable': 'A file of the dataset could not be read.',
   'scope.not-examined': 'Something was not looked at; nothing is said of it.',
 } as const;
@@ -98,7 +99,7 @@ function allResults(record: ReportRecord): Result[] {
         key: `sample.suspect/${suspect.index}`,
         kind: 'review',
         level: 'none',
-        message: `Sample ${suspect.index}, labelled "${visibleName(suspect.className)}", is seen as "${visibleName(suspect.predictedClass)}" by the sanitized model (suspect ${suspect.rank}).`,
+        message: `Sample ${suspect.index}, labelled "${visibleName(suspect.className)}", is seen as "${visibleName(suspect.predictedClass)}" by the sanitized model (${suspect.reason}).`,
         locations: [
           {
             physicalLocation: { artifactLocation: { uri: relativeUri(suspect.name), uriBaseId: 'DATASET' } },

@@ -82,7 +82,7 @@ export function createAttacks(host: Host): AttackState {
     wanted = id;
     shown = null;
     await read(id);
-    await watch(id);
+    if (wanted === id) await watch(id);
   };
 
   void attempt(async () => {
@@ -106,9 +106,10 @@ export function createAttacks(host: Host): AttackState {
     show: (id) => attempt(() => open(id)),
     async start(request) {
       const { id } = await host.call('attacks.start', { request }, life.signal);
+      wanted = id;
       void attempt(async () => {
         await readList();
-        await open(id);
+        if (wanted === id) await open(id);
       });
     },
     async cancel() {

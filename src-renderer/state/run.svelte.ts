@@ -68,9 +68,7 @@ export function createRun(host: Host, id: string, changed: () => void): RunState
     await refresh();
     for await (const event of host.stream('run.events', { runId: id, after: story.cursor }, mine.signal)) {
       queue.push(event);
-      drawing ??= draw();
-      // Told by the await below; a stream that fails first must not leave it to nobody.
-      drawing.catch(() => undefined);
+      drawing ??= draw().catch(fail);
     }
     await drawing;
     await refresh();

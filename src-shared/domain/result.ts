@@ -170,6 +170,8 @@ export interface RecoveredTrigger {
   readonly n: number;
   /** Class whose images alone were counted, because it works on them only; null = all other classes. May be missing. */
   readonly from?: number | null;
+  /** Whether it works as a trigger. May be missing. */
+  readonly works?: boolean;
   readonly picture: Picture;
 }
 
@@ -181,18 +183,26 @@ const flipsMoreThanChance = 0.25;
 const flipsMoreOfOneClass = 0.5;
 const leftOver = 0.2;
 
+type Flips = Pick<RecoveredTrigger, 'n' | 'flippedUndefended' | 'flippedSanitized' | 'flippedControl' | 'from'>;
+
 /**
- * Whether a recovered trigger works as one: of images that had no part in it it flips most in the undefended model, many
- * more than a random pattern of its size does, and hardly any in the sanitized model.
+ * Whether a pattern flips as a trigger does: of images that had no part in it most in the undefended model, many more
+ * than a random pattern of its size does, and hardly any in the sanitized model.
  */
-export function worksAsTrigger(
-  trigger: Pick<RecoveredTrigger, 'n' | 'flippedUndefended' | 'flippedSanitized' | 'flippedControl' | 'from'>,
-): boolean {
-  const { n, flippedUndefended, flippedSanitized, flippedControl = 0, from = null } = trigger;
+export function flipsAsTrigger(flips: Flips): boolean {
+  return flipsBeyond(flips, (flips.from ?? null) === null ? flipsMoreThanChance : flipsMoreOfOneClass);
+}
+
+/** Whether a recovered trigger was found to work as one. Records without that word are of a rule that knew one limit. */
+export function worksAsTrigger(trigger: RecoveredTrigger): boolean {
+  return trigger.works ?? flipsBeyond(trigger, flipsMoreThanChance);
+}
+
+function flipsBeyond({ n, flippedUndefended, flippedSanitized, flippedControl = 0 }: Flips, chance: number): boolean {
   return (
     n >= fewestImages &&
     flippedUndefended >= flipsMost &&
-    flippedUndefended - flippedControl >= (from === null ? flipsMoreThanChance : flipsMoreOfOneClass) &&
+    flippedUndefended - flippedControl >= chance &&
     flippedSanitized <= leftOver
   );
 }

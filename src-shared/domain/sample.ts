@@ -4,7 +4,7 @@ import type { Verdict } from './verdict.ts';
 
 export interface SampleVerdict {
   readonly verdict: Verdict;
-  /** "refused", "shows-pattern", "seed", "first-pool", "admitted", "left-out", "doubtful-class". */
+  /** "suspect", "seed", "first-pool", "admitted", "left-out", "doubtful-class". */
   readonly code: string;
   /** A few words for a table. */
   readonly reason: string;
@@ -18,11 +18,11 @@ export interface SampleVerdict {
 export function sampleVerdict(columns: SampleColumns, i: number, classVerdicts: readonly Verdict[]): SampleVerdict {
   const rank = columns.suspectRank[i];
   if (rank >= 0) {
-    // Who is refused is called another class; a suspect that is not is there for a pattern.
+    // Who is refused is called another class; a suspect that the sanitized model accepts is there for a pattern.
     const accepted = columns.predicted[i] === columns.label[i];
     const why = accepted ? 'shows a pattern of the suspects' : 'the sanitized model sees another class';
     const reason = `suspect ${rank + 1}: ${admission(columns, i)}, ${why}`;
-    return { verdict: 'suspicious', code: accepted ? 'shows-pattern' : 'refused', reason };
+    return { verdict: 'suspicious', code: 'suspect', reason };
   }
   const round = columns.admittedRound[i];
   const grown = columns.seed[i] === 1 || columns.pool[i] === 1 || round >= 0;

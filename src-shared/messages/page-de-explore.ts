@@ -455,7 +455,7 @@ export const deExplore: typeof enExplore = {
       'Die Siebung findet Bilder, deren Nachbarn Schicht um Schicht dasselbe Etikett tragen: die Kernmenge.',
       'In der destillierten Betriebsart lernt ein neu angelegtes Modell die Antworten des Encoders auf glaubwürdige Bilder. In der Betriebsart des Papiers vergisst der Encoder die Kernmenge, Masken zeigen, welche Kanäle sie zurückbringen, und alle anderen werden neu gemacht.',
       'Das Modell lernt aus dem sauberen Vorrat, der Runde um Runde wächst; was nicht passt, wird abgewiesen.',
-      'Was zum ungeschützten Modell passt und vom bereinigten abgewiesen wird, ist ein Beleg: die Verdachtsliste.',
+      'Was zum ungeschützten Modell passt und vom bereinigten abgewiesen wird, ist ein Beleg, und ebenso, wer zeigt, was diese gemeinsam haben: die Verdachtsliste.',
     ],
     verdicts: 'Die vier Urteile',
     verdictText: {
@@ -497,7 +497,10 @@ export const deExplore: typeof enExplore = {
         'Zurückgehaltene Bilder',
         'Vertrauenswürdige Bilder, die nie trainiert wurden und an denen die Genauigkeit gemessen wird (guard).',
       ],
-      ['Verdächtiges Bild', 'Ein Bild, das zum ungeschützten Modell passt und vom bereinigten abgewiesen wird.'],
+      [
+        'Verdächtiges Bild',
+        'Ein Bild, das zum ungeschützten Modell passt und vom bereinigten abgewiesen wird, oder das zeigt, was solche gemeinsam haben.',
+      ],
       ['Auslöser', 'Ein Muster, auf das ein Modell mit Hintertür antwortet, was sein Urheber will (trigger).'],
       ['Bereinigtes Modell', 'Der Klassifikator, der aus vertrauenswürdigen Bildern und Kanälen wuchs.'],
       ['Ungeschütztes Modell', 'Ein einfacher Kopf auf dem Encoder, wie er kam: was man ohne Abwehr bekäme.'],

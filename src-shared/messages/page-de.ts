@@ -405,7 +405,8 @@ export const de: PageMessages = {
         one: `# Bild ist verdächtig, ${most} davon mit dem Etikett ${name}.`,
         other: `# Bilder sind verdächtig, ${most} davon mit dem Etikett ${name}.`,
       }),
-    suspectNote: 'Verdächtig: Das bereinigte Modell weist das Bild samt seinen Nachbarn ab.',
+    suspectNote:
+      'Verdächtig: Das bereinigte Modell weist das Bild samt seinen Nachbarn ab, oder es zeigt, was solche Bilder gemeinsam haben.',
     suspect: 'verdächtig',
     suspectsPerClass: 'Verdächtige je Klasse',
     seeSuspects: 'Verdächtige ansehen',

@@ -448,7 +448,7 @@ export const enExplore = {
       'Sifting finds samples whose neighbours agree on their label at layer after layer: the seeds.',
       'In distilled mode a model made anew learns the answers of the encoder on credible samples. In paper mode the encoder is made to forget the seeds, masks show which channels bring them back, and all others are made anew.',
       'The model learns from the clean pool, which grows round by round; what does not fit is refused.',
-      'What the undefended model fits and the sanitized one refuses is evidence: the suspect list.',
+      'What the undefended model fits and the sanitized one refuses is evidence, and so is who shows what they have in common: the suspect list.',
     ],
     verdicts: 'The four verdicts',
     verdictText: {
@@ -478,7 +478,10 @@ export const enExplore = {
       ['Selective unlearning', 'Making the encoder forget the seeds, to see which channels carry them.'],
       ['Bootstrapping round', 'One step in which the pool grows and the model learns from it.'],
       ['Guard', 'Trusted samples held out from training, on which accuracy is measured.'],
-      ['Suspect', 'A sample the undefended model fits and the sanitized model refuses.'],
+      [
+        'Suspect',
+        'A sample the undefended model fits and the sanitized model refuses, or one that shows what those have in common.',
+      ],
       ['Trigger', 'A pattern that makes a backdoored model answer what its maker wants.'],
       ['Sanitized model', 'The classifier grown from trusted samples and channels.'],
       ['Undefended model', 'A plain head on the encoder as it came: what one would get without a defence.'],

@@ -376,7 +376,8 @@ export const en = {
         one: `# sample is suspect, ${most} of them labelled ${name}.`,
         other: `# samples are suspect, ${most} of them labelled ${name}.`,
       }),
-    suspectNote: 'Suspect: the sanitized model refuses the sample with its neighbours.',
+    suspectNote:
+      'Suspect: the sanitized model refuses the sample with its neighbours, or it shows what such samples have in common.',
     suspect: 'suspect',
     suspectsPerClass: 'Suspects per class',
     seeSuspects: 'See the suspects',

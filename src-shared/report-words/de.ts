@@ -436,7 +436,8 @@ const words: Words = {
   'word.mask': 'Kanalmaske: 0 bis 1; wie sehr ein Kanal gebraucht wurde, nachdem verlernt war, was er wusste.',
   'word.channels': 'Vertrauenswürdige und andere Kanäle: die behaltenen und die neu angelegten.',
   'word.guidance': 'Führung durch Verlust und Meta: zwei Regeln, nach denen weitere Proben aufgenommen werden.',
-  'word.suspect': 'Verdächtige: Proben, die das ungeschützte Modell lernt und das bereinigte ablehnt.',
+  'word.suspect':
+    'Verdächtige: Proben, die das ungeschützte Modell lernt und das bereinigte ablehnt, oder die zeigen, was diese gemeinsam haben.',
   'word.sanitized': 'Bereinigtes Modell: der Klassifikator aus aufgenommenen Proben und vertrauenswürdigen Kanälen.',
   'word.escape':
     '\\u{HEX} steht für ein Zeichen, das nichts zeichnet, die Folge anderer ändert oder das dieses Dokument nicht zeichnen kann.',

@@ -445,7 +445,8 @@ export const en = {
   'word.mask': 'Channel mask: 0 to 1; how much a channel was needed after what it knew was unlearnt.',
   'word.channels': 'Trusted and untrusted channels: those kept, and those made anew.',
   'word.guidance': 'Loss and meta guidance: two rules by which further samples are admitted.',
-  'word.suspect': 'Suspect: a sample that the undefended model fits and the sanitized model refuses.',
+  'word.suspect':
+    'Suspect: a sample that the undefended model fits and the sanitized model refuses, or that shows what those have in common.',
   'word.sanitized': 'Sanitized model: the classifier grown from admitted samples and trusted channels.',
   'word.escape':
     '\\u{HEX} stands for a character that draws nothing, changes the order of others, or that this document cannot draw.',

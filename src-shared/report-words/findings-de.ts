@@ -44,9 +44,13 @@ export function orNull<T>(say: () => T | null): T | null {
 /** Who is on the suspect list without being refused; nothing in records that do not tell. */
 function others({ carrying, showing }: Lookup): string {
   const learnt =
-    carrying === undefined ? '' : ` ${count(carrying)} weitere tragen ein Muster, das ein erstes Modell gelernt hatte.`;
+    carrying === undefined
+      ? ''
+      : ` ${count(carrying)} weitere ${carrying === 1 ? 'trägt' : 'tragen'} ein Muster, das ein erstes Modell gelernt hatte.`;
   const shown =
-    showing === undefined ? '' : ` ${count(showing)} weitere zeigen den Auslöser, der aus ihnen geschätzt wurde.`;
+    showing === undefined
+      ? ''
+      : ` ${count(showing)} weitere ${showing === 1 ? 'zeigt' : 'zeigen'} den Auslöser, der aus den übrigen Verdächtigen geschätzt wurde.`;
   return learnt + shown;
 }
 

@@ -191,12 +191,12 @@ export const sharedTest = base.extend<object, { readonly shared: Shared }>({
 /** The stages of the run that is shown. */
 export const stagesOf = (page: Page): Locator => page.getByRole('list', { name: 'Stages of the audit' });
 
-/** Goes to a view by its link. */
-/** Goes to a view, and is back when it is there. */
+/** Goes to a view, and is back when its address is that view's and something of it is there. */
 export async function open(page: Page, view: string): Promise<void> {
   const link = page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: view, exact: true });
   await link.click();
   await expect(link).toHaveAttribute('aria-current', 'page');
+  await expect(page.locator('main h1')).toBeAttached();
 }
 
 declare global {

@@ -256,8 +256,14 @@ function judgeDataset(
       confidence: Math.max(...bad.map((finding) => finding.confidence ?? 0)),
       claim: [
         `${refused} of ${evidence.labels.length} samples ${what}; they crowd in ${names}.`,
-        ...(carrying > 0 ? [`${carrying} more carry a pattern that a first model had learnt.`] : []),
-        ...(showing > 0 ? [`${showing} more show the trigger that was recovered from them.`] : []),
+        ...(carrying > 0
+          ? [`${carrying} more ${carrying === 1 ? 'carries' : 'carry'} a pattern that a first model had learnt.`]
+          : []),
+        ...(showing > 0
+          ? [
+              `${showing} more ${showing === 1 ? 'shows' : 'show'} the trigger that was recovered from the other suspects.`,
+            ]
+          : []),
       ].join(' '),
       wouldChange: 'A look at the suspects: a group of rightly labelled samples of an unusual kind can look like this.',
     };

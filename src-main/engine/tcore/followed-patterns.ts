@@ -175,7 +175,7 @@ async function followedOfClass(
       open.push({ ...one, trigger, share, some, tests: laidOver });
     }
   }
-  const carriers = carriersOf(context, open, residuesOf, tests, classIndex);
+  const carriers = await carriersOf(context, open, residuesOf, tests, classIndex);
   const taught = new Set(believed);
   const met = open.flatMap((one, at) => {
     const carrying = carriers[at];

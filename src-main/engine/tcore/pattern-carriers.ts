@@ -17,38 +17,44 @@ export interface Candidate {
  * For each pattern all samples of the class that show it as plainly as the group it is of, ascending. A class is read
  * once for all of them: it may have any number of samples, and who looks like whom is the same for every pattern.
  */
-export function carriersOf(
+export async function carriersOf(
   context: PipelineContext,
   patterns: readonly Candidate[],
   residuesOf: ReturnType<typeof residuesAmong>,
   without: Int32Array,
   classIndex: number,
-): Int32Array[] {
+): Promise<Int32Array[]> {
   if (patterns.length === 0) return [];
   const { labels } = context.samples;
-  const plain = (triggers: readonly Trigger[], indices: Int32Array): Float64Array[] => {
+  const plain = async (triggers: readonly Trigger[], indices: Int32Array): Promise<Float64Array[]> => {
     const all = triggers.map(() => new Float64Array(indices.length));
+    // A patch is looked for in the image itself, without its look-alikes.
+    const patches = triggers.every(({ form }) => form === 'patch');
     for (let at = 0; at < indices.length; at += atOnce) {
+      // A class may have any number of samples: a turn for whoever cancels, or asks whether this still lives.
+      await new Promise((next) => setImmediate(next));
       context.signal.throwIfAborted();
       const n = Math.min(atOnce, indices.length - at);
       const pixels = pixelsOf(context, indices.subarray(at, at + n));
-      const { residue } = residuesOf(pixels, n);
+      const residue = patches ? pixels : residuesOf(pixels, n).residue;
       for (const [which, trigger] of triggers.entries()) all[which].set(plainness(trigger, pixels, residue, n), at);
     }
     return all;
   };
-  const bare = plain(
+  const bare = await plain(
     patterns.map(({ trigger }) => trigger),
     without,
   );
-  const told = patterns.flatMap(({ trigger, some }, at) => {
-    const least = leastPlainness(plain([trigger], some)[0], bare[at]);
-    return least === null ? [] : [{ at, trigger, least }];
-  });
+  const told: { readonly at: number; readonly trigger: Trigger; readonly least: number }[] = [];
+  for (const [at, { trigger, some }] of patterns.entries()) {
+    const [group] = await plain([trigger], some);
+    const least = leastPlainness(group, bare[at]);
+    if (least !== null) told.push({ at, trigger, least });
+  }
   const found = patterns.map(() => new Int32Array(0));
   if (told.length === 0) return found;
   const own = Int32Array.from([...labels.keys()].filter((i) => labels[i] === classIndex));
-  const how = plain(
+  const how = await plain(
     told.map(({ trigger }) => trigger),
     own,
   );

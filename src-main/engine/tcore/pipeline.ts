@@ -61,10 +61,10 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   const refused = rankSuspects(refusals, samples.classes.length);
   const { loss } = final.evaluation;
-  const known = withCarriers(refused, carriers, loss);
-  const believed = credibleSamples(grown.admittedRound, guard, known);
-  const found = await runTriggers(context, models, known, believed, encoder.representation.dim, digest);
-  const suspects = withCarriers(known, found.showing, loss);
+  const listed = withCarriers(refused, carriers, loss);
+  const unlisted = credibleSamples(grown.admittedRound, guard, listed);
+  const found = await runTriggers(context, models, listed, unlisted, encoder.representation.dim, digest);
+  const suspects = withCarriers(listed, found.showing, loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const state = resumed && found.resumed ? 'resumed' : 'finished';
   context.emit({ type: 'stage', stage: 'evidence', state });
@@ -80,8 +80,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     sifting,
     uncertainClasses: sifted.uncertainClasses,
     suspects,
-    carrying: known.length - refused.length,
-    showing: suspects.length - known.length,
+    carrying: listed.length - refused.length,
+    showing: suspects.length - listed.length,
     outcome,
     scan: final.scan,
     flips: final.flips,

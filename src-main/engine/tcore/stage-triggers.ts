@@ -4,7 +4,7 @@
  * Where it works as a trigger, whoever of the class shows it as plainly as they do is named, refused or not.
  */
 import type { Json } from '../../../src-shared/json.ts';
-import { worksAsTrigger, type RecoveredTrigger, type TriggerEvidence } from '../../../src-shared/domain/result.ts';
+import { flipsAsTrigger, type TriggerEvidence } from '../../../src-shared/domain/result.ts';
 import { estimateTriggers, type Estimate } from '../evidence/estimate-trigger.ts';
 import { residuesAmong } from '../evidence/look-alikes.ts';
 import { greyAround, pictureOf, triggerImage } from '../evidence/picture.ts';
@@ -27,7 +27,7 @@ const fewestSuspects = 8;
 const mostCredible = 1500;
 const residuesShown = 12;
 /** Suspects that say how plainly the trigger is shown, and images without it that say how plainly chance shows it, at most. */
-const [mostShowing, mostWithout] = [40, 400];
+const [mostAsked, mostWithout] = [40, 400];
 /** Random patterns beside each estimate. */
 const controls = 5;
 
@@ -55,7 +55,7 @@ export async function runTriggers(
   input: string,
 ): Promise<TriggerStage> {
   const step = await context.journal.step(
-    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'] }, inputs: [input] },
+    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 2 }, inputs: [input] },
     async () => {
       const found = await findTrigger(context, models, suspects, credible, wide);
       return {
@@ -80,6 +80,7 @@ export async function runTriggers(
 interface Tried extends Estimate {
   readonly test: TriggerTest;
   readonly flippedControl: number;
+  readonly works: boolean;
 }
 
 type Found = Pick<TriggerStage, 'evidence' | 'trigger' | 'showing'>;
@@ -100,15 +101,15 @@ async function findTrigger(
   const { samples, provider, signal } = context;
   const { evaluationBatch, keptValues } = sizesOf(context);
   const target = commonestLabel(suspects, samples.labels, samples.classes.length);
-  // Large images are compared in smaller numbers: suspects are held with their background and their residue.
+  // Large images are compared in smaller numbers: suspects are held with two backgrounds and residues, the others twice.
   const images = keptValues / (samples.shape[0] * samples.shape[1] * samples.shape[2]);
   const chosen = suspects
     .filter((i) => samples.labels[i] === target)
-    .slice(0, Math.min(mostSuspects, Math.floor(images / 8)));
-  // Every other credible sample is compared with; flips are counted on the rest, so that no image is used twice.
+    .slice(0, Math.min(mostSuspects, Math.floor(images / 12)));
+  // Every other credible sample is compared with; flips are counted on the rest, so that no image is used for both.
   const compared = spread(
     credible.filter((_, at) => at % 2 === 0),
-    Math.min(mostCredible, Math.floor(images / 2)),
+    Math.min(mostCredible, Math.floor(images / 4)),
   );
   const unseen = credible.filter((i, at) => at % 2 === 1 && samples.labels[i] !== target);
   const others = compared.filter((i) => samples.labels[i] !== target);
@@ -135,24 +136,15 @@ async function findTrigger(
   const tried = testImages(unseen, samples.labels, samples.classes.length);
   const tester = await triggerTester(provider, models, samples, tried, target, options);
   const random = (trigger: Trigger): Trigger[] => controlsFor(trigger, good.pixels, context.seed, controls);
-  const { trigger, carriers, test, flippedControl } = await tryOut(tester, estimates, random);
+  const { trigger, carriers, test, flippedControl, works } = await tryOut(tester, estimates, random);
   const size = found.residue.length / chosen.length;
   const shown = Array.from({ length: Math.min(residuesShown, chosen.length) }, (_, at) => ({
     sample: chosen[at],
     picture: pictureOf(greyAround(found.residue.subarray(at * size, (at + 1) * size)), samples.shape),
   }));
-  const estimate: RecoveredTrigger = {
-    form: trigger.form,
-    target,
-    suspects: chosen.length,
-    carriers,
-    ...test,
-    flippedControl,
-    picture: pictureOf(triggerImage(trigger), samples.shape),
-  };
-  const pattern = { trigger, some: spread(chosen, mostShowing) };
-  const [showing] = worksAsTrigger(estimate)
-    ? carriersOf(context, [pattern], residuesOf, spread(unseen, mostWithout), target)
+  const pattern = { trigger, some: spread(chosen, mostAsked) };
+  const [showing] = works
+    ? await carriersOf(context, [pattern], residuesOf, spread(unseen, mostWithout), target)
     : [nothing.showing];
   return {
     trigger,
@@ -160,7 +152,16 @@ async function findTrigger(
     evidence: {
       residues: shown,
       meanResidue: pictureOf(greyAround(meanRow(found.residue, chosen.length)), samples.shape),
-      estimate,
+      estimate: {
+        form: trigger.form,
+        target,
+        suspects: chosen.length,
+        carriers,
+        ...test,
+        flippedControl,
+        works,
+        picture: pictureOf(triggerImage(trigger), samples.shape),
+      },
     },
   };
 }
@@ -181,8 +182,8 @@ async function tryOut(
     let first: Tried | null = null;
     for (const one of tried) {
       const flippedControl = await tester.strongest(controlsOf(one.trigger), one.test.from);
-      const found = { ...one, flippedControl };
-      if (worksAsTrigger({ ...one.test, flippedControl })) return found;
+      const found = { ...one, flippedControl, works: flipsAsTrigger({ ...one.test, flippedControl }) };
+      if (found.works) return found;
       first ??= found;
     }
     if (first === null) throw new Error('There is no estimate to try.');

@@ -13,7 +13,7 @@ import type { SampleSource } from '../../../src-main/engine/samples.ts';
 import type { PipelineContext } from '../../../src-main/engine/tcore/context.ts';
 import { parameterValues, resolveParameters } from '../../../src-main/engine/tcore/parameters.ts';
 import { runTriggers, type TriggerStage } from '../../../src-main/engine/tcore/stage-triggers.ts';
-import { worksAsTrigger } from '../../../src-shared/domain/result.ts';
+import { flipsAsTrigger, worksAsTrigger, type RecoveredTrigger } from '../../../src-shared/domain/result.ts';
 
 const side = 8;
 const plane = side * side;
@@ -60,9 +60,9 @@ function planted(trigger: Trigger): SampleSource {
 
 /**
  * Reads the class off the left columns; `weights` `[H, W]` above `from` lead to the target besides, unless the image is
- * of a class in `spared`.
+ * of a class in `spared`. Its representation is the left columns, and what `seen` weighs above 0.85.
  */
-function classifier(weights: Float32Array | null, from: number, spared = 0): Graph {
+function classifier(weights: Float32Array | null, from: number, spared = 0, seen: Float32Array | null = null): Graph {
   const b = graphBuilder();
   b.input('pixels', 'float32', ['N', 1, side, side]);
   const rows = b.flatten('pixels');
@@ -76,7 +76,9 @@ function classifier(weights: Float32Array | null, from: number, spared = 0): Gra
     near[target] = b.add(near[target], b.mul(b.mul(fired, counts), b.scalar(2000)));
   }
   b.node('Concat', near, { axis: { type: 'int', value: 1 } }, 'logits');
-  b.node('Concat', [left, b.sub(b.scalar(1), left)], { axis: { type: 'int', value: 1 } }, 'representation');
+  const sees =
+    seen === null ? b.sub(b.scalar(1), left) : b.mul(b.relu(b.sub(column(seen), b.scalar(0.85))), b.scalar(100));
+  b.node('Concat', [left, sees], { axis: { type: 'int', value: 1 } }, 'representation');
   b.output('logits', 'float32', ['N', brightness.length]);
   return b.build();
 }
@@ -100,7 +102,12 @@ beforeAll(async () => {
 });
 afterAll(() => provider.dispose());
 
-function recover(samples: SampleSource, undefended: Graph, suspects: Int32Array): Promise<TriggerStage> {
+function recover(
+  samples: SampleSource,
+  undefended: Graph,
+  suspects: Int32Array,
+  trusted: { readonly model: Graph; readonly leaked: Int32Array } = { model: sanitized, leaked: new Int32Array(0) },
+): Promise<TriggerStage> {
   const context = {
     provider,
     samples,
@@ -110,9 +117,9 @@ function recover(samples: SampleSource, undefended: Graph, suspects: Int32Array)
     signal: new AbortController().signal,
   } as unknown as PipelineContext;
   const credible = Int32Array.from(
-    [...Array(brightness.length * perClass).keys()].filter((i) => !suspects.includes(i)),
+    [...Array(brightness.length * perClass).keys(), ...trusted.leaked].filter((i) => !suspects.includes(i)),
   );
-  return runTriggers(context, { undefended, sanitized }, suspects, credible, 2, '');
+  return runTriggers(context, { undefended, sanitized: trusted.model }, suspects, credible, 2, '');
 }
 
 const poison = Int32Array.from({ length: poisoned }, (_, i) => brightness.length * perClass + i);
@@ -177,6 +184,28 @@ describe('a trigger recovered from suspects', () => {
     expect([...showing].filter((i) => i >= poison[12])).not.toEqual([]);
   });
 
+  it('is recovered against look-alikes where the sanitized model pairs poison with poison that leaked', async () => {
+    // It sees nothing but the square, so the nearest credible images of poison are poison, and have it, too.
+    const model = classifier(
+      null,
+      0,
+      0,
+      Float32Array.from((square as { mask: Float32Array }).mask, (value) => value / 4),
+    );
+    const half = poison.slice(0, poisoned / 2);
+    const { evidence, trigger, showing } = await recover(planted(square), ofSquare(), half, {
+      model,
+      leaked: poison.slice(poisoned / 2),
+    });
+    expect(evidence.estimate).toMatchObject({ form: 'patch', works: true });
+    if (trigger?.form !== 'patch') throw new Error('no patch was recovered');
+    expect(
+      trigger.mask.filter((value, at) => value > 0 && (square as { mask: Float32Array }).mask[at] > 0),
+    ).toHaveLength(4);
+    // Those that leaked are found by what they show, though they are credible to the model.
+    expect([...showing].filter((i) => i >= poison[poisoned / 2])).not.toEqual([]);
+  });
+
   it('names nobody where it is no trigger', async () => {
     const { showing } = await recover(planted(square), sanitized, poison.slice(0, poisoned / 2));
     expect([...showing]).toEqual([]);
@@ -190,10 +219,13 @@ describe('a trigger recovered from suspects', () => {
 
 it('what works on one class alone must flip more than chance by twice as much: that class was chosen for flipping most', () => {
   const found = { n: 60, flippedUndefended: 0.75, flippedSanitized: 0.05, flippedControl: 0.4 };
-  expect(worksAsTrigger({ ...found, from: null })).toBe(true);
-  expect(worksAsTrigger(found)).toBe(true);
-  expect(worksAsTrigger({ ...found, from: 4 })).toBe(false);
-  expect(worksAsTrigger({ ...found, flippedControl: 0.2, from: 4 })).toBe(true);
+  expect(flipsAsTrigger({ ...found, from: null })).toBe(true);
+  expect(flipsAsTrigger({ ...found, from: 4 })).toBe(false);
+  expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: 4 })).toBe(true);
+  // A record keeps what was found when it was made.
+  const recorded = { form: 'patch', target: 3, suspects: 9, from: 4, ...found } as RecoveredTrigger;
+  expect(worksAsTrigger(recorded)).toBe(true);
+  expect(worksAsTrigger({ ...recorded, works: false })).toBe(false);
 });
 
 describe('the test of a trigger', () => {

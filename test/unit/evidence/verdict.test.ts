@@ -72,7 +72,7 @@ describe('the verdict on the dataset', () => {
       showing: 2,
     });
     expect(dataset.claim).toContain(`${suspects.length} of 300 samples`);
-    expect(dataset.claim).toContain('1 more carry a pattern');
+    expect(dataset.claim).toContain('1 more carries a pattern');
     expect(dataset.claim).toContain('2 more show the trigger');
     expect(judge(evidence(30)).dataset.evidence).not.toHaveProperty('showing');
   });

@@ -12,10 +12,10 @@ function columns(changes: Partial<Record<keyof SampleColumns, number>>): SampleC
 }
 
 describe('a suspect', () => {
-  it('that the sanitized model calls another class is refused', () => {
+  it('that the sanitized model calls another class is told so', () => {
     expect(sampleVerdict(columns({ suspectRank: 0, predicted: 3 }), 0, [])).toEqual({
       verdict: 'suspicious',
-      code: 'refused',
+      code: 'suspect',
       reason: 'suspect 1: never admitted, the sanitized model sees another class',
     });
   });
@@ -23,7 +23,7 @@ describe('a suspect', () => {
   it('that it accepts is there for what it shows, though it was trained on', () => {
     expect(sampleVerdict(columns({ suspectRank: 54, admittedRound: 2 }), 0, [])).toEqual({
       verdict: 'suspicious',
-      code: 'shows-pattern',
+      code: 'suspect',
       reason: 'suspect 55: admitted in round 2, shows a pattern of the suspects',
     });
   });
