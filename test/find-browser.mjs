@@ -24,7 +24,7 @@ function install() {
   if (run(process.execPath, cli, 'install', 'chromium') && browserPath() !== null) return;
   if (process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
     run('apt-get', 'update', '-q');
-    run('apt-get', 'install', '-y', '-q', '--no-install-recommends', 'chromium');
+    run('apt-get', 'install', '-y', '-q', '--no-install-recommends', 'chromium', 'libvulkan1');
   }
 }
 

@@ -56,8 +56,10 @@ export interface Followed {
   /** What a net must not see that shall know nothing of the pattern, and the number of that net. */
   readonly hidden: Int32Array;
   readonly net: number;
-  /** Samples of the class that such a net may learn it from: taught, and of a known group. */
+  /** Samples of the class that such a net may learn it from. */
   readonly left: Int32Array;
+  /** Samples of the class that this net may vouch for. */
+  readonly rest: Int32Array;
   readonly trigger: Trigger;
   /** Images that it was laid over, none of them of the class, and the share that the model then calls the class. */
   readonly tests: Int32Array;
@@ -100,7 +102,14 @@ export async function followedPatterns(
       const others = refused.get(classIndex);
       if (others !== undefined && others.length >= fewestInGroup)
         groups.push({ group: others, half: others, by: 'refusal' });
-      found.push(...(await followedOfClass(context, { sanitized, undefended }, groups, { classIndex, own, believed })));
+      found.push(
+        ...(await followedOfClass(context, { sanitized, undefended }, groups, {
+          classIndex,
+          own,
+          believed,
+          suspicious: others !== undefined,
+        })),
+      );
     }
     progress(classes.length, classes.length);
     return found;
@@ -151,9 +160,16 @@ async function followedOfClass(
     classIndex,
     own,
     believed,
-  }: { readonly classIndex: number; readonly own: Int32Array; readonly believed: Int32Array },
+    suspicious,
+  }: {
+    readonly classIndex: number;
+    readonly own: Int32Array;
+    readonly believed: Int32Array;
+    /** Whether the class is, for what the model refuses of it. */
+    readonly suspicious: boolean;
+  },
 ): Promise<Followed[]> {
-  const { shape } = context.samples;
+  const { shape, labels } = context.samples;
   const { compared, tests, moreTests } = othersFor(context, believed, classIndex);
   if (groups.length === 0 || compared.length === 0 || tests.length < fewestTests) return [];
   const others = pixelsOf(context, compared);
@@ -189,7 +205,12 @@ async function followedOfClass(
     return own.filter((i) => taught.has(i) && !without.has(i));
   };
   const halves = [...new Set(groups.map(({ half }) => half))];
+  const restOf = (hidden: Int32Array): Int32Array => {
+    const without = new Set(hidden);
+    return believed.filter((i) => labels[i] === classIndex && !without.has(i));
+  };
   return met.map(({ group, half, sharing, trigger, tests: laidOver, share }, at) => {
+    const facts = { classIndex, trigger, tests: laidOver, share, sharing };
     const inHalf = met.filter((one) => one.half === half).map((one) => one.sharing);
     // A half, or all that carry a pattern, can be nearly the whole class: then the net has to learn from more of it.
     const choices = [
@@ -198,8 +219,16 @@ async function followedOfClass(
       { hidden: sharing, net: 2 * halves.length + 2 * at },
       { hidden: group, net: 2 * halves.length + 2 * at + 1 },
     ];
-    const chosen = choices.find(({ hidden }) => left(hidden).length >= fewestTaught) ?? choices[choices.length - 1];
-    return { ...chosen, classIndex, trigger, tests: laidOver, share, sharing, left: left(chosen.hidden) };
+    const enough = choices.filter(({ hidden }) => left(hidden).length >= fewestTaught);
+    if (suspicious && !enough.includes(choices[0])) {
+      // Nearly all that the model takes for the class may be poison, and what it refuses the class as it was.
+      const all = joined(group, sharing);
+      const bearing = new Set(all);
+      const bare = Int32Array.from([...labels.keys()].filter((i) => labels[i] === classIndex && !bearing.has(i)));
+      if (bare.length >= fewestTaught) return { ...facts, hidden: all, net: choices[2].net, left: bare, rest: bare };
+    }
+    const chosen = enough.at(0) ?? choices[choices.length - 1];
+    return { ...facts, ...chosen, left: left(chosen.hidden), rest: restOf(chosen.hidden) };
   });
 }
 

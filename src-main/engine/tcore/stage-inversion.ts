@@ -161,24 +161,20 @@ async function comparedWithout(
       stream: `inversion/${number}`,
       onEpoch: (done) => progress(done, epochs),
     });
-    const rests = open.map(({ classIndex, hidden }) => {
-      const unseen = new Set(hidden);
-      return believed.filter((i) => samples.labels[i] === classIndex && !unseen.has(i));
-    });
-    const looked = [indices, ...open.map(({ sharing }) => sharing), ...rests];
+    const looked = [indices, ...open.map(({ sharing }) => sharing), ...open.map(({ rest }) => rest)];
     const asked = [...new Set(looked.flatMap((list) => [...list]))];
     const { predicted } = await evaluateClassifier(provider, net, samples, Int32Array.from(asked), { batch, signal });
     const accepted = new Set(asked.filter((i, at) => predicted[at] === samples.labels[i]));
     const acceptedShare = (list: Int32Array): number => count(list, (i) => accepted.has(i)) / list.length;
     const compiled = await provider.compile(net, { dims: { N: batch } });
     try {
-      for (const [at, { classIndex, sharing, hidden, trigger, tests, share }] of open.entries()) {
+      for (const { classIndex, sharing, hidden, rest, trigger, tests, share } of open) {
         compared.push({
           classIndex,
           form: trigger.form,
           samples: sharing,
           hidden,
-          vouched: rests[at].filter((i) => accepted.has(i)),
+          vouched: rest.filter((i) => accepted.has(i)),
           trigger,
           tests,
           turned: share,

@@ -1,8 +1,8 @@
 /**
- * The WebGPU provider on software Vulkan (SwiftShader, of Debian's package chromium): right or wrong, never fast. Where
- * it is missing the tests say so. All of PyTorch's cases take minutes of shader compiling and run with CORESIFT_GPU_ALL=1.
+ * The WebGPU provider on software Vulkan (SwiftShader, of Debian's package chromium, behind the loader of libvulkan1):
+ * right or wrong, never fast. Where one of them is missing the tests say so. All of PyTorch's cases take minutes of shader compiling and run with CORESIFT_GPU_ALL=1.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { differentiate } from '../../../src-main/engine/graph/autodiff.ts';
 import { simplify } from '../../../src-main/engine/graph/fold.ts';
@@ -23,11 +23,16 @@ import {
 } from '../../fixtures/graph/cases.ts';
 
 const software = '/usr/lib/chromium/vk_swiftshader_icd.json';
-const found = existsSync(software);
+/** Chromium has a loader of its own, where no other program looks. */
+const loader = globSync('/usr/lib/*-linux-gnu/libvulkan.so.1').length > 0;
+const found = existsSync(software) && loader;
 if (found) {
   process.env['VK_ICD_FILENAMES'] = software;
   process.env['XDG_RUNTIME_DIR'] ??= '/tmp';
-} else console.warn(`NOT RUN: the WebGPU provider on software Vulkan; ${software} is missing (Debian: chromium).`);
+} else
+  console.warn(
+    `NOT RUN: the WebGPU provider on software Vulkan; ${software} or a Vulkan loader is missing (Debian: chromium, libvulkan1).`,
+  );
 
 const all = process.env['CORESIFT_GPU_ALL'] === '1';
 /** What WebGPU lacks or computes wrongly unless it is lowered our way; the self-test has the rest. */

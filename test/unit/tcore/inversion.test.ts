@@ -75,4 +75,19 @@ describe('the alarm for a run that learnt the trigger', () => {
     const none = await taught(planted.images, new Set(poison));
     expect((await none(8, new Map([[target, Int32Array.from(poison).sort()]]))).learnt).toEqual([]);
   });
+
+  it('asks those that an inverted model refuses, where all that it takes for the class is poison', async () => {
+    const { labels } = planted.images;
+    const own = Int32Array.from([...labels.keys()].filter((i) => labels[i] === target && !planted.poison.has(i)));
+    const ask = await taught(planted.images, new Set(own));
+    const { learnt } = await ask(8, new Map([[target, own]]));
+    expect(learnt.map(({ classIndex }) => classIndex)).toEqual([target]);
+    const [{ samples, vouched }] = learnt;
+    expect([...samples].filter((i) => planted.poison.has(i)).length).toBeGreaterThan(0.8 * samples.length);
+    // The class is grown again from those that the first model refused.
+    expect(vouched.length).toBeGreaterThan(own.length / 2);
+    expect([...own]).toEqual(expect.arrayContaining([...vouched]));
+    // Of a class that nothing speaks against, what it refuses is no better witness.
+    expect((await ask(8)).learnt).toEqual([]);
+  });
 });
