@@ -20,7 +20,7 @@ interface Desktop {
   readonly verified: { readonly path: string; readonly key: string | null }[];
   readonly opened: string[];
   /** What a run that is asked for waits for before the host answers. */
-  readonly gate: { open: Promise<void> };
+  readonly gate: { open: Promise<unknown> };
 }
 
 /** Stands in for the preload: the port's messages and the three calls of the bridge go through functions of the test. */
@@ -52,7 +52,7 @@ const test = base.extend<{ readonly desktop: Desktop }>({
     const started: Desktop['started'] = [];
     const verified: Desktop['verified'] = [];
     const opened: string[] = [];
-    const gate = { open: Promise.resolve() };
+    const gate: Desktop['gate'] = { open: Promise.resolve() };
     const { handlers } = app;
     await startDesktop(electron.parts, {
       rendererDir: join(root, 'out/renderer'),
@@ -190,7 +190,7 @@ test('files dropped anywhere go where they belong', async ({ desktop }) => {
   await expect(page.getByText('Dropped here: net.onnx and images')).toBeVisible();
   await expect(page.getByLabel('Encoder', { exact: true })).toHaveValue('net.onnx');
   await step(page, 'Run').click();
-  const slow = Promise.withResolvers<void>();
+  const slow = Promise.withResolvers<undefined>();
   gate.open = slow.promise;
   await page.getByRole('button', { name: 'Start audit' }).click();
   await expect.poll(() => started).toHaveLength(1);
@@ -200,7 +200,7 @@ test('files dropped anywhere go where they belong', async ({ desktop }) => {
   const pack = page.getByRole('region', { name: 'Verify a pack', exact: true });
   await expect(pack.getByLabel('Pack')).toHaveValue('theirs.coresiftpack');
   // The run that was asked for starts only now: it is listed, and takes nobody from where they went meanwhile.
-  slow.resolve();
+  slow.resolve(undefined);
   await expect(page.getByRole('banner').getByRole('combobox')).toBeVisible();
   await expect(pack).toBeVisible();
   await drop(page, [{ name: 'signer.pem' }]);
