@@ -67,6 +67,8 @@ const skipped = [];
 const failures = [];
 /** Names with the first lines of what was wrong: for whoever only sees the end of what is printed. */
 const failedTests = [];
+/** Page tests that failed and passed when tried again, as above: each is a race to be mended. */
+const secondTries = [];
 /** Files, or single page tests, with their seconds. */
 const took = [];
 
@@ -127,7 +129,8 @@ async function pageTests() {
 function lookAtSuite({ specs = [], suites = [] }) {
   for (const { title, file, line, ok, tests } of specs) {
     const error = tests.flatMap(({ results }) => results.flatMap(({ errors }) => errors))[0];
-    if (!ok) failedTests.push(named(`${file}:${line} ${title}`, error?.message));
+    if (error !== undefined) (ok ? secondTries : failedTests).push(named(`${file}:${line} ${title}`, error.message));
+    else if (!ok) failedTests.push(named(`${file}:${line} ${title}`));
     const milliseconds = tests.flatMap(({ results }) => results).reduce((sum, { duration }) => sum + duration, 0);
     took.push([`${file}:${line}`, milliseconds / 1000]);
   }
@@ -144,6 +147,7 @@ if (await run(['test/find-browser.mjs'])) {
 
 rmSync(folder, { recursive: true, force: true });
 for (const name of skipped) console.log(`SKIPPED: ${name}`);
+for (const name of secondTries) console.log(`FAILED ONCE, PASSED AT THE SECOND TRY: ${name}`);
 for (const name of [...failures, ...failedTests]) console.log(`FAILED: ${name}`);
 const slowest = took.toSorted(([, a], [, b]) => b - a).slice(0, 20);
 console.log(`Slowest, in seconds: ${slowest.map(([name, seconds]) => `${name} ${Math.round(seconds)}`).join(', ')}`);

@@ -39,7 +39,9 @@ export function routeHref(route: Route): string {
 export function createRouter(): { readonly current: Route; go(route: Route): void; stop(): void } {
   let current = $state.raw(parseRoute(location.hash));
   const follow = (): void => {
-    current = parseRoute(location.hash);
+    const next = parseRoute(location.hash);
+    // Told twice of the same place, nothing that depends on it is done twice.
+    if (routeHref(next) !== routeHref(current)) current = next;
   };
   window.addEventListener('hashchange', follow);
   return {
@@ -48,6 +50,8 @@ export function createRouter(): { readonly current: Route; go(route: Route): voi
     },
     go(route) {
       location.hash = routeHref(route);
+      // The browser's word comes a while later; who goes on at once must not meet the view that was left.
+      follow();
     },
     stop: () => window.removeEventListener('hashchange', follow),
   };
