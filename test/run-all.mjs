@@ -129,8 +129,9 @@ async function pageTests() {
 function lookAtSuite({ specs = [], suites = [] }) {
   for (const { title, file, line, ok, tests } of specs) {
     const error = tests.flatMap(({ results }) => results.flatMap(({ errors }) => errors))[0];
-    if (error !== undefined) (ok ? secondTries : failedTests).push(named(`${file}:${line} ${title}`, error.message));
-    else if (!ok) failedTests.push(named(`${file}:${line} ${title}`));
+    const name = named(`${file}:${line} ${title}`, error?.message);
+    if (!ok) failedTests.push(name);
+    else if (tests.some(({ status }) => status === 'flaky')) secondTries.push(name);
     const milliseconds = tests.flatMap(({ results }) => results).reduce((sum, { duration }) => sum + duration, 0);
     took.push([`${file}:${line}`, milliseconds / 1000]);
   }
