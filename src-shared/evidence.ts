@@ -30,6 +30,7 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   flippedUndefended: { words: 'flipped, undefended model', share: true },
   flippedSanitized: { words: 'flipped, sanitized model', share: true },
   flippedControl: { words: 'flipped by a random pattern of its size, undefended model', share: true },
+  strength: { words: 'times as strong as it was estimated, laid on' },
   sharing: { words: 'samples that share the pattern' },
   turnedFirst: { words: 'turned into the class by it, model grown before', share: true },
   turnedSanitized: { words: 'turned into the class by it, sanitized model', share: true },

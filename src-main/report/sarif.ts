@@ -30,6 +30,7 @@ const rules = {
     'A cluster of samples of one class is fitted by the undefended model and refused by the sanitized one.',
   'dataset.scattered-cluster': 'Samples of some classes are firmly refused and look like many others.',
   'class.scattered-cluster': 'Samples of one class are firmly refused and look like many others.',
+  'dataset.estimated-trigger': 'What refused samples of a class have in common works as a trigger.',
   'class.estimated-trigger': 'What the refused samples of a class have in common works as a trigger.',
   'dataset.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples.',
   'class.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples of this class.',

@@ -170,6 +170,8 @@ export interface RecoveredTrigger {
   readonly n: number;
   /** Class whose images alone were counted, because it works on them only; null = all other classes. May be missing. */
   readonly from?: number | null;
+  /** How many times as strong as it was estimated it was laid on. Missing = as it was estimated. */
+  readonly strength?: number;
   /** Whether it works as a trigger. May be missing. */
   readonly works?: boolean;
   readonly picture: Picture;

@@ -208,6 +208,7 @@ export const deExplore: typeof enExplore = {
     estimateControl: (control) =>
       `Ein zufälliges Muster seiner Größe führt das ungeschützte Modell in ${control} dorthin.`,
     estimateFrom: (name) => `Gezählt nur auf Bildern von ${name}, auf denen es am besten wirkt.`,
+    estimateStrength: (times) => `Es wurde ${times}-mal so stark aufgelegt, wie es geschätzt wurde.`,
     estimateNone: 'Es erweist sich nicht als Auslöser.',
     rateOf: (share, low, high) => `${share} (${low} bis ${high})`,
     undefended: 'ungeschützt',

@@ -205,6 +205,7 @@ export const enExplore = {
     estimateControl: (control: string) =>
       `A random pattern of its size leads the undefended model there in ${control}.`,
     estimateFrom: (name: string) => `Counted on images of ${name} only, on which it works best.`,
+    estimateStrength: (times: number) => `It was laid on ${times} times as strong as it was estimated.`,
     estimateNone: 'It is not shown to be a trigger.',
     rateOf: (share: string, low: string, high: string) => `${share} (${low} to ${high})`,
     undefended: 'undefended',

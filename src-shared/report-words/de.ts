@@ -293,22 +293,23 @@ const words: Words = {
   'column.agreement': 'Vom Befund der Prüfung',
   'column.auc': 'AUC',
 
-  'shared-pattern.none': 'Zu wenige Verdächtige teilen ein Etikett, um daraus einen Auslöser zu schätzen.',
+  'shared-pattern.none': 'Zu wenige abgelehnte Proben teilen ein Etikett, um daraus einen Auslöser zu schätzen.',
   'shared-pattern.claim': (p) =>
-    `Was Verdächtige mit dem Etikett „${p.name}“ gemeinsam haben, kippt ${p.undefended} von ${p.n} anderen Bildern im ungeschützten Modell zu dieser Klasse, im bereinigten ${p.sanitized}.`,
+    `Was abgelehnte Proben mit dem Etikett „${p.name}“ gemeinsam haben, kippt ${p.undefended} von ${p.n} anderen Bildern im ungeschützten Modell zu dieser Klasse, im bereinigten ${p.sanitized}.`,
   'shared-pattern.no-trigger': (p) =>
-    `Was Verdächtige mit dem Etikett „${p.name}“ gemeinsam haben, erweist sich nicht als Auslöser: Es kippt ${p.undefended} von ${p.n} anderen Bildern im ungeschützten Modell zu dieser Klasse, im bereinigten ${p.sanitized}.`,
+    `Was abgelehnte Proben mit dem Etikett „${p.name}“ gemeinsam haben, erweist sich nicht als Auslöser: Es kippt ${p.undefended} von ${p.n} anderen Bildern im ungeschützten Modell zu dieser Klasse, im bereinigten ${p.sanitized}.`,
   'shared-pattern.control': (p) =>
     `Das stärkste von einigen zufälligen Mustern seiner Größe kippt davon im ungeschützten Modell ${p.control}.`,
   'shared-pattern.from': (p) =>
     `Gezählt wurde nur auf Bildern mit dem Etikett „${p.name}“, auf denen es am besten wirkt.`,
+  'shared-pattern.strength': (p) => `Es wurde ${p.times}-mal so stark aufgelegt, wie es geschätzt wurde.`,
   'shared-pattern.estimate': 'Der aus den Verdächtigen geschätzte Auslöser',
   'shared-pattern.patch': 'Schätzung: verdeckt Bildpunkte',
   'shared-pattern.overlay': 'Schätzung: wird auf das Bild addiert',
   'shared-pattern.mean': 'Mittlerer Rest der Verdächtigen',
   'shared-pattern.residue': (p) => `Rest von Probe ${p.sample}`,
   'shared-pattern.note': (p) =>
-    `Ein Rest ist eine verdächtige Probe minus dem Mittel der glaubwürdigen Proben, die das bereinigte Modell ihr am ähnlichsten findet; Mittelgrau heißt kein Unterschied. Die Schätzung stammt aus ${p.suspects} Verdächtigen, von denen ${p.carriers} sie tragen; gekippt wurde an ${p.n} glaubwürdigen Bildern, die keinen Teil daran hatten.`,
+    `Ein Rest ist eine verdächtige Probe minus dem Mittel der glaubwürdigen Proben, die das bereinigte Modell ihr am ähnlichsten findet; Mittelgrau heißt kein Unterschied. Die Schätzung stammt aus ${p.suspects} abgelehnten Proben, von denen ${p.carriers} sie tragen; gekippt wurde an ${p.n} glaubwürdigen Bildern, die keinen Teil daran hatten.`,
 
   'trigger.none': 'Aus dem Encoder wurde kein Muster gewonnen.',
   'trigger.claim': (p) =>

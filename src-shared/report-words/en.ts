@@ -313,22 +313,23 @@ export const en = {
   'column.agreement': 'Of what the audit found',
   'column.auc': 'AUC',
 
-  'shared-pattern.none': 'Too few suspects share a label to estimate a trigger from them.',
+  'shared-pattern.none': 'Too few refused samples share a label to estimate a trigger from them.',
   'shared-pattern.claim': (p: { name: string; undefended: string; sanitized: string; n: string; count: number }) =>
-    `What suspects labelled “${p.name}” have in common flips ${p.undefended} of ${p.n} other ${plural(p.count, 'image', 'images')} to that class in the undefended model, ${p.sanitized} in the sanitized one.`,
+    `What refused samples labelled “${p.name}” have in common flips ${p.undefended} of ${p.n} other ${plural(p.count, 'image', 'images')} to that class in the undefended model, ${p.sanitized} in the sanitized one.`,
   'shared-pattern.no-trigger': (p: { name: string; undefended: string; sanitized: string; n: string; count: number }) =>
-    `What suspects labelled “${p.name}” have in common is not shown to be a trigger: it flips ${p.undefended} of ${p.n} other ${plural(p.count, 'image', 'images')} to that class in the undefended model, ${p.sanitized} in the sanitized one.`,
+    `What refused samples labelled “${p.name}” have in common is not shown to be a trigger: it flips ${p.undefended} of ${p.n} other ${plural(p.count, 'image', 'images')} to that class in the undefended model, ${p.sanitized} in the sanitized one.`,
   'shared-pattern.control': (p: { control: string }) =>
     `The strongest of a few random patterns of its size flips ${p.control} of them in the undefended model.`,
   'shared-pattern.from': (p: { name: string }) =>
     `The flips were counted on images labelled “${p.name}” only, on which it works best.`,
+  'shared-pattern.strength': (p: { times: string }) => `It was laid on ${p.times} times as strong as it was estimated.`,
   'shared-pattern.estimate': 'The trigger estimated from the suspects',
   'shared-pattern.patch': 'Estimate: covers pixels',
   'shared-pattern.overlay': 'Estimate: is added to the image',
   'shared-pattern.mean': 'Mean residue of the suspects',
   'shared-pattern.residue': (p: { sample: string }) => `Residue of sample ${p.sample}`,
   'shared-pattern.note': (p: { suspects: string; carriers: string; n: string }) =>
-    `A residue is a suspect minus the mean of the credible samples that the sanitized model finds most like it; mid-grey is no difference. The estimate was made from ${p.suspects} suspects, ${p.carriers} of which carry it; the flips were counted on ${p.n} credible images that had no part in it.`,
+    `A residue is a suspect minus the mean of the credible samples that the sanitized model finds most like it; mid-grey is no difference. The estimate was made from ${p.suspects} refused samples, ${p.carriers} of which carry it; the flips were counted on ${p.n} credible images that had no part in it.`,
 
   'outcome.none': 'There was no held-out sample to measure the sanitized model on.',
   'outcome.claim': (p: { n: string; sanitized: string; probe: string }) =>

@@ -110,9 +110,16 @@ function said(one: Finding): Said | null {
       return learnt(e, `${count(e['sharing'])} Proben mit dem Etikett „${name}“`);
     case 'dataset.learnt-pattern suspicious':
       return learnt(e, `${count(e['sharing'])} Proben einer Klasse`);
+    case 'dataset.estimated-trigger suspicious':
+      return {
+        claim:
+          'Keine Klasse enthält eine abgelehnte Gruppe, aber was abgelehnte Proben einer Klasse gemeinsam haben, wirkt im ungeschützten Modell als Auslöser, im bereinigten nicht.',
+        wouldChange:
+          'Ein bereinigtes Modell, das demselben Muster folgt, machte es zu einem natürlichen Merkmal der Klasse.',
+      };
     case 'class.estimated-trigger suspicious':
       return {
-        claim: `Was die abgelehnten Proben mit dem Etikett „${name}“ gemeinsam haben, kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} anderen Bildern im ungeschützten Modell zu dieser Klasse, ${share(e['flippedSanitized'])} im bereinigten.`,
+        claim: `Was die abgelehnten Proben mit dem Etikett „${name}“ gemeinsam haben, ${e['strength'] === undefined ? '' : `${count(e['strength'])}-mal so stark aufgelegt, `}kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} anderen Bildern im ungeschützten Modell zu dieser Klasse, ${share(e['flippedSanitized'])} im bereinigten.`,
         wouldChange:
           'Ein bereinigtes Modell, das demselben Muster folgt, machte es zu einem natürlichen Merkmal der Klasse.',
       };
@@ -179,6 +186,7 @@ export const deTerms: Readonly<Record<string, string>> = {
   'class it flips to': 'Klasse, zu der es kippt',
   'flipped, undefended model': 'gekippt, ungeschütztes Modell',
   'flipped, sanitized model': 'gekippt, bereinigtes Modell',
+  'times as strong as it was estimated, laid on': 'so viel Mal so stark aufgelegt wie geschätzt',
   'flipped by a random pattern of its size, undefended model':
     'von einem zufälligen Muster seiner Größe gekippt, ungeschütztes Modell',
   'samples firmly refused that look like classes not confused with this one':

@@ -1,8 +1,8 @@
 /**
  * `npm run bench:triggers -- [--encoders clean,badencoder] [--datasets badnets,blended,tact,clean] [--seeds 1,2]
- *   [--samples 1500] [--preset quick] [--threads 1] [--random 24] --cache folder`
+ *   [--samples 1500] [--plan file] [--preset quick] [--threads 1] [--random 24] --cache folder`
  *
- * How well the audit recovers a planted trigger: cells of the quick plan, planted as `coresift bench` plants them. With
+ * How well the audit recovers a planted trigger: cells of the quick plan, or of another on the same images, planted as `coresift bench` plants them. With
  * `--cache` every step of the audit but the evidence is computed once, so that the estimates can be changed and looked at
  * again in seconds. `--random` is the negative control: that many samples of every class that are no poison, in place of the
  * suspects; nothing may be announced.
@@ -38,13 +38,14 @@ const { values: given } = parseArgs({
     preset: { type: 'string', default: 'quick' },
     threads: { type: 'string', default: '1' },
     cache: { type: 'string' },
+    plan: { type: 'string', default: 'quick' },
     random: { type: 'string', default: '0' },
   },
 });
 
 const sample = fileURLToPath(new URL('../../resources/samples/fashion', import.meta.url));
-const quick = readPlan('quick');
-const plan = { ...quick, data: { domain: 'sample' as const, samples: Number(given.samples) } };
+const asked = readPlan(given.plan);
+const plan = { ...asked, data: { domain: 'sample' as const, samples: Number(given.samples) } };
 const cache = given.cache ?? join(tmpdir(), 'coresift-bench-triggers');
 const provider = await createOrtProvider({ threads: Number(given.threads) });
 const signal = new AbortController().signal;
@@ -58,7 +59,7 @@ await provider.dispose();
 
 async function study(encoderName: string, datasetName: string, seed: number): Promise<void> {
   const encoder = await benchEncoder(provider, plan.encoders[encoderName], {
-    plan: { ...plan, data: quick.data },
+    plan: { ...plan, data: asked.data },
     file: join(sample, 'encoder-clean.onnx'),
     unlabelled: data.unlabelled,
     folder: join(cache, 'encoders'),
@@ -119,7 +120,7 @@ async function randomSuspects(
     const { evidence } = await runTriggers(
       { ...context, journal: memoryJournal() },
       { undefended: result.undefended, sanitized: result.sanitized },
-      drawn,
+      [drawn],
       Int32Array.from(credible.filter((i) => !drawn.includes(i))),
       result.encoder.representation.dim,
       '',

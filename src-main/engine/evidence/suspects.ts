@@ -4,8 +4,12 @@
  * In a class where they are so many that it is no chance (`refusals.ts`) the probe need not be as sure. Behind them
  * stand the samples that carry a pattern which a grown model learnt (`learnt.ts`).
  */
+import { fewestCarriers } from './estimate-trigger.ts';
 import { refusalsByClass } from './refusals.ts';
 import { isFirmlyRefused, isFitted, isHeld, isRefused, type RefusalEvidence } from './refused.ts';
+
+/** Classes that are asked what their refused samples share. */
+const mostGroups = 5;
 
 /** The refused samples, and behind them those that carry a learnt pattern, worst loss in the sanitized model first. */
 export function withCarriers(refused: Int32Array, carriers: Iterable<number>, finalLoss: Float32Array): Int32Array {
@@ -23,6 +27,19 @@ export function clustersOf(evidence: RefusalEvidence, classes: number): Readonly
     if (cluster !== null) clusters.set(c, own);
   }
   return clusters;
+}
+
+/**
+ * Of each class whoever is refused with their neighbours, whether or not the probe is sure of them, where they are enough to
+ * share something; largest group first, ascending.
+ */
+export function refusedGroups(evidence: RefusalEvidence, classes: number): Int32Array[] {
+  const { labels } = evidence;
+  const refused = Int32Array.from(labels.keys()).filter((i) => isRefused(evidence, i));
+  return Array.from({ length: classes }, (_, c) => refused.filter((i) => labels[i] === c))
+    .filter(({ length }) => length >= fewestCarriers)
+    .sort((a, b) => b.length - a.length)
+    .slice(0, mostGroups);
 }
 
 /** Refused samples, by how much more the sanitized model's loss is than the probe's; ties by index. */

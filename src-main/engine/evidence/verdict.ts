@@ -130,13 +130,14 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
   }
   const { estimate } = evidence;
   if (estimate?.target === c && worksAsTrigger(estimate)) {
-    const { flippedUndefended, flippedSanitized, n, suspects } = estimate;
+    const { flippedUndefended, flippedSanitized, n, suspects, strength } = estimate;
+    const laid = strength === undefined ? '' : `, laid on ${strength} times as strong,`;
     return {
       ...common,
       code: 'class.estimated-trigger',
       verdict: 'suspicious',
       confidence: flippedUndefended - flippedSanitized,
-      claim: `What ${suspects} refused samples labelled "${name}" have in common flips ${percent(flippedUndefended)} of ${n} other images to that class in the undefended model, ${percent(flippedSanitized)} in the sanitized one.`,
+      claim: `What ${suspects} refused samples labelled "${name}" have in common${laid} flips ${percent(flippedUndefended)} of ${n} other images to that class in the undefended model, ${percent(flippedSanitized)} in the sanitized one.`,
       wouldChange: 'A sanitized model that follows the same pattern would make it a natural feature of the class.',
       evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
     };
@@ -202,11 +203,12 @@ function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
 /** The flips of the estimated trigger, where it is one of this class. */
 function estimateNumbers({ estimate }: VerdictEvidence, c: number): Finding['evidence'] {
   if (estimate?.target !== c) return {};
-  const { flippedUndefended, flippedSanitized, flippedControl, n } = estimate;
+  const { flippedUndefended, flippedSanitized, flippedControl, n, strength } = estimate;
   return {
     flippedUndefended,
     flippedSanitized,
     ...(flippedControl === undefined ? {} : { flippedControl }),
+    ...(strength === undefined ? {} : { strength }),
     flipsOf: n,
   };
 }
@@ -243,9 +245,22 @@ function judgeDataset(
       evidence: { ...common.evidence, ...learntNumbers(learnt) },
     };
   }
+  const { estimate } = evidence;
+  if (bad.length > 0 && !clusters && estimate !== null) {
+    const { suspects, target } = estimate;
+    return {
+      ...common,
+      code: 'dataset.estimated-trigger',
+      evidence: { ...common.evidence, ...estimateNumbers(evidence, target) },
+      verdict: 'suspicious',
+      confidence: bad[0].confidence,
+      claim: `No class holds a refused cluster, but what ${suspects} refused samples labelled "${evidence.classes[target]}" have in common works as a trigger in the undefended model, and not in the sanitized one.`,
+      wouldChange: bad[0].wouldChange,
+    };
+  }
   if (bad.length > 0) {
     const names = bad.map((finding) => `"${finding.name}"`).join(', ');
-    const scattered = refusals.every(({ cluster }) => cluster !== 'fitted') && clusters;
+    const scattered = refusals.every(({ cluster }) => cluster !== 'fitted');
     const what = scattered
       ? 'are firmly refused, with their neighbours, by the sanitized model, and many look like classes it does not confuse with their label'
       : 'are fitted by the undefended model and refused, with their neighbours, by the sanitized one';

@@ -11,7 +11,7 @@ import { squareTrigger } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { learntClaim, learntNumbers } from '../evidence/learnt.ts';
 import type { RefusalEvidence } from '../evidence/refused.ts';
-import { clustersOf, rankSuspects, withCarriers } from '../evidence/suspects.ts';
+import { clustersOf, rankSuspects, refusedGroups, withCarriers } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { besideOf, type Beside } from './beside.ts';
@@ -63,7 +63,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const { loss } = final.evaluation;
   const listed = withCarriers(refused, carriers, loss);
   const unlisted = credibleSamples(grown.admittedRound, guard, listed);
-  const found = await runTriggers(context, models, listed, unlisted, encoder.representation.dim, digest);
+  const groups = [listed, ...refusedGroups(refusals, samples.classes.length)];
+  const found = await runTriggers(context, models, groups, unlisted, encoder.representation.dim, digest);
   const suspects = withCarriers(listed, found.showing, loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const state = resumed && found.resumed ? 'resumed' : 'finished';

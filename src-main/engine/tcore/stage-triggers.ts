@@ -1,11 +1,13 @@
 /**
  * Evidence from pictures: residues of the refused samples of the class that has most of them, and the trigger estimated
  * from them, with the rate at which it flips the undefended and the sanitized model on samples that had no part in it.
- * Where it works as a trigger, whoever of the class shows it as plainly as they do is named, refused or not.
+ * Where it works as a trigger, whoever of the class shows it as plainly as they do is named, refused or not. Where it does
+ * not, or the suspects are too few, the same is asked of whoever else is refused, class by class: little poison makes no
+ * cluster, but what it shares still works.
  */
 import type { Json } from '../../../src-shared/json.ts';
 import { flipsAsTrigger, type TriggerEvidence } from '../../../src-shared/domain/result.ts';
-import { estimateTriggers, type Estimate } from '../evidence/estimate-trigger.ts';
+import { estimateTriggers, fewestCarriers, type Estimate } from '../evidence/estimate-trigger.ts';
 import { residuesAmong } from '../evidence/look-alikes.ts';
 import { greyAround, pictureOf, triggerImage } from '../evidence/picture.ts';
 import { meanRow, residues } from '../evidence/residue.ts';
@@ -18,18 +20,20 @@ import { sweep } from './features.ts';
 import type { PipelineContext } from './context.ts';
 import { sizesOf } from './memory.ts';
 import { carriersOf, pixelsOf } from './pattern-carriers.ts';
-import { vector } from './steps.ts';
+import { count, vector } from './steps.ts';
 import { packTrigger, unpackTrigger } from './trigger-tensors.ts';
 
-/** Suspects used, fewest that are worth it, credible samples compared with, residues shown. */
+/** Suspects used, credible samples compared with, residues shown. */
 const mostSuspects = 200;
-const fewestSuspects = 8;
+
 const mostCredible = 1500;
 const residuesShown = 12;
 /** Suspects that say how plainly the trigger is shown, and images without it that say how plainly chance shows it, at most. */
 const [mostAsked, mostWithout] = [40, 400];
 /** Random patterns beside each estimate. */
 const controls = 5;
+/** What is made of few samples is drawn towards nothing: where no estimate works, overlays, and their controls, are as strong as this. */
+const stronger = 2;
 
 export interface TriggerStage {
   readonly evidence: TriggerEvidence;
@@ -43,21 +47,22 @@ export interface TriggerStage {
 }
 
 /**
- * @param suspects ranked, most suspicious first @param credible samples the sanitized model was grown from, and the guard
- * @param wide width of the representation
+ * @param groups samples that may share something, most suspicious first, of which those of the commonest label count: the
+ *   first with a trigger that works is told of, else the first @param credible samples the sanitized model was grown
+ *   from, and the guard @param wide width of the representation
  */
 export async function runTriggers(
   context: PipelineContext,
-  models: { readonly undefended: Graph; readonly sanitized: Graph },
-  suspects: Int32Array,
+  models: Models,
+  groups: readonly Int32Array[],
   credible: Int32Array,
   wide: number,
   input: string,
 ): Promise<TriggerStage> {
   const step = await context.journal.step(
-    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 2 }, inputs: [input] },
+    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 3 }, inputs: [input] },
     async () => {
-      const found = await findTrigger(context, models, suspects, credible, wide);
+      const found = await findTrigger(context, models, groups, credible, wide);
       return {
         data: found.evidence as unknown as Json,
         tensors: {
@@ -77,7 +82,13 @@ export async function runTriggers(
   };
 }
 
+interface Models {
+  readonly undefended: Graph;
+  readonly sanitized: Graph;
+}
+
 interface Tried extends Estimate {
+  readonly strength?: number;
   readonly test: TriggerTest;
   readonly flippedControl: number;
   readonly works: boolean;
@@ -93,19 +104,42 @@ const nothing: Found = {
 
 async function findTrigger(
   context: PipelineContext,
-  models: { readonly undefended: Graph; readonly sanitized: Graph },
-  suspects: Int32Array,
+  models: Models,
+  groups: readonly Int32Array[],
   credible: Int32Array,
   wide: number,
 ): Promise<Found> {
-  const { samples, provider, signal } = context;
-  const { evaluationBatch, keptValues } = sizesOf(context);
-  const target = commonestLabel(suspects, samples.labels, samples.classes.length);
+  const { samples } = context;
   // Large images are compared in smaller numbers: suspects are held with two backgrounds and residues, the others twice.
-  const images = keptValues / (samples.shape[0] * samples.shape[1] * samples.shape[2]);
-  const chosen = suspects
-    .filter((i) => samples.labels[i] === target)
-    .slice(0, Math.min(mostSuspects, Math.floor(images / 12)));
+  const images = sizesOf(context).keptValues / (samples.shape[0] * samples.shape[1] * samples.shape[2]);
+  let first: Found | null = null;
+  for (const group of groups) {
+    const target = commonestLabel(group, samples.labels, samples.classes.length);
+    const chosen = group
+      .filter((i) => samples.labels[i] === target)
+      .slice(0, Math.min(mostSuspects, Math.floor(images / 12)));
+    const asked = new Set(chosen);
+    const others = credible.filter((i) => !asked.has(i));
+    const found = await sharedTrigger(context, models, { target, chosen }, others, images, wide);
+    // A pattern of no suspects is told of only where it also tells some of them from everybody else.
+    const telling = first === null || count(found.showing, (i) => asked.has(i)) >= fewestCarriers;
+    if (found.evidence.estimate?.works === true && telling) return found;
+    first ??= found;
+  }
+  return first ?? nothing;
+}
+
+/** What samples of one class share that credible ones do not, and whether it works as a trigger. @param images held at most */
+async function sharedTrigger(
+  context: PipelineContext,
+  models: Models,
+  { target, chosen }: { readonly target: number; readonly chosen: Int32Array },
+  credible: Int32Array,
+  images: number,
+  wide: number,
+): Promise<Found> {
+  const { samples, provider, signal } = context;
+  const { evaluationBatch } = sizesOf(context);
   // Every other credible sample is compared with; flips are counted on the rest, so that no image is used for both.
   const compared = spread(
     credible.filter((_, at) => at % 2 === 0),
@@ -113,7 +147,7 @@ async function findTrigger(
   );
   const unseen = credible.filter((i, at) => at % 2 === 1 && samples.labels[i] !== target);
   const others = compared.filter((i) => samples.labels[i] !== target);
-  if (chosen.length < fewestSuspects || compared.length < 2 || others.length === 0 || unseen.length === 0)
+  if (chosen.length < fewestCarriers || compared.length < 2 || others.length === 0 || unseen.length === 0)
     return nothing;
   const bad = await look(context, models.sanitized, chosen, wide);
   const good = await look(context, models.sanitized, compared, wide);
@@ -136,7 +170,7 @@ async function findTrigger(
   const tried = testImages(unseen, samples.labels, samples.classes.length);
   const tester = await triggerTester(provider, models, samples, tried, target, options);
   const random = (trigger: Trigger): Trigger[] => controlsFor(trigger, good.pixels, context.seed, controls);
-  const { trigger, carriers, test, flippedControl, works } = await tryOut(tester, estimates, random);
+  const { trigger, carriers, test, flippedControl, works, strength } = await tryOut(tester, estimates, random);
   const size = found.residue.length / chosen.length;
   const shown = Array.from({ length: Math.min(residuesShown, chosen.length) }, (_, at) => ({
     sample: chosen[at],
@@ -160,6 +194,7 @@ async function findTrigger(
         ...test,
         flippedControl,
         works,
+        ...(strength === undefined ? {} : { strength }),
         picture: pictureOf(triggerImage(trigger), samples.shape),
       },
     },
@@ -168,7 +203,7 @@ async function findTrigger(
 
 /**
  * The estimate that works as a trigger, else that which the undefended model follows most more than the sanitized one,
- * and what its controls flip. The tester is disposed of. @param estimates at least one
+ * and what its controls flip; made stronger only where none works. The tester is disposed of. @param estimates at least one
  */
 async function tryOut(
   tester: TriggerTester,
@@ -176,21 +211,30 @@ async function tryOut(
   controlsOf: (trigger: Trigger) => readonly Trigger[],
 ): Promise<Tried> {
   try {
-    const tried = [];
-    for (const estimate of estimates) tried.push({ ...estimate, test: await tester.test(estimate.trigger) });
-    tried.sort((a, b) => marginOf(b.test) - marginOf(a.test));
     let first: Tried | null = null;
-    for (const one of tried) {
-      const flippedControl = await tester.strongest(controlsOf(one.trigger), one.test.from);
-      const found = { ...one, flippedControl, works: flipsAsTrigger({ ...one.test, flippedControl }) };
-      if (found.works) return found;
-      first ??= found;
+    for (const round of [estimates, estimates.flatMap(strengthened)]) {
+      const tried = [];
+      for (const estimate of round) tried.push({ ...estimate, test: await tester.test(estimate.trigger) });
+      tried.sort((a, b) => marginOf(b.test) - marginOf(a.test));
+      for (const one of tried) {
+        const flippedControl = await tester.strongest(controlsOf(one.trigger), one.test.from);
+        const found = { ...one, flippedControl, works: flipsAsTrigger({ ...one.test, flippedControl }) };
+        if (found.works) return found;
+        first ??= found;
+      }
     }
     if (first === null) throw new Error('There is no estimate to try.');
     return first;
   } finally {
     await tester.dispose();
   }
+}
+
+/** An overlay laid on more strongly; a patch covers what it covers. */
+function strengthened({ trigger, carriers }: Estimate): (Estimate & { readonly strength: number })[] {
+  if (trigger.form === 'patch') return [];
+  const shift = trigger.shift.map((value) => stronger * value);
+  return [{ trigger: { form: 'overlay', shift }, carriers, strength: stronger }];
 }
 
 /** Pixels `[n, C, H, W]` and the sanitized model's representations `[n, wide]` of some samples. */

@@ -9,7 +9,7 @@ export function sharedPatternSection({ record, words, figures }: Writing): Secti
   const section = { id: 'shared-pattern', name: words['section.shared-pattern'] } as const;
   if (estimate === null || meanResidue === null) return { ...section, claim: words['shared-pattern.none'], blocks: [] };
   const named = (index: number): string => record.subject.dataset.classes[index]?.name ?? String(index);
-  const { flippedControl, from = null, carriers = estimate.suspects } = estimate;
+  const { flippedControl, from = null, strength, carriers = estimate.suspects } = estimate;
   const item = (picture: Picture, alt: string, caption: string) => ({ png: picturePng(picture), alt, caption });
   return {
     ...section,
@@ -40,6 +40,7 @@ export function sharedPatternSection({ record, words, figures }: Writing): Secti
             ? null
             : words['shared-pattern.control']({ control: figures.percent(flippedControl) }),
           from === null ? null : words['shared-pattern.from']({ name: named(from) }),
+          strength === undefined ? null : words['shared-pattern.strength']({ times: figures.count(strength) }),
           words['shared-pattern.note']({
             suspects: figures.count(estimate.suspects),
             carriers: figures.count(carriers),

@@ -91,9 +91,15 @@ const ofSquare = (spared = 0): Graph =>
     spared,
   );
 const { shift } = overlay as { shift: Float32Array };
+/** What the weights make of an image without the overlay; with it 0.32 more. */
+const without = 0.5 * shift.reduce((sum, value) => sum + value / 4, 0);
 const ofOverlay = classifier(
   shift.map((value) => value / 4),
-  0.5 * shift.reduce((sum, value) => sum + value / 4, 0) + 0.12,
+  without + 0.12,
+);
+const ofStrongOverlay = classifier(
+  shift.map((value) => value / 4),
+  without + 0.45,
 );
 
 let provider: Provider;
@@ -105,7 +111,7 @@ afterAll(() => provider.dispose());
 function recover(
   samples: SampleSource,
   undefended: Graph,
-  suspects: Int32Array,
+  suspects: Int32Array | readonly Int32Array[],
   trusted: { readonly model: Graph; readonly leaked: Int32Array } = { model: sanitized, leaked: new Int32Array(0) },
 ): Promise<TriggerStage> {
   const context = {
@@ -116,10 +122,12 @@ function recover(
     parameters: parameterValues(resolveParameters('quick', {})),
     signal: new AbortController().signal,
   } as unknown as PipelineContext;
+  const groups = suspects instanceof Int32Array ? [suspects] : suspects;
+  const asked = new Set(groups.flatMap((group) => [...group]));
   const credible = Int32Array.from(
-    [...Array(brightness.length * perClass).keys(), ...trusted.leaked].filter((i) => !suspects.includes(i)),
+    [...Array(brightness.length * perClass).keys(), ...trusted.leaked].filter((i) => !asked.has(i)),
   );
-  return runTriggers(context, { undefended, sanitized: trusted.model }, suspects, credible, 2, '');
+  return runTriggers(context, { undefended, sanitized: trusted.model }, groups, credible, 2, '');
 }
 
 const poison = Int32Array.from({ length: poisoned }, (_, i) => brightness.length * perClass + i);
@@ -214,6 +222,40 @@ describe('a trigger recovered from suspects', () => {
   it('is none from too few suspects', async () => {
     const { evidence, trigger, showing } = await recover(planted(square), ofSquare(), poison.slice(0, 7));
     expect([evidence.estimate, trigger, showing.length]).toEqual([null, null, 0]);
+  });
+
+  it('is looked for among whoever else is refused where the suspects are too few, or share none', async () => {
+    for (const suspects of [poison.slice(0, 7), clean[1]]) {
+      const { evidence, showing } = await recover(planted(square), ofSquare(), [suspects, clean[0], poison]);
+      expect(evidence.estimate).toMatchObject({ form: 'patch', target, suspects: poisoned, works: true });
+      expect(evidence.residues[0].sample).toBe(poison[0]);
+      expect([...poison]).toEqual(expect.arrayContaining([...showing]));
+      expect(showing.length).toBeGreaterThanOrEqual(8);
+    }
+    const { evidence } = await recover(planted(square), ofSquare(), [new Int32Array(0), clean[0], clean[1]]);
+    expect(evidence.estimate).toBeNull();
+  });
+
+  it('of others than suspects is told of only where it tells enough of them from everybody else', async () => {
+    const mixed = Int32Array.from([...poison.slice(0, 8), ...clean[target].slice(0, 12)]);
+    const told = await recover(planted(overlay), ofOverlay, mixed);
+    expect(told.evidence.estimate).toMatchObject({ works: true });
+    expect([...told.showing]).toEqual([]);
+    const untold = await recover(planted(overlay), ofOverlay, [new Int32Array(0), mixed]);
+    expect([untold.evidence.estimate, untold.trigger]).toEqual([null, null]);
+  });
+
+  it('is laid on twice as strong where it does not work as it was estimated, and so is what it is compared with', async () => {
+    const weak = await recover(planted(overlay), ofStrongOverlay, poison);
+    expect(weak.evidence.estimate).toMatchObject({ form: 'overlay', works: true, strength: 2 });
+    expect(weak.evidence.estimate?.flippedUndefended).toBeGreaterThan(0.5);
+    const { evidence } = await recover(planted(overlay), ofOverlay, poison);
+    expect(evidence.estimate).toMatchObject({ works: true });
+    expect(evidence.estimate).not.toHaveProperty('strength');
+    for (const none of clean) {
+      const found = await recover(planted(overlay), ofStrongOverlay, none);
+      expect(found.evidence.estimate?.works).toBe(false);
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rankSuspects } from '../../../src-main/engine/evidence/suspects.ts';
+import { rankSuspects, refusedGroups } from '../../../src-main/engine/evidence/suspects.ts';
 import { judge, type VerdictEvidence } from '../../../src-main/engine/evidence/verdict.ts';
 
 const perClass = 100;
@@ -141,6 +141,28 @@ describe('the verdict on the dataset', () => {
     const lonely = evidence(30, { company: new Float32Array(300) });
     expect(judge(lonely).dataset.verdict).toBe('trusted');
     expect(rankSuspects(lonely, classes.length).length).toBe(0);
+  });
+});
+
+describe('the groups that are asked what they share', () => {
+  it('are whoever is refused of a class, whatever the probe makes of them, where they are enough', () => {
+    const { labels, probe, ...rest } = evidence(12);
+    const unsure = { ...probe, loss: probe.loss.map(() => 3) };
+    expect(refusedGroups({ ...rest, labels, probe: unsure }, classes.length).map((group) => [...group])).toEqual([
+      Array.from({ length: 12 }, (_, i) => 288 + i),
+    ]);
+    expect(refusedGroups(evidence(7), classes.length)).toEqual([]);
+  });
+
+  it('are those of a few classes, the largest first', () => {
+    const many = Array.from({ length: 9 }, (_, c) => String(c));
+    const all = evidence(300);
+    // 8 samples of the first class are refused, 9 of the next, and so on.
+    const labels = Int32Array.from(all.labels.keys(), (i) =>
+      [0, 8, 17, 27, 38, 50, 63, 77, 92].findLastIndex((at) => i >= at),
+    );
+    const groups = refusedGroups({ ...all, labels: labels.subarray(0, 108) }, many.length);
+    expect(groups.map((group) => labels[group[0]])).toEqual([8, 7, 6, 5, 4]);
   });
 });
 
@@ -297,6 +319,21 @@ describe('a trigger estimated from refused samples', () => {
     expect(findings[2].confidence).toBeCloseTo(0.87, 6);
     expect(findings[2].evidence).toMatchObject({ flippedUndefended: 0.9, flippedSanitized: 0.03, flipsOf: 200 });
     expect(findings[0].verdict).toBe('trusted');
+  });
+
+  it('is what the dataset is called suspicious for where no refusals are', () => {
+    const strong = { ...estimate, strength: 2, works: true };
+    const { dataset, classes: findings } = judge(evidence(2, { estimate: strong, showing: 1 }));
+    expect(dataset).toMatchObject({ code: 'dataset.estimated-trigger', confidence: findings[2].confidence });
+    expect(dataset.claim).toContain('what 9 refused samples labelled "boot" have in common works as a trigger');
+    expect(dataset.evidence).toMatchObject({
+      suspects: 2,
+      refused: 1,
+      showing: 1,
+      flippedUndefended: 0.9,
+      strength: 2,
+    });
+    expect(findings[2].claim).toContain('have in common, laid on 2 times as strong, flips 90.0 % of 200');
   });
 
   it.each([

@@ -54,3 +54,19 @@ describe('a refused cluster in German', () => {
     expect(dataset({})).not.toContain('weitere');
   });
 });
+
+describe('a trigger of refused samples in German', () => {
+  const numbers = { flippedUndefended: 0.83, flippedSanitized: 0, flipsOf: 525 };
+  const claim = (evidence: Finding['evidence']): string | undefined =>
+    deFinding(learnt({ ...numbers, ...evidence }, { code: 'class.estimated-trigger' }))?.claim;
+
+  it('is told with the strength at which it was tried', () => {
+    expect(claim({})).toContain('gemeinsam haben, kippt 83 % von 525 anderen Bildern');
+    expect(claim({ strength: 2 })).toContain('gemeinsam haben, 2-mal so stark aufgelegt, kippt 83 %');
+  });
+
+  it('is told of the dataset, too', () => {
+    const dataset = { code: 'dataset.estimated-trigger', subject: 'dataset', name: null } as const;
+    expect(deFinding(learnt(numbers, dataset))?.claim).toContain('wirkt im ungeschützten Modell als Auslöser');
+  });
+});

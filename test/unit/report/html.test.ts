@@ -103,6 +103,7 @@ describe('the report as a page', () => {
     expect(text).toContain('flips 97.0 % of 120 other images');
     expect(text).toContain('2.0 % in the sanitized one');
     expect(text).toContain('The strongest of a few random patterns of its size flips 4.0 % of them');
+    expect(text).toContain('It was laid on 2 times as strong as it was estimated.');
     expect(text).not.toContain('not shown to be a trigger');
   });
 

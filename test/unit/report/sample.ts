@@ -147,6 +147,7 @@ export function reportInput(total: number, poison: number, { hostile = '' }: Ext
                 flippedUndefended: 0.97,
                 flippedSanitized: 0.02,
                 flippedControl: 0.04,
+                strength: 2,
                 from: null,
                 n: 120,
                 picture: picture(3),
