@@ -209,6 +209,24 @@ describe('losses', () => {
     const answer = evaluate(b.build(), { a: tensorOf('float32', [3, 2], [4, 3, -3, -4, 0, 0]) })[cosine];
     [0.96, -1, 0].forEach((wanted, at) => expect(Number(answer.data[at])).toBeCloseTo(wanted, 6));
   });
+
+  it.each(['float32', 'float64'] as const)(
+    'a cosine leaves a zero row a gradient that is a number: %s',
+    (precision) => {
+      const b = graphBuilder();
+      const a = b.input('a', 'float32', [2, 2]);
+      const whole = b.reduceSum(cosineSimilarity(b, b.relu(a), b.constant(tensorOf('float32', [1, 2], [3, 4]))), null);
+      b.output(whole, 'float32', []);
+      const { graph, gradients } = differentiate(b.build(), { loss: whole, wrt: ['a'], dims: {} });
+      const values = evaluate(graph, { a: tensorOf('float32', [2, 2], [-1, -2, 4, 3]) }, { precision });
+      const [first, second, ...row] = numbersOf(values[gradients.get('a') as string]);
+      expect([first, second]).toEqual([0, 0]);
+      // d/da of (3 a + 4 c) / (5 |(a, c)|) at (4, 3).
+      [0.6 / 5 - (0.96 * 4) / 25, 0.8 / 5 - (0.96 * 3) / 25].forEach((wanted, at) =>
+        expect(row[at]).toBeCloseTo(wanted, 6),
+      );
+    },
+  );
 });
 
 function smallNet() {

@@ -12,6 +12,9 @@ import {
   type GradientTable,
 } from './rule.ts';
 
+/** Twice a root below this counts as this. */
+const smallestRoot = 1e-30;
+
 /** Rule of `y = f(x)` where `derivative` emits dX from x, y and dY. */
 function unary(derivative: (context: GradientContext, x: string, y: string, dy: string) => string): GradientRule {
   return (context) => {
@@ -150,7 +153,9 @@ export const elementwiseGradients: GradientTable = {
   Erf: unary(({ b }, x, _y, dy) => b.mul(dy, b.mul(b.exp(b.neg(b.mul(x, x))), b.scalar(2 / Math.sqrt(Math.PI))))),
   Exp: unary(({ b }, _x, y, dy) => b.mul(dy, y)),
   Log: unary(({ b }, x, _y, dy) => b.div(dy, x)),
-  Sqrt: unary(({ b }, _x, y, dy) => b.div(dy, b.mul(y, b.scalar(2)))),
+  // The slope at 0 has no end. What does not count (0 times that) stays 0 instead of NaN: a cosine of an image at which every
+  // feature is silent, say.
+  Sqrt: unary(({ b }, _x, y, dy) => b.div(dy, b.node('Max', [b.mul(y, b.scalar(2)), b.scalar(smallestRoot)]))),
   Neg: unary(({ b }, _x, _y, dy) => b.neg(dy)),
   Abs: unary(({ b }, x, _y, dy) => b.mul(dy, b.node('Sign', [x]))),
   Reciprocal: unary(({ b }, _x, y, dy) => b.neg(b.mul(dy, b.mul(y, y)))),
