@@ -87,7 +87,7 @@ async function study(name: string, seed: number): Promise<void> {
     const suspects = Int32Array.from([...real, ...others]);
     const bad = look(suspects);
     const found = residues(bad, good, suspects.length, credible.length);
-    const estimates = estimateTriggers(bad.pixels, good.pixels, found, suspects.length, planted.shape);
+    const estimates = estimateTriggers(bad.pixels, good.pixels, found, suspects.length, planted.shape, 8);
     const likeness = estimates.map(({ trigger, carriers }) => {
       const { value } = likenessOf(tests, truth.trigger, trigger);
       return `${trigger.form[0]}${carriers} ${value.toFixed(2)}`;

@@ -31,13 +31,11 @@ const smallestPart = 3;
 const leastOfLargest = 0.25;
 /** A larger share of the image is no patch. */
 const largestPatch = 0.25;
-/** Fewest suspects that can agree on anything. */
-export const fewestCarriers = 8;
 const rounds = 4;
 
 /**
  * @param suspects pixels `[n, C, H, W]` in 0..1 @param credible those of the samples that `found.nearest` counts
- * @param shape of one image
+ * @param shape of one image @param fewest carriers that make a patch
  * @returns the overlay, and before it the patch where there is one
  */
 export function estimateTriggers(
@@ -46,9 +44,10 @@ export function estimateTriggers(
   found: Residues,
   n: number,
   shape: readonly [number, number, number],
+  fewest: number,
 ): Estimate[] {
   const overlay = estimateOverlay(found.residue, n);
-  const patch = estimatePatch(suspects, credible, found.nearest, n, shape);
+  const patch = estimatePatch(suspects, credible, found.nearest, n, shape, fewest);
   return patch === null ? [overlay] : [patch, overlay];
 }
 
@@ -58,6 +57,7 @@ function estimatePatch(
   nearest: Int32Array,
   n: number,
   shape: readonly [number, number, number],
+  fewest: number,
 ): Estimate | null {
   const [channels, height, width] = shape;
   const plane = height * width;
@@ -66,7 +66,7 @@ function estimatePatch(
   let mask: Uint8Array = new Uint8Array(plane);
   let pattern: Float32Array = new Float32Array(channels * plane);
   for (let round = 0; round < rounds; round++) {
-    if (carriers.length < fewestCarriers) return null;
+    if (carriers.length < fewest) return null;
     const beside = Int32Array.from({ length: carriers.length * k }, (_, at) => {
       return nearest[carriers[Math.floor(at / k)] * k + (at % k)];
     });
@@ -92,7 +92,7 @@ function estimatePatch(
     carriers = next;
     if (settled && round > 0) break;
   }
-  if (carriers.length < fewestCarriers) return null;
+  if (carriers.length < fewest) return null;
   const closed = closedHoles(mask, height, width);
   return { trigger: { form: 'patch', mask: Float32Array.from(closed), pattern }, carriers: carriers.length };
 }

@@ -4,10 +4,11 @@
  * In a class where they are so many that it is no chance (`refusals.ts`) the probe need not be as sure. Behind them
  * stand the samples that carry a pattern which a grown model learnt (`learnt.ts`).
  */
-import { fewestCarriers } from './estimate-trigger.ts';
 import { refusalsByClass } from './refusals.ts';
 import { isFirmlyRefused, isFitted, isHeld, isRefused, type RefusalEvidence } from './refused.ts';
 
+/** Fewest refused samples of a class that can share anything: what six of them share is tried out before it is believed. */
+export const fewestSharing = 6;
 /** Classes that are asked what their refused samples share. */
 const mostGroups = 5;
 
@@ -37,7 +38,7 @@ export function refusedGroups(evidence: RefusalEvidence, classes: number): Int32
   const { labels } = evidence;
   const refused = Int32Array.from(labels.keys()).filter((i) => isRefused(evidence, i));
   return Array.from({ length: classes }, (_, c) => refused.filter((i) => labels[i] === c))
-    .filter(({ length }) => length >= fewestCarriers)
+    .filter(({ length }) => length >= fewestSharing)
     .sort((a, b) => b.length - a.length)
     .slice(0, mostGroups);
 }

@@ -47,6 +47,8 @@ const followedAnyway = 0.15;
 const testsOfRefused = 400;
 /** Fewest samples of a class that a net can learn it from. */
 export const fewestTaught = 8;
+/** Fewest of a group that make a patch. */
+const fewestShowing = 8;
 
 /** A pattern that a model follows, before it is known why. */
 export interface Followed {
@@ -180,7 +182,7 @@ async function followedOfClass(
     const pixels = pixelsOf(context, some);
     const residue = residuesOf(pixels, some.length);
     const laidOver = one.by === 'view' ? tests : moreTests;
-    for (const { trigger } of estimateTriggers(pixels, others, residue, some.length, shape)) {
+    for (const { trigger } of estimateTriggers(pixels, others, residue, some.length, shape, fewestShowing)) {
       if (trigger.form === 'patch' && coverage(trigger.mask) > largestPatch) continue;
       const turned = (model: CompiledGraph): Promise<number> =>
         turnedShare(context, model, trigger, laidOver, classIndex);

@@ -7,11 +7,12 @@
  */
 import type { Json } from '../../../src-shared/json.ts';
 import { flipsAsTrigger, type TriggerEvidence } from '../../../src-shared/domain/result.ts';
-import { estimateTriggers, fewestCarriers, type Estimate } from '../evidence/estimate-trigger.ts';
+import { estimateTriggers, type Estimate } from '../evidence/estimate-trigger.ts';
 import { residuesAmong } from '../evidence/look-alikes.ts';
 import { greyAround, pictureOf, triggerImage } from '../evidence/picture.ts';
 import { meanRow, residues } from '../evidence/residue.ts';
 import { controlsFor } from '../evidence/control.ts';
+import { fewestSharing } from '../evidence/suspects.ts';
 import { marginOf, testImages, triggerTester, type TriggerTest, type TriggerTester } from '../evidence/test-trigger.ts';
 import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
@@ -20,7 +21,7 @@ import { sweep } from './features.ts';
 import type { PipelineContext } from './context.ts';
 import { sizesOf } from './memory.ts';
 import { carriersOf, pixelsOf } from './pattern-carriers.ts';
-import { count, vector } from './steps.ts';
+import { vector } from './steps.ts';
 import { packTrigger, unpackTrigger } from './trigger-tensors.ts';
 
 /** Suspects used, credible samples compared with, residues shown. */
@@ -121,8 +122,8 @@ async function findTrigger(
     const asked = new Set(chosen);
     const others = credible.filter((i) => !asked.has(i));
     const found = await sharedTrigger(context, models, { target, chosen }, others, images, wide);
-    // A pattern of no suspects is told of only where it also tells some of them from everybody else.
-    const telling = first === null || count(found.showing, (i) => asked.has(i)) >= fewestCarriers;
+    // A pattern of no suspects is told of only where it also tells most of them from everybody else.
+    const telling = first === null || found.showing.length > 0;
     if (found.evidence.estimate?.works === true && telling) return found;
     first ??= found;
   }
@@ -147,7 +148,7 @@ async function sharedTrigger(
   );
   const unseen = credible.filter((i, at) => at % 2 === 1 && samples.labels[i] !== target);
   const others = compared.filter((i) => samples.labels[i] !== target);
-  if (chosen.length < fewestCarriers || compared.length < 2 || others.length === 0 || unseen.length === 0)
+  if (chosen.length < fewestSharing || compared.length < 2 || others.length === 0 || unseen.length === 0)
     return nothing;
   const bad = await look(context, models.sanitized, chosen, wide);
   const good = await look(context, models.sanitized, compared, wide);
@@ -157,13 +158,14 @@ async function sharedTrigger(
   const otherPixels = pixelsOf(context, others);
   const residuesOf = residuesAmong(otherPixels, others.length, samples.shape);
   const estimates = [
-    ...estimateTriggers(bad.pixels, good.pixels, found, chosen.length, samples.shape),
+    ...estimateTriggers(bad.pixels, good.pixels, found, chosen.length, samples.shape, fewestSharing),
     ...estimateTriggers(
       bad.pixels,
       otherPixels,
       residuesOf(bad.pixels, chosen.length),
       chosen.length,
       samples.shape,
+      fewestSharing,
     ).filter(({ trigger }) => trigger.form === 'patch'),
   ];
   const options = { batch: evaluationBatch, signal };

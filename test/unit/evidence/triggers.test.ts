@@ -45,7 +45,7 @@ describe.each([1, 3])('triggers estimated from suspects of %d channels', (channe
   const size = channels * plane;
   const credible = images(60, channels, 'credible');
   const estimate = (pixels: Float32Array, found: Residues): Estimate[] =>
-    estimateTriggers(pixels, credible.pixels, found, n, [channels, height, width]);
+    estimateTriggers(pixels, credible.pixels, found, n, [channels, height, width], 8);
   /** The first `carriers` of the suspects carry the trigger. */
   const suspectsWith = (trigger: Trigger, carriers: number) => {
     const made = images(n, channels, 'suspects');
@@ -81,7 +81,7 @@ describe.each([1, 3])('triggers estimated from suspects of %d channels', (channe
     const pattern = Float32Array.from({ length: size }, (_, at) => ((at + Math.floor(at / width)) % 2 === 0 ? 1 : 0));
     const suspects = suspectsWith({ ...square, pattern } as Trigger, n);
     const found = residues(suspects, dark, n, 60);
-    const [patch] = estimateTriggers(suspects.pixels, dark.pixels, found, n, [channels, height, width]);
+    const [patch] = estimateTriggers(suspects.pixels, dark.pixels, found, n, [channels, height, width], 8);
     expect([...patchOf(patch).mask]).toEqual([...(square as { mask: Float32Array }).mask]);
   });
 

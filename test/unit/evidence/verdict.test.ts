@@ -151,7 +151,7 @@ describe('the groups that are asked what they share', () => {
     expect(refusedGroups({ ...rest, labels, probe: unsure }, classes.length).map((group) => [...group])).toEqual([
       Array.from({ length: 12 }, (_, i) => 288 + i),
     ]);
-    expect(refusedGroups(evidence(7), classes.length)).toEqual([]);
+    expect(refusedGroups(evidence(5), classes.length)).toEqual([]);
   });
 
   it('are those of a few classes, the largest first', () => {
