@@ -219,6 +219,8 @@ async function tryOut(
       for (const estimate of round) tried.push({ ...estimate, test: await tester.test(estimate.trigger) });
       tried.sort((a, b) => marginOf(b.test) - marginOf(a.test));
       for (const one of tried) {
+        // Chance is asked only of what might work without it, and of what is shown if nothing does.
+        if (first !== null && !flipsAsTrigger(one.test)) continue;
         const flippedControl = await tester.strongest(controlsOf(one.trigger), one.test.from);
         const found = { ...one, flippedControl, works: flipsAsTrigger({ ...one.test, flippedControl }) };
         if (found.works) return found;
