@@ -130,6 +130,29 @@ describe.each(modes)('in %s mode', (mode) => {
     expect(third.verdict.classes[target].verdict).toBe('suspicious');
   });
 
+  it('lists whoever shows the recovered trigger, last of the suspects, and says how many they are', async () => {
+    const accepted = [...clean.labels.keys()]
+      .filter((i) => clean.labels[i] === target && !poison.has(i) && result.columns.suspectRank[i] < 0)
+      .slice(0, 3);
+    const showing = { dtype: 'int32' as const, dims: [accepted.length], data: Int32Array.from(accepted) };
+    const until = record.cutAfter(record.names.indexOf('evidence/triggers'));
+    const journal: StepJournal = {
+      step: (spec, compute) =>
+        until.journal.step(spec, async () => {
+          const found = await compute();
+          return spec.name === 'evidence/triggers' ? { ...found, tensors: { ...found.tensors, showing } } : found;
+        }),
+    };
+    const told = await run(mode, { ...until, journal });
+    const before = [...result.columns.suspectRank].filter((rank) => rank >= 0).length;
+    expect(accepted.map((i) => told.columns.suspectRank[i]).sort((a, b) => a - b)).toEqual([
+      before,
+      before + 1,
+      before + 2,
+    ]);
+    expect(told.verdict.dataset.evidence).toMatchObject({ suspects: before + 3, showing: 3 });
+  });
+
   it('ends in the same bytes when it is cut off in the second time', async () => {
     const { names } = record;
     const at = names.indexOf('warm-up/again') + 1;
