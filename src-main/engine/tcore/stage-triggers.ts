@@ -26,7 +26,6 @@ import { packTrigger, unpackTrigger } from './trigger-tensors.ts';
 
 /** Suspects used, credible samples compared with, residues shown. */
 const mostSuspects = 200;
-
 const mostCredible = 1500;
 const residuesShown = 12;
 /** Suspects that say how plainly the trigger is shown, and images without it that say how plainly chance shows it, at most. */
