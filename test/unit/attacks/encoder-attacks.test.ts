@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { plant as plantCorrupt } from '../../../src-main/engine/attacks/encoder/corrupt-encoder.ts';
 import { frequencyStamp, plant as plantCtrl } from '../../../src-main/engine/attacks/encoder/ctrl.ts';
-import { adaptiveWeights, matching } from '../../../src-main/engine/attacks/encoder/drupe.ts';
+import { adaptiveWeights, betterEpoch, matching } from '../../../src-main/engine/attacks/encoder/drupe.ts';
 import {
   crowding,
   infoNce,
@@ -133,6 +133,18 @@ describe('losses and their gradients are those of PyTorch', () => {
 });
 
 describe('DRUPE', () => {
+  it('keeps an epoch in which the attack holds, however near an epoch comes in which it slipped', () => {
+    const near = { attack: -0.5, reference: -1, clean: -1, distance: 0.1 };
+    const far = { attack: -0.97, reference: -1, clean: -1, distance: 2 };
+    const between = { ...far, distance: 1 };
+    expect(betterEpoch(near, far)).toBe(false);
+    expect(betterEpoch(far, near)).toBe(true);
+    expect(betterEpoch(between, far)).toBe(true);
+    expect(betterEpoch(far, between)).toBe(false);
+    expect(betterEpoch({ ...near, attack: -0.6, distance: 5 }, near)).toBe(true);
+    for (const part of ['reference', 'clean']) expect(betterEpoch({ ...between, [part]: -0.8 }, far)).toBe(false);
+  });
+
   it('matches projections by rank: the distance of a set to its own shuffled copy is zero', () => {
     const random = randomStream(1, 'test');
     const [batch, dim] = [6, 4];

@@ -9,7 +9,7 @@ import type { RandomStream } from '../../math/random.ts';
 import type { Provider } from '../../providers/provider.ts';
 import type { LabelledImages } from '../images.ts';
 import { crowding, nearestApart, slicedDistance, unevenness } from './losses.ts';
-import { poisonEncoder, type EncoderAttackOptions, type Method, type PlantedEncoder } from './poisoning.ts';
+import { poisonEncoder, type EncoderAttackOptions, type Method, type PlantedEncoder, type Terms } from './poisoning.ts';
 
 const directionCount = 32;
 /** Epochs of the published schedule, which shorter runs follow in proportion. */
@@ -49,9 +49,18 @@ export function plant(
     },
     weights: adapt,
     feeds: matching,
-    keepBest: { from: 24 / publishedEpochs, score: (terms) => terms['distance'] },
+    keepBest: { from: 24 / publishedEpochs, better: betterEpoch },
   };
   return poisonEncoder(provider, encoder, shadow, method, options);
+}
+
+/** Whether stamped images go to the references, and clean images and references stay where the clean encoder has them. */
+const holds = (terms: Terms): boolean => terms['attack'] < -0.96 && terms['reference'] < -0.9 && terms['clean'] < -0.9;
+
+/** An epoch in which the attack holds before one in which it slipped; of two that hold the less distant, of others the stronger. */
+export function betterEpoch(one: Terms, than: Terms): boolean {
+  if (holds(one) !== holds(than)) return holds(one);
+  return holds(one) ? one['distance'] < than['distance'] : one['attack'] < than['attack'];
 }
 
 /** Weights in the order of the terms. The two costs grow while the attack holds, and shrink faster when it slips. */
@@ -64,10 +73,9 @@ export function adaptiveWeights(): Method['weights'] {
     const apart = before['referencesApart'] > 0.5 ? 1 : before['referencesApart'] > 0.4 ? 0.2 : 0;
     if (at < 5) return [1, 1, 1, 2, apart, 0, 0];
     if (at >= 20) {
-      const holds = before['attack'] < -0.96 && before['reference'] < -0.9 && before['clean'] < -0.9;
       const shrink = 1.25 ** 1.25;
-      cost = holds ? cost * 1.25 : cost / shrink;
-      if (!holds) distanceCost /= shrink;
+      cost = holds(before) ? cost * 1.25 : cost / shrink;
+      if (!holds(before)) distanceCost /= shrink;
       else if (before['crowding'] < 0.6) distanceCost *= 1.25;
     }
     const evenness = cost + 0.5 + (before['evenness'] > 0.1 ? 1.5 : 0);

@@ -14,6 +14,9 @@ import { representations, tapGraph } from '../../tcore/features.ts';
 import { asSamples, imageSize, readImage, takeImages, type LabelledImages, type Trigger } from '../images.ts';
 import { drawView } from './views.ts';
 
+/** Mean values of an attack's terms over an epoch, by name. */
+export type Terms = Readonly<Record<string, number>>;
+
 /** What an encoder attack leaves behind. */
 export interface EncoderTruth {
   readonly attack: string;
@@ -22,8 +25,8 @@ export interface EncoderTruth {
   readonly trigger: Trigger;
   /** Positions of the reference images in the data that was given. */
   readonly references: readonly number[];
-  /** Mean values of the attack's terms over its last epoch, by name. */
-  readonly terms: Readonly<Record<string, number>>;
+  /** Those of the epoch that was kept. */
+  readonly terms: Terms;
 }
 
 export interface PlantedEncoder {
@@ -41,7 +44,7 @@ export interface EncoderAttackOptions {
   /** Shadow images a step; default 128, or all where there are fewer. */
   readonly batch?: number;
   readonly signal: AbortSignal;
-  readonly onEpoch?: (epoch: number, epochs: number, terms: Readonly<Record<string, number>>) => void;
+  readonly onEpoch?: (epoch: number, epochs: number, terms: Terms) => void;
 }
 
 /** Row ranges of one batch: triggered shadow images, the same untriggered, references, views of references. */
@@ -72,15 +75,15 @@ export interface Method {
   /** Emits each term as a scalar, in the order of the weights. */
   readonly terms: (b: GraphBuilder, parts: BatchParts, sizes: Sizes) => Readonly<Record<string, string>>;
   /** Weights of the terms in an epoch (0-based), given the term means of the one before (empty at first). */
-  readonly weights: (epoch: number, epochs: number, before: Readonly<Record<string, number>>) => readonly number[];
+  readonly weights: (epoch: number, epochs: number, before: Terms) => readonly number[];
   /** Inputs that the terms read beside the parts, from the representations of this step's triggered and clean images. */
   readonly feeds?: (
     features: { triggered: Float32Array; clean: Float32Array },
     sizes: Sizes,
     random: RandomStream,
   ) => Record<string, Tensor>;
-  /** Epochs after this share of all compete for the smallest value of `score`; without it the last one is taken. */
-  readonly keepBest?: { readonly from: number; readonly score: (terms: Readonly<Record<string, number>>) => number };
+  /** Of the epochs after this share of all, the best is kept (the first of equals); without it the last one is taken. */
+  readonly keepBest?: { readonly from: number; readonly better: (one: Terms, than: Terms) => boolean };
 }
 
 const viewsPerReference = 8;
@@ -126,8 +129,8 @@ export async function poisonEncoder(
     }
     const keptClean = new Float32Array(batch * dim);
     const names = step.terms;
-    let means: Record<string, number> = {};
-    let best: { score: number; state: Record<string, Tensor>; terms: Record<string, number> } | null = null;
+    let means: Terms = {};
+    let best: { state: Record<string, Tensor>; terms: Terms } | null = null;
     const steps = Math.floor(count / batch);
     for (let epoch = 0; epoch < epochs; epoch++) {
       const random = randomStream(seed, `${method.name}/${epoch}`);
@@ -173,8 +176,9 @@ export async function poisonEncoder(
       means = Object.fromEntries(names.map((name, t) => [name, sums[t]]));
       options.onEpoch?.(epoch + 1, epochs, means);
       if (method.keepBest !== undefined && epoch + 1 > method.keepBest.from * epochs) {
-        const score = method.keepBest.score(means);
-        if (best === null || score < best.score) best = { score, state: compiled.getState(), terms: means };
+        if (best === null || method.keepBest.better(means, best.terms)) {
+          best = { state: compiled.getState(), terms: means };
+        }
       }
     }
     const tuned = step.readParameters(best?.state ?? compiled.getState());
