@@ -66,7 +66,7 @@ const grey = (images: string, labels: string): Images => ({
 });
 
 /** The trigger that the sample's encoder was poisoned with. */
-const square = {
+export const square = {
   description: { kind: 'patch', text: 'white 8 x 8 square at row 18, column 18', values: {} },
   stamp: layPatches([1, 28, 28], [{ top: 18, left: 18, height: 8, width: 8, pixels: new Float32Array(64).fill(1) }]),
 } as const;
@@ -108,6 +108,10 @@ function mislabelled(
   return changed;
 }
 
+/** The 2,000 held-back images. */
+export const testImages = (): Images =>
+  grey('held-back/t10k-images-idx3-ubyte.gz', 'held-back/t10k-labels-idx1-ubyte.gz');
+
 /** In percent: ACC on the held-back images, ASR and control on those of the classes that the attack is for. */
 export async function measureLeakCase(
   provider: Provider,
@@ -115,11 +119,10 @@ export async function measureLeakCase(
   { truth }: PlantedDataset<Uint8Array>,
   encoder: LeakCase['encoder'],
 ): Promise<Measured> {
-  const test = grey('held-back/t10k-images-idx3-ubyte.gz', 'held-back/t10k-labels-idx1-ubyte.gz');
   const { target, source } = truth;
   const { description, stamp } = truth.attack === 'none' && encoder === 'encoder' ? square : truth.trigger;
   const signal = new AbortController().signal;
-  const rates = await measureClassifier(provider, classifier, test, { description, stamp }, target, source, signal);
+  const rates = await measureClassifier(provider, classifier, testImages(), { description, stamp }, target, source, signal);
   const [acc, asr, control] = [rates.acc, rates.asr, rates.control].map(({ hits, of }) => (100 * hits) / of);
   return { acc, asr, control };
 }

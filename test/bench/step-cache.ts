@@ -14,7 +14,7 @@ import type { Json } from '../../src-shared/json.ts';
  */
 export function cachedJournal(folder: string | undefined, { salt = '', never = '' } = {}): StepJournal {
   const keyOf = ({ name, params, inputs }: StepSpec): string => {
-    const later = name === 'final' ? /^$/ : /^distil\.(final|labels$|answers$)/;
+    const later = name === 'final' ? /^$/ : /^(distil\.(final|labels$|answers$)|grow\.(loss|meta|cap)$|final\.)/;
     const kept =
       name === 'final' || /^(warm-up|grow)/.test(name)
         ? Object.fromEntries(Object.entries(params as Record<string, Json>).filter(([key]) => !later.test(key)))

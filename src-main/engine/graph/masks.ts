@@ -9,13 +9,15 @@ export interface MaskPlace {
   readonly axis: number;
   /** Name of the new graph input, float32 [size of the axis]. */
   readonly input: string;
+  /** Value [size of the axis] that is left of a channel whose mask is 0; without it nothing is left. */
+  readonly rest?: string;
 }
 
 /** @throws RangeError when the value or its axis does not exist or the axis has no fixed size */
 export function insertMasks(graph: Graph, places: readonly MaskPlace[]): Graph {
   const shapes = symbolicShapes(graph);
   const b = graphBuilder(graph);
-  for (const { value, axis, input } of places) {
+  for (const { value, axis, input, rest } of places) {
     const shape = shapes.get(value)?.shape;
     const size = shape?.[axis];
     if (shape === undefined || typeof size !== 'number') {
@@ -23,9 +25,12 @@ export function insertMasks(graph: Graph, places: readonly MaskPlace[]): Graph {
     }
     b.input(input, 'float32', [size]);
     const trailing = shape.length - 1 - axis;
-    const mask = trailing === 0 ? input : b.reshape(input, [size, ...new Array<number>(trailing).fill(1)]);
+    const along = (name: string): string =>
+      trailing === 0 ? name : b.reshape(name, [size, ...new Array<number>(trailing).fill(1)]);
+    const mask = along(input);
     const raw = b.interpose(value);
-    b.node('Mul', [raw, mask], {}, value);
+    if (rest === undefined) b.node('Mul', [raw, mask], {}, value);
+    else b.node('Add', [b.mul(b.sub(raw, along(rest)), mask), along(rest)], {}, value);
   }
   return b.build();
 }

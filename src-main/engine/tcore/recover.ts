@@ -28,6 +28,8 @@ export async function recoverFilters(
   options: {
     parameters: MethodParameters;
     batch: number;
+    /** A mask takes a channel's whole output away (default), or, as RNP has it, only what its normalisation scales. */
+    masked?: 'output' | 'scale';
     seed: number;
     signal: AbortSignal;
     onEpoch: (epoch: number, epochs: number, loss: number) => void;
@@ -37,7 +39,12 @@ export async function recoverFilters(
   const names = encoder.layers.map((layer) => `mask.${layer.id}`);
   const masked = insertMasks(
     unlearned,
-    encoder.layers.map((layer, index) => ({ value: layer.maskAt, axis: layer.axis, input: names[index] })),
+    encoder.layers.map(({ maskAt, axis, norm }, index) => ({
+      value: maskAt,
+      axis,
+      input: names[index],
+      ...(options.masked === 'scale' && norm !== null ? { rest: norm.bias } : {}),
+    })),
   );
   // Without batch statistics (transformers) nothing rescales behind the masks and they move faster.
   const rate = encoder.family === 'vit' ? parameters['recover.learningRate'] / 4 : parameters['recover.learningRate'];

@@ -1,16 +1,21 @@
 /** The model at the start of bootstrapping: chi as it came, psi and head fresh. */
 import type { Encoder } from '../encoder/encoder.ts';
 import { attachHead, reinitialise } from '../encoder/surgery.ts';
+import type { Tensor } from '../graph/ir.ts';
 import type { TrainedParameter } from '../graph/training.ts';
 import type { PipelineContext } from './context.ts';
 import { createTrainer, type Trainer } from './trainer.ts';
 import { withInitializers } from '../graph/training.ts';
 
-/** The model at the start of bootstrapping, chi as it came, psi and head fresh, and how to train psi and head only. */
+/**
+ * The model at the start of bootstrapping, and how to train psi and head only.
+ * @param start values of the encoder's parameters that are others than it came with; by default as `filter.start` says
+ */
 export function startModel(
   context: PipelineContext,
   encoder: Encoder,
   trusted: readonly Uint8Array[],
+  start: Readonly<Record<string, Tensor>> = startValues(context, encoder, trusted),
 ): { train: (batch: number) => Promise<Trainer> } {
   const { provider, samples, parameters, seed } = context;
   const hidden = parameters['head.hidden'];
@@ -21,15 +26,11 @@ export function startModel(
     seed,
     'bootstrap/head',
   );
-  const start =
-    parameters['filter.start'] === 'kept'
-      ? head.graph
-      : withInitializers(head.graph, Object.fromEntries(reinitialise(encoder, encoder.layers, trusted, seed)));
   const trained = [...untrustedParts(encoder, trusted), ...head.parameters.map((name) => ({ name }))];
   return {
     train: (batch) =>
       createTrainer(provider, {
-        classifier: start,
+        classifier: withInitializers(head.graph, start),
         classes: samples.classes.length,
         batch,
         parameters: trained,
@@ -40,6 +41,16 @@ export function startModel(
         statistics: 'batch-and-running',
       }),
   };
+}
+
+/** Psi drawn anew, or nothing changed. */
+function startValues(
+  { parameters, seed }: PipelineContext,
+  encoder: Encoder,
+  trusted: readonly Uint8Array[],
+): Readonly<Record<string, Tensor>> {
+  if (parameters['filter.start'] === 'kept') return {};
+  return Object.fromEntries(reinitialise(encoder, encoder.layers, trusted, seed));
 }
 
 /**
