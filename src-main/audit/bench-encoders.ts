@@ -152,7 +152,7 @@ const recipeVersions: Readonly<Record<EncoderAttack, number>> = {
   none: 1,
   badencoder: 1,
   'badencoder-taps': 1,
-  drupe: 2,
+  drupe: 3,
   ctrl: 1,
   'ssl-backdoor': 1,
   'corrupt-encoder': 1,

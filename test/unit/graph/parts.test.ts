@@ -283,6 +283,18 @@ describe('modes, masks and taps', () => {
     expect(() => insertMasks(plain, [{ value: 'nothing', axis: 1, input: 'mask' }])).toThrow(/nothing/);
   });
 
+  it('leaves of a masked channel what it is told to', () => {
+    const places = [{ value: 'features', axis: 1, input: 'mask', rest: 'left' }];
+    const plain = smallNet();
+    const initializers = new Map(plain.initializers).set('left', tensorOf('float32', [2], [3, -1]));
+    const before = numbersOf(evaluate(plain, { x })['features']);
+    const masked = insertMasks({ ...plain, initializers }, places);
+    const after = numbersOf(evaluate(masked, { x, mask: tensorOf('float32', [2], [0.5, 0]) })['features']);
+    before.forEach((value, at) =>
+      expect(after[at]).toBeCloseTo(Math.floor(at / 9) % 2 === 0 ? value / 2 + 1.5 : -1, 5),
+    );
+  });
+
   it('shows intermediate values, pooled where asked', () => {
     const normal = smallNet().nodes[0].outputs[0];
     const tapped = exposeTaps(smallNet(), [
