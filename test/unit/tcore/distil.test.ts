@@ -195,8 +195,10 @@ describe('the plan of distilled mode', () => {
     const plans = planDistillation(parameterValues(resolveParameters('standard')), 6000);
     expect(plans.map(({ name, share, answers, weight }) => [name, share, answers, weight])).toEqual([
       ['warm-up', 0.1, 0.1, 3],
-      ['grow/discrepancy/0.4', 0.4, 0.55, 3],
+      ['grow/discrepancy/0.3', 0.3, 0.55, 3],
+      ['grow/discrepancy/0.5', 0.5, 0.6, 3],
       ['grow/discrepancy/0.7', 0.7, 0.7, 0],
+      ['grow/discrepancy/0.8', 0.8, 0.8, 0],
       ['grow/discrepancy/0.9', 0.9, 0.9, 0],
       ['final', 0.9, 0.9, 0],
     ]);
