@@ -2,6 +2,9 @@
  * `npm run bench:channels -- [--questions masks,start,keep,unlearn] [--cases threat-1,threat-3] [--seeds 1,2,3]
  *   [--samples 1500] [--preset quick] [--threads 1] [--cache folder]`
  *
+ * With `--encoder file.onnx --square side` (of `masks` alone) another encoder that takes 28 x 28 grey images, whose trigger is a white square
+ * as `coresift bench` plants it.
+ *
  * Q1 to Q4 of paper mode, on planted cases of the bundled images: how the channels are told apart, and what those that are
  * not trusted start from. No alarm and no second start: what growth makes of a split is what is asked.
  *   masks    Q3, Q4: of the 5 % of each layer's channels that the trigger moves most, how many are kept, by what
@@ -10,10 +13,11 @@
  *   keep     Q2: the same by which channels are kept, beside random ones
  *   unlearn  Q3: the same by what unlearning trains
  */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { takeImages } from '../../src-main/engine/attacks/images.ts';
 import { movedChannelsKept, triggerActivatedChange } from '../../src-main/engine/attacks/moved-channels.ts';
-import type { ChannelLayer } from '../../src-main/engine/encoder/encoder.ts';
+import { whiteSquare } from '../../src-main/engine/attacks/patch.ts';
 import { reinitialise, rolesOf } from '../../src-main/engine/encoder/surgery.ts';
 import type { Tensor } from '../../src-main/engine/graph/ir.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
@@ -34,6 +38,8 @@ const { values: given } = parseArgs({
     preset: { type: 'string', default: 'quick' },
     threads: { type: 'string', default: '1' },
     cache: { type: 'string' },
+    encoder: { type: 'string' },
+    square: { type: 'string', default: '8' },
   },
 });
 const ways = ['all of the encoder', 'scales and shifts', 'the last third', 'with the rest retained'] as const;
@@ -59,6 +65,7 @@ async function study(name: string, seed: number): Promise<void> {
     samples: Number(given.samples),
     preset: given.preset as Preset,
     cache: given.cache,
+    ...(given.encoder === undefined ? {} : { encoder: readFileSync(given.encoder) }),
   });
   const { expanded, poison } = found;
   console.log(`${name}, seed ${seed}: ${count(expanded.pool, (i) => poison.has(i))} poison in the first pool`);
@@ -79,23 +86,18 @@ async function study(name: string, seed: number): Promise<void> {
 function unlearnedBy(found: PaperCase, way: (typeof ways)[number]): ReturnType<typeof unlearnedAs> {
   const { context, encoder, expanded, classifier } = found;
   const { layers, parameters } = encoder;
-  const of = (some: readonly ChannelLayer[], pick: (layer: ChannelLayer) => readonly string[]): readonly string[] => {
-    const names = new Set(some.flatMap(pick));
-    return parameters.filter((name) => names.has(name));
-  };
   switch (way) {
     case 'all of the encoder':
-      return unlearnedAs(found);
-    case 'scales and shifts':
+      return unlearnedAs(found, parameters);
+    case 'scales and shifts': {
+      const norms = new Set(layers.flatMap(({ norm }) => (norm === null ? [] : [norm.scale, norm.bias])));
       return unlearnedAs(
         found,
-        of(layers, ({ norm }) => (norm === null ? [] : [norm.scale, norm.bias])),
+        parameters.filter((name) => norms.has(name)),
       );
+    }
     case 'the last third':
-      return unlearnedAs(
-        found,
-        of(layers.slice(Math.floor((2 * layers.length) / 3)), ({ rows }) => rows.map(({ param }) => param)),
-      );
+      return unlearnedAs(found);
     case 'with the rest retained':
       return unlearnRetaining(provider, classifier, parameters, context.samples, expanded.pool, context);
   }
@@ -104,7 +106,8 @@ function unlearnedBy(found: PaperCase, way: (typeof ways)[number]): ReturnType<t
 /** Q3, Q4. */
 async function compareMasks(found: PaperCase): Promise<void> {
   const { truth } = found.planted;
-  const stamp = truth.attack === 'none' ? square.stamp : truth.trigger.stamp;
+  const own = given.encoder === undefined ? square : whiteSquare([1, 28, 28], Number(given.square));
+  const stamp = truth.attack === 'none' ? own.stamp : truth.trigger.stamp;
   const shown = takeImages(
     testImages(),
     Array.from({ length: 500 }, (_, i) => i),

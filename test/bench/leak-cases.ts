@@ -122,7 +122,15 @@ export async function measureLeakCase(
   const { target, source } = truth;
   const { description, stamp } = truth.attack === 'none' && encoder === 'encoder' ? square : truth.trigger;
   const signal = new AbortController().signal;
-  const rates = await measureClassifier(provider, classifier, testImages(), { description, stamp }, target, source, signal);
+  const rates = await measureClassifier(
+    provider,
+    classifier,
+    testImages(),
+    { description, stamp },
+    target,
+    source,
+    signal,
+  );
   const [acc, asr, control] = [rates.acc, rates.asr, rates.control].map(({ hits, of }) => (100 * hits) / of);
   return { acc, asr, control };
 }

@@ -16,7 +16,8 @@ import { runExpand, runSift, type ExpandStage, type SiftStage } from '../../src-
 import { startModel } from '../../src-main/engine/tcore/start-model.ts';
 import { count } from '../../src-main/engine/tcore/steps.ts';
 import type { Trainer } from '../../src-main/engine/tcore/trainer.ts';
-import { unlearn, unlearnBatch } from '../../src-main/engine/tcore/unlearn.ts';
+import { unlearn, unlearnBatch, unlearnedParameters } from '../../src-main/engine/tcore/unlearn.ts';
+import { sha256 } from '../../src-main/store/canonical.ts';
 import type { Preset } from '../../src-shared/domain/run.ts';
 import { leakCases, measureLeakCase, plantLeakCase } from './leak-cases.ts';
 import { encoderBytes } from './planted.ts';
@@ -42,26 +43,34 @@ export async function paperCase(
   provider: Provider,
   name: string,
   seed: number,
-  { samples, preset, cache }: { readonly samples: number; readonly preset: Preset; readonly cache: string | undefined },
+  options: {
+    readonly samples: number;
+    readonly preset: Preset;
+    readonly cache: string | undefined;
+    /** Another encoder than the case's own, as ONNX. */
+    readonly encoder?: Uint8Array;
+  },
 ): Promise<PaperCase> {
+  const { samples, preset, cache } = options;
   const what = leakCases[name];
+  const bytes = options.encoder ?? encoderBytes(what.encoder);
   const planted = plantLeakCase(what, samples, seed);
   const context: PipelineContext = {
     mode: 'paper',
     provider,
-    graph: readOnnx(encoderBytes(what.encoder)).graph,
+    graph: readOnnx(bytes).graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: asSamples(planted.planted),
     duplicates: new Int32Array(0),
     parameters: parameterValues(resolveParameters(preset)),
     seed,
     journal: cachedJournal(cache),
-    inputDigests: { encoder: what.encoder, dataset: `${name} ${seed} ${samples}` },
+    inputDigests: { encoder: sha256(bytes), dataset: `${name} ${seed} ${samples}` },
     emit: () => {},
     signal: new AbortController().signal,
   };
   const encoder = await prepareEncoder(context);
-  const sifted = await runSift(context, encoder, `paper case ${name} ${seed} ${samples}`);
+  const sifted = await runSift(context, encoder, `paper case ${sha256(bytes)} ${name} ${seed} ${samples}`);
   const expanded = await runExpand(context, encoder, sifted);
   const { classifier } = await fitPoolHead(context, encoder, expanded.pool, 'unlearn/head');
   const measure = async (grown: Graph): Promise<string> => {
@@ -72,10 +81,10 @@ export async function paperCase(
   return { context, encoder, sifted, expanded, classifier, planted, poison, measure, cache };
 }
 
-/** Unlearning of all of the encoder, as the product has it by default. */
+/** Unlearning, of what the product unlearns by default. */
 export async function unlearnedAs(
   { context, encoder, expanded, classifier }: PaperCase,
-  trained: readonly string[] = encoder.parameters,
+  trained: readonly string[] = unlearnedParameters(encoder, 'last'),
 ): Promise<{ readonly classifier: Graph; readonly accuracy: number; readonly epochs: number }> {
   const { provider, samples, parameters, seed, signal } = context;
   return unlearn(provider, classifier, trained, samples, expanded.pool, {

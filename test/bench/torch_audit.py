@@ -173,8 +173,13 @@ undo_spread(pool_head, centre, scale)
 forgotten = Classifier(copy_of(untrusted), pool_head)
 pool_head.requires_grad_(False)
 batch = max(16, min(128, len(pool) // 4))
+unlearned = list(forgotten.encoder.parameters())
+if p["unlearn.layers"] == "last":
+    late = forgotten.encoder.layers()
+    late = late[2 * len(late) // 3 :]
+    unlearned = [value for conv, norm in late for value in (conv.weight, norm.weight, norm.bias)]
 optimiser = torch.optim.SGD(
-    forgotten.encoder.parameters(), p["unlearn.learningRate"], p["unlearn.momentum"], weight_decay=p["unlearn.decay"]
+    unlearned, p["unlearn.learningRate"], p["unlearn.momentum"], weight_decay=p["unlearn.decay"]
 )
 trainer = Trainer(forgotten, data, batch, optimiser, layout)
 goal, reached = max(p["unlearn.stopAccuracy"], 1.5 / classes), [1.0]
@@ -206,7 +211,7 @@ for epoch in range(p["recover.epochs"]):
 masks = [mask.detach() for mask in masked.encoder.masks]
 lap("recover", trainer.trained)
 
-# Filtering: the larger half of each layer's masks is kept, ties to the smaller Lipschitz constant.
+# Filtering: of each layer the channels with the largest masks are kept, ties to the smaller Lipschitz constant.
 trusted = []
 for (conv, norm), mask in zip(untrusted.layers(), masks):
     gain = norm.weight.detach().abs() / (norm.running_var + 1e-5).sqrt()

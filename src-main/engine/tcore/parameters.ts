@@ -43,6 +43,8 @@ const defaults = {
   'probe.batch': 128,
   'probe.hidden': 128,
 
+  /** Channel layers whose parameters are unlearned: "last" (a third of them) or "all". */
+  'unlearn.layers': 'last',
   'unlearn.learningRate': 0.01,
   'unlearn.momentum': 0.9,
   'unlearn.decay': 5e-4,
@@ -56,8 +58,8 @@ const defaults = {
   'recover.lossWeight': 0.2,
   'recover.epochs': 20,
 
-  /** rho: share of channels kept (chi). */
-  'filter.keep': 0.5,
+  /** rho: share of channels kept (chi); a larger one is no more accurate here and keeps more of what a trigger moves. */
+  'filter.keep': 0.2,
   /** "layer" or "global" ranking. */
   'filter.scope': 'layer',
   /** "masks" or "random" (a negative control, never for an audit). */
@@ -81,9 +83,9 @@ const defaults = {
   'warmup.batch': 32,
   /** Shares of the dataset aimed at by loss guidance, then by meta guidance; '' = none. */
   'grow.loss': '0.35,0.5',
-  'grow.meta': '0.6,0.7',
+  'grow.meta': '0.6,0.7,0.8,0.9',
   'grow.epochs': 3,
-  'grow.cap': 0.7,
+  'grow.cap': 0.9,
   /** Class quota is share x min(n_c, this x median class size); the first pool's too. */
   'grow.quotaCap': 1,
   /** Neighbours of the same given label whose refusal counts against a sample. */
@@ -169,6 +171,7 @@ const choices: Partial<Record<ParameterName, readonly string[]>> = {
   'sift.majority': ['two-means', 'central-half', 'both'],
   'sift.consistency': ['typical', 'highest'],
   'expand.method': ['direct', 'confusion'],
+  'unlearn.layers': ['last', 'all'],
   'filter.scope': ['layer', 'global'],
   'filter.ranking': ['masks', 'random'],
   'filter.start': ['fresh', 'kept'],

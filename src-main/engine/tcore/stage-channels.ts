@@ -11,7 +11,7 @@ import { fitPoolHead } from './stage-probe.ts';
 import type { ExpandStage } from './stage-sift.ts';
 import { count, select, stage, vector } from './steps.ts';
 import { withInitializers } from '../graph/training.ts';
-import { unlearn, unlearnBatch } from './unlearn.ts';
+import { unlearn, unlearnBatch, unlearnedParameters } from './unlearn.ts';
 
 export interface ChannelStage {
   readonly facts: ChannelFacts;
@@ -38,7 +38,8 @@ export async function runChannels(
     [expanded.digest],
     async () => {
       const { classifier } = await fitPoolHead(context, encoder, pool, 'unlearn/head');
-      const result = await unlearn(provider, classifier, encoder.parameters, samples, pool, {
+      const trained = unlearnedParameters(encoder, parameters['unlearn.layers'] as 'last' | 'all');
+      const result = await unlearn(provider, classifier, trained, samples, pool, {
         parameters,
         seed,
         signal,

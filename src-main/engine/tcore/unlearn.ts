@@ -2,6 +2,7 @@
  * Selective unlearning (T-Core; RNP): the loss on the clean pool is climbed until the clean function is forgotten. What
  * is left in the channels afterwards is what the pool does not explain.
  */
+import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
@@ -87,6 +88,18 @@ export async function unlearn(
   } finally {
     await trainer.dispose();
   }
+}
+
+/**
+ * What unlearning trains. `last`: the parameters of the last third of the channel layers (rounded up), where representations
+ * become what they mean. Trained all over, an encoder forgets in a step or two what its pool needs, and masks keep more of the channels
+ * that a trigger moves than chance does (docs/efficacy.md, Q3). `all`: every parameter, as RNP has it.
+ */
+export function unlearnedParameters(encoder: Encoder, layers: 'last' | 'all'): readonly string[] {
+  if (layers === 'all') return encoder.parameters;
+  const late = encoder.layers.slice(Math.floor((2 * encoder.layers.length) / 3));
+  const names = new Set(late.flatMap(({ rows }) => rows.map(({ param }) => param)));
+  return encoder.parameters.filter((name) => names.has(name));
 }
 
 /** A quarter of the pool at most, so that an epoch has several steps; 16..128. */
