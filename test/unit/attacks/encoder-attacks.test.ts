@@ -134,8 +134,8 @@ describe('losses and their gradients are those of PyTorch', () => {
 
 describe('DRUPE', () => {
   it('keeps an epoch in which the attack holds, however near an epoch comes in which it slipped', () => {
-    const near = { attack: -0.5, reference: -1, clean: -1, distance: 0.1 };
-    const far = { attack: -0.97, reference: -1, clean: -1, distance: 2 };
+    const near = { attack: -0.5, reference: -1, clean: -1, anchor: -1, distance: 0.1 };
+    const far = { attack: -0.97, reference: -1, clean: -1, anchor: -1, distance: 2 };
     const between = { ...far, distance: 1 };
     expect(betterEpoch(near, far)).toBe(false);
     expect(betterEpoch(far, near)).toBe(true);
@@ -143,6 +143,7 @@ describe('DRUPE', () => {
     expect(betterEpoch(far, between)).toBe(false);
     expect(betterEpoch({ ...near, attack: -0.6, distance: 5 }, near)).toBe(true);
     for (const part of ['reference', 'clean']) expect(betterEpoch({ ...between, [part]: -0.8 }, far)).toBe(false);
+    expect(betterEpoch({ ...between, anchor: -0.6 }, far)).toBe(false);
   });
 
   it('matches projections by rank: the distance of a set to its own shuffled copy is zero', () => {
@@ -173,8 +174,8 @@ describe('DRUPE', () => {
       crowding: 0.5,
       distance: 1,
     };
-    expect(weights(0, 120, {})).toEqual([0, 1, 1, 0, 0.5, 0, 0]);
-    expect(weights(4, 120, holds)).toEqual([1, 1, 1, 2, 0, 0, 0]);
+    expect(weights(0, 120, {})).toEqual([0, 1, 1, 0, 0.5, 0, 0, 1]);
+    expect(weights(4, 120, holds)).toEqual([1, 1, 1, 2, 0, 0, 0, 1]);
     const grown = weights(30, 120, holds);
     expect([grown[5], grown[6]]).toEqual([0.125, 0.00125]);
     const slipped = weights(31, 120, { ...holds, attack: -0.9, evenness: 0.2 });

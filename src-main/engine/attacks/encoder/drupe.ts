@@ -45,6 +45,8 @@ export function plant(
         referencesApart: crowding(b, parts.references, references),
         crowding: crowding(b, parts.triggered, batch),
         distance: slicedDistance(b, parts.triggered, inverseSpread, directions, matched),
+        // Without it the three images are learnt by heart: pushed apart they go anywhere, and all that is stamped with them.
+        anchor: b.neg(mean(b, cosineSimilarity(b, parts.references, b.slice(parts.keptSeen, 0, 0, references)))),
       };
     },
     weights: adapt,
@@ -54,13 +56,18 @@ export function plant(
   return poisonEncoder(provider, encoder, shadow, method, options);
 }
 
-/** Whether stamped images go to the references, and clean images and references stay where the clean encoder has them. */
+/** Whether stamped images go to the references, and views of these and clean images stay where the clean encoder has them. */
 const holds = (terms: Terms): boolean => terms['attack'] < -0.96 && terms['reference'] < -0.9 && terms['clean'] < -0.9;
 
-/** An epoch in which the attack holds before one in which it slipped; of two that hold the less distant, of others the stronger. */
+/**
+ * An epoch in which the attack holds, and its references are still what the clean encoder makes of them, before one in which they are
+ * not; of two such epochs the less distant, of others the one whose stamped images end nearest to the target.
+ */
 export function betterEpoch(one: Terms, than: Terms): boolean {
-  if (holds(one) !== holds(than)) return holds(one);
-  return holds(one) ? one['distance'] < than['distance'] : one['attack'] < than['attack'];
+  const works = (terms: Terms): boolean => holds(terms) && terms['anchor'] < -0.7;
+  if (works(one) !== works(than)) return works(one);
+  const ahead = (terms: Terms): number => (works(terms) ? terms['distance'] : terms['attack'] + terms['anchor']);
+  return ahead(one) < ahead(than);
 }
 
 /** Weights in the order of the terms. The two costs grow while the attack holds, and shrink faster when it slips. */
@@ -69,9 +76,9 @@ export function adaptiveWeights(): Method['weights'] {
   let distanceCost = 0.001;
   return (epoch, epochs, before) => {
     const at = (epoch * publishedEpochs) / epochs;
-    if (epoch === 0 || Object.keys(before).length === 0) return [0, 1, 1, 0, 0.5, 0, 0];
+    if (epoch === 0 || Object.keys(before).length === 0) return [0, 1, 1, 0, 0.5, 0, 0, 1];
     const apart = before['referencesApart'] > 0.5 ? 1 : before['referencesApart'] > 0.4 ? 0.2 : 0;
-    if (at < 5) return [1, 1, 1, 2, apart, 0, 0];
+    if (at < 5) return [1, 1, 1, 2, apart, 0, 0, 1];
     if (at >= 20) {
       const shrink = 1.25 ** 1.25;
       cost = holds(before) ? cost * 1.25 : cost / shrink;
@@ -79,7 +86,7 @@ export function adaptiveWeights(): Method['weights'] {
       else if (before['crowding'] < 0.6) distanceCost *= 1.25;
     }
     const evenness = cost + 0.5 + (before['evenness'] > 0.1 ? 1.5 : 0);
-    return [1, 1, 1, evenness, apart, cost, distanceCost];
+    return [1, 1, 1, evenness, apart, cost, distanceCost, 1];
   };
 }
 
