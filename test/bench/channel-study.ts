@@ -187,8 +187,8 @@ async function compareKept(found: PaperCase): Promise<void> {
   const masks = await masksOf(found, (await unlearnedAs(found)).classifier, 'output');
   const splits: [string, Partial<FilterOptions>][] = [
     ...[0.2, 0.3, 0.5, 0.7].map((keep): [string, Partial<FilterOptions>] => [`${keep} of each layer`, { keep }]),
-    ['0.5 of all', { scope: 'global' }],
-    ['random, 0.5', { ranking: 'random' }],
+    ['0.5 of all', { keep: 0.5, scope: 'global' }],
+    ['random, 0.5', { keep: 0.5, ranking: 'random' }],
     ['none', { keep: 0 }],
     ['all (the encoder frozen)', { keep: 1 }],
   ];

@@ -118,7 +118,12 @@ export function trustedOf(
   options: Partial<FilterOptions> = {},
 ): readonly Uint8Array[] {
   const lipschitz = encoder.layers.map((layer) => channelLipschitz(layer, encoder.graph.initializers));
-  const usual = { keep: 0.5, scope: 'layer', ranking: 'masks', seed: context.seed } as const;
+  const usual = {
+    keep: context.parameters['filter.keep'],
+    scope: 'layer',
+    ranking: 'masks',
+    seed: context.seed,
+  } as const;
   return filterChannels(encoder, masks, lipschitz, { ...usual, ...options });
 }
 
