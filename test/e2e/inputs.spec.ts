@@ -33,7 +33,7 @@ test('single parameters are found by name, refused at their field, told before t
   await tabTo(page, form.getByLabel('Search by name'));
   await page.keyboard.type('grow.cap');
   const cap = form.getByRole('textbox', { name: 'grow.cap' });
-  await expect(cap).toHaveAttribute('placeholder', '0.7');
+  await expect(cap).toHaveAttribute('placeholder', '0.9');
   await cap.fill('7');
   await expect(form.getByText('--threads wants a whole number from 1 to 1024, met "none".')).toBeVisible();
   await form.getByLabel('Threads').fill('2');
@@ -55,7 +55,7 @@ test('single parameters are found by name, refused at their field, told before t
   await expectAccessible(page);
   await page.getByRole('button', { name: 'Next' }).click();
   const summary = page.getByRole('form', { name: 'Run' });
-  await expect(summary).toContainText('0.6 instead of 0.7');
+  await expect(summary).toContainText('0.6 instead of 0.9');
   await expect(summary).toContainText('5000 instead of 10000000');
   await expect(summary).toContainText('false instead of true');
   await expect(summary).toContainText('/data/names.txt');

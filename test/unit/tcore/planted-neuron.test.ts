@@ -10,7 +10,7 @@ import { channelLipschitz, filterChannels } from '../../../src-main/engine/tcore
 import { prepareEncoder } from '../../../src-main/engine/tcore/prepare.ts';
 import { recoverFilters, type Recovered } from '../../../src-main/engine/tcore/recover.ts';
 import { fitPoolHead } from '../../../src-main/engine/tcore/stage-probe.ts';
-import { unlearn, unlearnBatch, type Unlearned } from '../../../src-main/engine/tcore/unlearn.ts';
+import { unlearn, unlearnBatch, unlearnedParameters, type Unlearned } from '../../../src-main/engine/tcore/unlearn.ts';
 import { stamped, toySource, type ToyImages } from '../../support/toy-audit.ts';
 import { plantedCase, plantedChannel, target, type PlantOptions } from './planted-net.ts';
 
@@ -118,6 +118,18 @@ describe('unlearning and recovering', () => {
     expect(forgotten.accuracy).toBeLessThanOrEqual(0.3);
     expect(recovered.accuracy).toBeGreaterThan(forgotten.accuracy + 0.2);
     expect(recovered.losses.at(-1) as number).toBeLessThan(recovered.losses[0]);
+  });
+
+  it('trains the last third of the channel layers, or all that there is', () => {
+    const { encoder } = outcome;
+    const layers = Array.from({ length: 4 }, (_, l) => ({
+      ...encoder.layers[0],
+      id: `layer ${l}`,
+      rows: [{ ...encoder.layers[0].rows[0], param: `weight ${l}` }],
+    }));
+    const parameters = ['weight 0', 'weight 1', 'weight 2', 'weight 3', 'of no channel'];
+    expect(unlearnedParameters({ ...encoder, layers, parameters }, 'last')).toEqual(['weight 2', 'weight 3']);
+    expect(unlearnedParameters({ ...encoder, layers, parameters }, 'all')).toEqual(parameters);
   });
 
   it('stops within the epoch in which it has forgotten', async () => {
