@@ -4,7 +4,7 @@
  * nearly one representation, a clean one keeps them apart.
  *
  * It sees solid squares of about 8/28 of the image only. Textured patches, blends, frequency triggers and attacks that
- * avoid collapse (DRUPE) pass it unseen, so a silent scan never makes an encoder "trusted".
+ * avoid collapse better than DRUPE pass it unseen, so a silent scan never makes an encoder "trusted".
  */
 import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
@@ -30,12 +30,17 @@ export interface PatchScan {
   readonly positions: number;
 }
 
-/** Collapse from which a patch is called a trigger, and the most that the unstamped images may collapse by themselves. */
+/**
+ * Collapse from which a patch is called a trigger, and from which it is one when it also flips most images in the undefended model and
+ * hardly any in the sanitized one; the most that the unstamped images may collapse by themselves. Clean encoders reach 0.69, BadEncoder
+ * 0.94 and more, one of DRUPE, which keeps its stamped images apart, 0.81 (docs/efficacy.md).
+ */
 export const collapseLimit = 0.9;
+export const drawnLimit = 0.75;
 export const baseLimit = 0.75;
 
-export function isTrigger(scan: PatchScan): boolean {
-  return scan.collapse >= collapseLimit && scan.base <= baseLimit;
+export function isTrigger(scan: PatchScan, limit = collapseLimit): boolean {
+  return scan.collapse >= limit && scan.base <= baseLimit;
 }
 
 /** The grid of the scan for an image of `height` x `width`: squares of 8/28 of the shorter side, a fourth of that apart. */

@@ -13,7 +13,7 @@ import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/
 import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { learntFinding, learntNumbers, wasUnlearnt } from './learnt.ts';
 import { percent } from './percent.ts';
-import { baseLimit, collapseLimit, isTrigger, type PatchScan } from './patch-scan.ts';
+import { baseLimit, collapseLimit, drawnLimit, isTrigger, type PatchScan } from './patch-scan.ts';
 import { refusalsByClass, refusedLimit, type ClassRefusals } from './refusals.ts';
 import { isFitted, type RefusalEvidence } from './refused.ts';
 import type { Flips } from './trigger.ts';
@@ -51,6 +51,8 @@ const leastFittedInClass = 2 * refusedLimit;
 /** Share of stamped images that a collapsing patch must also flip in the undefended model, and fewest images scanned. */
 const leastFlipped = 0.5;
 const fewestScanned = 30;
+/** Most that a patch which draws images together without collapse may flip in the sanitized model. */
+const mostFlippedSanitized = 0.2;
 /** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
 const splitLimit = 2;
 /** Accuracy of the sanitized model on the guard (lower end of its interval) below which its refusals mean nothing. */
@@ -344,6 +346,18 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
       claim: `A ${shade} square at ${place} makes the encoder see different images as one (${cosines}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
       wouldChange:
         'An encoder of the same task that also collapses under this square would make it a property of the architecture.',
+    };
+  }
+  const setsApart = flips.undefended.share >= leastFlipped && flips.sanitized.share <= mostFlippedSanitized;
+  if (isTrigger(scan, drawnLimit) && setsApart && scan.images >= fewestScanned) {
+    return {
+      ...common,
+      evidence: { ...common.evidence, collapseLimit: drawnLimit },
+      verdict: 'suspicious',
+      confidence: (scan.collapse - drawnLimit) / (1 - drawnLimit),
+      claim: `A ${shade} square at ${place} draws different images together in the encoder (${cosines}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
+      wouldChange:
+        'An encoder of the same task that draws them together as much would make it a property of the architecture.',
     };
   }
   if (scan.base > baseLimit) {

@@ -368,6 +368,26 @@ describe('the verdict on the encoder', () => {
     expect(judge(evidence(0, { scan })).encoder.verdict).toBe('inconclusive');
   });
 
+  it('is suspicious where a square draws images together and turns them in the undefended model alone', () => {
+    const drawn = (collapse: number, undefended: number, sanitized: number): string => {
+      const scan = { ...evidence(0).scan, collapse };
+      const flips = {
+        undefended: { target: 2, share: undefended, n: 640 },
+        sanitized: { target: 2, share: sanitized, n: 640 },
+      };
+      return judge(evidence(0, { scan, flips })).encoder.verdict;
+    };
+    expect(drawn(0.81, 0.68, 0)).toBe('suspicious');
+    expect(drawn(0.7, 0.68, 0)).toBe('inconclusive');
+    expect(drawn(0.81, 0.45, 0)).toBe('inconclusive');
+    expect(drawn(0.81, 0.68, 0.3)).toBe('inconclusive');
+    const few = { ...evidence(0).scan, collapse: 0.81, images: 20 };
+    const flips = { undefended: { target: 2, share: 0.9, n: 640 }, sanitized: { target: 2, share: 0, n: 640 } };
+    expect(judge(evidence(0, { scan: few, flips })).encoder.verdict).toBe('inconclusive');
+    const near = { ...evidence(0).scan, base: 0.8, collapse: 0.85 };
+    expect(judge(evidence(0, { scan: near, flips })).encoder.verdict).toBe('inconclusive');
+  });
+
   it('is never trusted, whatever the scan says', () => {
     for (const collapse of [0.5, 0.7, 0.89]) {
       expect(judge(evidence(0, { scan: { ...evidence(0).scan, collapse } })).encoder.verdict).toBe('inconclusive');

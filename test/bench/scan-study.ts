@@ -1,0 +1,74 @@
+/**
+ * `npm run bench:scan -- [--cases clean,threat-1] [--seeds 1,2,3] [--samples 1500] [--preset quick] [--threads 1]
+ *   [--cache folder] [--encoder file.onnx]`
+ *
+ * What tells a poisoned encoder whose stamped images do not collapse (DRUPE)? Beside the scan's own measure: a head fitted on the
+ * first clean pool, which knows nothing of poison in the data, is asked about every square of the scan's grid. Per run: the
+ * square under which representations collapse most, and the one that turns most of 64 images of the pool to one class.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { patchGrid, scanForPatches, stampedSource, type Patch } from '../../src-main/engine/evidence/patch-scan.ts';
+import { randomStream } from '../../src-main/engine/math/random.ts';
+import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
+import { evaluateClassifier } from '../../src-main/engine/tcore/evaluate.ts';
+import { count } from '../../src-main/engine/tcore/steps.ts';
+import type { Preset } from '../../src-shared/domain/run.ts';
+import { paperCase } from './paper-case.ts';
+
+const { values: given } = parseArgs({
+  options: {
+    cases: { type: 'string', default: 'clean,threat-1' },
+    seeds: { type: 'string', default: '1,2,3' },
+    samples: { type: 'string', default: '1500' },
+    preset: { type: 'string', default: 'quick' },
+    threads: { type: 'string', default: '1' },
+    cache: { type: 'string' },
+    encoder: { type: 'string' },
+  },
+});
+const provider = await createOrtProvider({ threads: Number(given.threads) });
+const signal = new AbortController().signal;
+for (const name of given.cases.split(',')) {
+  for (const seed of given.seeds.split(',').map(Number)) await study(name, seed);
+}
+await provider.dispose();
+
+async function study(name: string, seed: number): Promise<void> {
+  const { context, encoder, expanded, classifier } = await paperCase(provider, name, seed, {
+    samples: Number(given.samples),
+    preset: given.preset as Preset,
+    cache: given.cache,
+    ...(given.encoder === undefined ? {} : { encoder: readFileSync(given.encoder) }),
+  });
+  const { samples } = context;
+  const { pool } = expanded;
+  const order = randomStream(seed, 'scan study').permutation(pool.length).subarray(0, 64);
+  const shown = Int32Array.from(order, (at) => pool[at]);
+  const scan = await scanForPatches(provider, encoder, samples, shown, { signal, onProgress: () => {} });
+  const predictedUnder = async (patch: Patch | null): Promise<Int32Array> => {
+    const source = patch === null ? samples : stampedSource(samples, patch);
+    return (await evaluateClassifier(provider, classifier, source, shown, { batch: 64, signal })).predicted;
+  };
+  const before = await predictedUnder(null);
+  const turned = async (patch: Patch): Promise<{ readonly share: number; readonly to: number }> => {
+    const after = await predictedUnder(patch);
+    const shares = samples.classes.map((_, c) => {
+      const others = [...before.keys()].filter((i) => before[i] !== c);
+      return count(others, (i) => after[i] === c) / others.length;
+    });
+    const share = Math.max(...shares);
+    return { share, to: shares.indexOf(share) };
+  };
+  let best = { share: -1, to: -1, patch: scan.patch };
+  for (const patch of patchGrid(samples.shape[1], samples.shape[2])) {
+    const found = await turned(patch);
+    if (found.share > best.share) best = { ...found, patch };
+  }
+  const own = await turned(scan.patch);
+  const place = ({ row, column, value }: Patch): string => `${value === 1 ? 'white' : 'black'} at ${row}, ${column}`;
+  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  console.log(
+    `${name}, seed ${seed}: collapse ${scan.collapse.toFixed(2)} (without ${scan.base.toFixed(2)}) under ${place(scan.patch)}, which turns ${percent(own.share)} to ${own.to}; most turned ${percent(best.share)} to ${best.to}, ${place(best.patch)}`,
+  );
+}
