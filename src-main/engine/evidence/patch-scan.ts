@@ -32,8 +32,8 @@ export interface PatchScan {
 
 /**
  * Collapse from which a patch is called a trigger, and from which it is one when it also flips most images in the undefended model and
- * hardly any in the sanitized one; the most that the unstamped images may collapse by themselves. Clean encoders reach 0.69, BadEncoder
- * 0.94 and more, one of DRUPE, which keeps its stamped images apart, 0.81 (docs/efficacy.md).
+ * hardly any in the sanitized one; the most that the unstamped images may collapse by themselves. Clean encoders reach 0.68, BadEncoder
+ * 0.91 and more, one of DRUPE, which keeps its stamped images apart, 0.81 (docs/efficacy.md).
  */
 export const collapseLimit = 0.9;
 export const drawnLimit = 0.75;
