@@ -101,8 +101,8 @@ const defaults = {
   'distil.warmupEpochs': 30,
   'distil.batch': 32,
   /** Shares of the dataset whose labels are taught at most, round by round, and of those whose representations are. */
-  'distil.labels': '0.3,0.5,0.7,0.8,0.9',
-  'distil.answers': '0.55,0.6,0.7,0.8,0.9',
+  'distil.labels': '0.4,0.7,0.9',
+  'distil.answers': '0.55,0.7,0.9',
   /** Of a dataset of 6,000 samples or more; a smaller one gets more, up to four times as many. */
   'distil.growEpochs': 2,
   'distil.finalEpochs': 6,

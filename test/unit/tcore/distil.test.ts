@@ -195,10 +195,8 @@ describe('the plan of distilled mode', () => {
     const plans = planDistillation(parameterValues(resolveParameters('standard')), 6000);
     expect(plans.map(({ name, share, answers, weight }) => [name, share, answers, weight])).toEqual([
       ['warm-up', 0.1, 0.1, 3],
-      ['grow/discrepancy/0.3', 0.3, 0.55, 3],
-      ['grow/discrepancy/0.5', 0.5, 0.6, 3],
+      ['grow/discrepancy/0.4', 0.4, 0.55, 3],
       ['grow/discrepancy/0.7', 0.7, 0.7, 0],
-      ['grow/discrepancy/0.8', 0.8, 0.8, 0],
       ['grow/discrepancy/0.9', 0.9, 0.9, 0],
       ['final', 0.9, 0.9, 0],
     ]);
@@ -207,18 +205,18 @@ describe('the plan of distilled mode', () => {
   it('gives a small dataset about as many steps as one of 6,000 samples, down to 1,500', () => {
     const epochs = (samples: number): number[] =>
       planDistillation(parameterValues(resolveParameters('standard')), samples).map((plan) => plan.epochs);
-    expect(epochs(60_000)).toEqual([30, 2, 2, 2, 2, 2, 6]);
-    expect(epochs(3000)).toEqual([30, 4, 4, 4, 4, 4, 12]);
-    expect(epochs(1500)).toEqual([30, 8, 8, 8, 8, 8, 24]);
-    expect(epochs(100)).toEqual([30, 8, 8, 8, 8, 8, 24]);
+    expect(epochs(60_000)).toEqual([30, 2, 2, 2, 6]);
+    expect(epochs(3000)).toEqual([30, 4, 4, 4, 12]);
+    expect(epochs(1500)).toEqual([30, 8, 8, 8, 24]);
+    expect(epochs(100)).toEqual([30, 8, 8, 8, 24]);
   });
 
   it.each([
     { 'distil.labels': '0.3' },
-    { 'distil.labels': '0.3,0.5,0.75,0.8,0.9' },
+    { 'distil.labels': '0.4,0.8,0.9' },
     { 'distil.finalShare': 1.1 },
     { 'distil.plausible': -0.1 },
-    { 'distil.answers': '0.8,0.5,0.7,0.8,0.9' },
+    { 'distil.answers': '0.8,0.5,0.9' },
     { 'distil.crop': 2 },
   ])('refuses %o before the run begins', (overrides) => {
     expect(() => resolveParameters('standard', overrides)).toThrow(/distil\./);
