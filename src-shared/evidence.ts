@@ -20,6 +20,7 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   collapse: { words: 'mean cosine of the images with the square' },
   collapseWithout: { words: 'mean cosine without it' },
   collapseLimit: { words: 'cosine from which this is a collapse' },
+  drawnLimit: { words: 'cosine from which it counts where the square turns images in the undefended model alone' },
   patchRow: { words: 'first row of the square' },
   patchColumn: { words: 'first column of the square' },
   patchSize: { words: 'side of the square, pixels' },

@@ -25,6 +25,8 @@ interface Result {
 
 const rules = {
   'encoder.patch-collapse': 'A small patch makes the encoder see different images as one.',
+  'encoder.patch-drawn':
+    'A small patch draws different images together in the encoder and turns them in the undefended model alone.',
   'dataset.refused-cluster': 'A cluster of samples is fitted by the undefended model and refused by the sanitized one.',
   'class.refused-cluster':
     'A cluster of samples of one class is fitted by the undefended model and refused by the sanitized one.',

@@ -129,6 +129,12 @@ function said(one: Finding): Said | null {
         wouldChange:
           'Ein Encoder für dieselbe Aufgabe, der unter diesem Quadrat ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
       };
+    case 'encoder.patch-drawn suspicious':
+      return {
+        claim: `Ein Quadrat von ${count(e['patchSize'])} Bildpunkten in Zeile ${count(e['patchRow'])}, Spalte ${count(e['patchColumn'])} rückt verschiedene Bilder im Encoder zusammen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])}) und kippt ${share(e['flippedUndefended'])} davon im ungeschützten Modell zu „${String(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
+        wouldChange:
+          'Ein Encoder für dieselbe Aufgabe, der sie unter diesem Quadrat ebenso zusammenrückt, machte es zu einer Eigenschaft der Bauart.',
+      };
     case 'encoder.patch-collapse inconclusive':
       return {
         claim: `Der Suchlauf mit einfarbigen Quadraten entscheidet nicht: mittlerer Kosinus der Bilder ${decimal(e['collapse'])} mit dem ungünstigsten Quadrat, ${decimal(e['collapseWithout'])} ohne. Andere Arten von Auslösern wurden nicht gesucht.`,
@@ -177,6 +183,8 @@ export const deTerms: Readonly<Record<string, string>> = {
   'mean cosine of the images with the square': 'mittlerer Kosinus der Bilder mit dem Quadrat',
   'mean cosine without it': 'mittlerer Kosinus ohne es',
   'cosine from which this is a collapse': 'Kosinus, ab dem es ein Zusammenfall ist',
+  'cosine from which it counts where the square turns images in the undefended model alone':
+    'Kosinus, ab dem es zählt, wo das Quadrat Bilder nur im ungeschützten Modell kippt',
   'first row of the square': 'erste Zeile des Quadrats',
   'first column of the square': 'erste Spalte des Quadrats',
   'side of the square, pixels': 'Seite des Quadrats, Bildpunkte',

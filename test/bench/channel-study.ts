@@ -13,7 +13,6 @@
  *   keep     Q2: the same by which channels are kept, beside random ones
  *   unlearn  Q3: the same by what unlearning trains
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { takeImages } from '../../src-main/engine/attacks/images.ts';
 import { movedChannelsKept, triggerActivatedChange } from '../../src-main/engine/attacks/moved-channels.ts';
@@ -24,20 +23,15 @@ import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.
 import type { FilterOptions } from '../../src-main/engine/tcore/filter.ts';
 import { untrustedParts } from '../../src-main/engine/tcore/start-model.ts';
 import { count } from '../../src-main/engine/tcore/steps.ts';
-import type { Preset } from '../../src-shared/domain/run.ts';
 import { square, testImages } from './leak-cases.ts';
-import { masksOf, outcomeOf, paperCase, trustedOf, unlearnedAs, type PaperCase } from './paper-case.ts';
+import { masksOf, outcomeOf, paperCase, paperOptions, trustedOf, unlearnedAs, type PaperCase } from './paper-case.ts';
 import { unlearnRetaining } from './unlearn-retaining.ts';
 
 const { values: given } = parseArgs({
   options: {
     questions: { type: 'string', default: 'masks,start,keep,unlearn' },
     cases: { type: 'string', default: 'threat-1,threat-3' },
-    seeds: { type: 'string', default: '1,2,3' },
-    samples: { type: 'string', default: '1500' },
-    preset: { type: 'string', default: 'quick' },
-    threads: { type: 'string', default: '1' },
-    cache: { type: 'string' },
+    ...paperOptions,
     encoder: { type: 'string' },
     square: { type: 'string', default: '8' },
   },
@@ -61,12 +55,7 @@ for (const name of given.cases.split(',')) {
 await provider.dispose();
 
 async function study(name: string, seed: number): Promise<void> {
-  const found = await paperCase(provider, name, seed, {
-    samples: Number(given.samples),
-    preset: given.preset as Preset,
-    cache: given.cache,
-    ...(given.encoder === undefined ? {} : { encoder: readFileSync(given.encoder) }),
-  });
+  const found = await paperCase(provider, name, seed, given);
   const { expanded, poison } = found;
   console.log(`${name}, seed ${seed}: ${count(expanded.pool, (i) => poison.has(i))} poison in the first pool`);
   if (questions.has('masks')) await compareMasks(found);

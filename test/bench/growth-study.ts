@@ -15,18 +15,22 @@ import { admit, neighbourRefusal } from '../../src-main/engine/tcore/admission.t
 import { evaluateClassifier } from '../../src-main/engine/tcore/evaluate.ts';
 import { count } from '../../src-main/engine/tcore/steps.ts';
 import { createTrainer, type Trainer } from '../../src-main/engine/tcore/trainer.ts';
-import type { Preset } from '../../src-shared/domain/run.ts';
-import { growCase, masksOf, paperCase, trustedOf, unlearnedAs, type GrownCase, type PaperCase } from './paper-case.ts';
+import {
+  growCase,
+  masksOf,
+  paperCase,
+  paperOptions,
+  trustedOf,
+  unlearnedAs,
+  type GrownCase,
+  type PaperCase,
+} from './paper-case.ts';
 
 const { values: given } = parseArgs({
   options: {
     questions: { type: 'string', default: 'schedule,meta' },
     cases: { type: 'string', default: 'threat-3,threat-3 1%,threat-3 half,threat-3 thinned,blended,badnets' },
-    seeds: { type: 'string', default: '1,2,3' },
-    samples: { type: 'string', default: '1500' },
-    preset: { type: 'string', default: 'quick' },
-    threads: { type: 'string', default: '1' },
-    cache: { type: 'string' },
+    ...paperOptions,
   },
 });
 /** Loss guidance to these shares, then meta guidance to those. */
@@ -53,11 +57,7 @@ for (const name of given.cases.split(',')) {
 await provider.dispose();
 
 async function study(name: string, seed: number): Promise<void> {
-  const found = await paperCase(provider, name, seed, {
-    samples: Number(given.samples),
-    preset: given.preset as Preset,
-    cache: given.cache,
-  });
+  const found = await paperCase(provider, name, seed, given);
   const { poison } = found;
   console.log(`${name}, seed ${seed}: ${poison.size} poison of ${found.context.samples.count}`);
   const trusted = trustedOf(found, await masksOf(found, (await unlearnedAs(found)).classifier, 'output'));

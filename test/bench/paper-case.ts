@@ -1,4 +1,5 @@
 /** A planted case of the bundled images in paper mode, taken apart: the first pool, a split of the channels, the growth from it. */
+import { readFileSync } from 'node:fs';
 import { asSamples } from '../../src-main/engine/attacks/images.ts';
 import type { PlantedDataset } from '../../src-main/engine/attacks/images.ts';
 import type { Encoder } from '../../src-main/engine/encoder/encoder.ts';
@@ -38,22 +39,34 @@ export interface PaperCase {
   readonly cache: string | undefined;
 }
 
-/** Sifts and expands a case of `leakCases`. */
+/** Options of the command line that all studies of such cases have. */
+export const paperOptions = {
+  seeds: { type: 'string', default: '1,2,3' },
+  samples: { type: 'string', default: '1500' },
+  preset: { type: 'string', default: 'quick' },
+  threads: { type: 'string', default: '1' },
+  cache: { type: 'string' },
+} as const;
+
+/**
+ * Sifts and expands a case of `leakCases`.
+ * @param given values of `paperOptions`, and where `--encoder` names one, another encoder than the case's own
+ */
 export async function paperCase(
   provider: Provider,
   name: string,
   seed: number,
-  options: {
-    readonly samples: number;
-    readonly preset: Preset;
-    readonly cache: string | undefined;
-    /** Another encoder than the case's own, as ONNX. */
-    readonly encoder?: Uint8Array;
+  given: {
+    readonly samples: string;
+    readonly preset: string;
+    readonly cache?: string | undefined;
+    readonly encoder?: string | undefined;
   },
 ): Promise<PaperCase> {
-  const { samples, preset, cache } = options;
+  const { cache } = given;
+  const samples = Number(given.samples);
   const what = leakCases[name];
-  const bytes = options.encoder ?? encoderBytes(what.encoder);
+  const bytes = given.encoder === undefined ? encoderBytes(what.encoder) : readFileSync(given.encoder);
   const planted = plantLeakCase(what, samples, seed);
   const context: PipelineContext = {
     mode: 'paper',
@@ -62,7 +75,7 @@ export async function paperCase(
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: asSamples(planted.planted),
     duplicates: new Int32Array(0),
-    parameters: parameterValues(resolveParameters(preset)),
+    parameters: parameterValues(resolveParameters(given.preset as Preset)),
     seed,
     journal: cachedJournal(cache),
     inputDigests: { encoder: sha256(bytes), dataset: `${name} ${seed} ${samples}` },

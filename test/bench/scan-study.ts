@@ -6,24 +6,18 @@
  * first clean pool, which knows nothing of poison in the data, is asked about every square of the scan's grid. Per run: the
  * square under which representations collapse most, and the one that turns most of 64 images of the pool to one class.
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { patchGrid, scanForPatches, stampedSource, type Patch } from '../../src-main/engine/evidence/patch-scan.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import { evaluateClassifier } from '../../src-main/engine/tcore/evaluate.ts';
 import { count } from '../../src-main/engine/tcore/steps.ts';
-import type { Preset } from '../../src-shared/domain/run.ts';
-import { paperCase } from './paper-case.ts';
+import { paperCase, paperOptions } from './paper-case.ts';
 
 const { values: given } = parseArgs({
   options: {
     cases: { type: 'string', default: 'clean,threat-1' },
-    seeds: { type: 'string', default: '1,2,3' },
-    samples: { type: 'string', default: '1500' },
-    preset: { type: 'string', default: 'quick' },
-    threads: { type: 'string', default: '1' },
-    cache: { type: 'string' },
+    ...paperOptions,
     encoder: { type: 'string' },
   },
 });
@@ -35,12 +29,7 @@ for (const name of given.cases.split(',')) {
 await provider.dispose();
 
 async function study(name: string, seed: number): Promise<void> {
-  const { context, encoder, expanded, classifier } = await paperCase(provider, name, seed, {
-    samples: Number(given.samples),
-    preset: given.preset as Preset,
-    cache: given.cache,
-    ...(given.encoder === undefined ? {} : { encoder: readFileSync(given.encoder) }),
-  });
+  const { context, encoder, expanded, classifier } = await paperCase(provider, name, seed, given);
   const { samples } = context;
   const { pool } = expanded;
   const order = randomStream(seed, 'scan study').permutation(pool.length).subarray(0, 64);

@@ -352,7 +352,8 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
   if (isTrigger(scan, drawnLimit) && setsApart && scan.images >= fewestScanned) {
     return {
       ...common,
-      evidence: { ...common.evidence, collapseLimit: drawnLimit },
+      code: 'encoder.patch-drawn',
+      evidence: { ...common.evidence, drawnLimit },
       verdict: 'suspicious',
       confidence: (scan.collapse - drawnLimit) / (1 - drawnLimit),
       claim: `A ${shade} square at ${place} draws different images together in the encoder (${cosines}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,

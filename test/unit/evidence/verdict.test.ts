@@ -369,13 +369,20 @@ describe('the verdict on the encoder', () => {
   });
 
   it('is suspicious where a square draws images together and turns them in the undefended model alone', () => {
-    const drawn = (collapse: number, undefended: number, sanitized: number): string => {
-      const scan = { ...evidence(0).scan, collapse };
-      const flips = {
+    const of = (collapse: number, undefended: number, sanitized: number): Partial<VerdictEvidence> => ({
+      scan: { ...evidence(0).scan, collapse },
+      flips: {
         undefended: { target: 2, share: undefended, n: 640 },
         sanitized: { target: 2, share: sanitized, n: 640 },
-      };
-      return judge(evidence(0, { scan, flips })).encoder.verdict;
+      },
+    });
+    const drawn = (collapse: number, undefended: number, sanitized: number): string => {
+      const { encoder } = judge(evidence(0, of(collapse, undefended, sanitized)));
+      if (encoder.verdict === 'suspicious') {
+        expect(encoder.code).toBe('encoder.patch-drawn');
+        expect(encoder.claim).toContain('draws different images together');
+      }
+      return encoder.verdict;
     };
     expect(drawn(0.81, 0.68, 0)).toBe('suspicious');
     expect(drawn(0.7, 0.68, 0)).toBe('inconclusive');

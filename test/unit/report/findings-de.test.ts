@@ -70,3 +70,14 @@ describe('a trigger of refused samples in German', () => {
     expect(deFinding(learnt(numbers, dataset))?.claim).toContain('wirkt im ungeschützten Modell als Auslöser');
   });
 });
+
+describe('an encoder that draws images together, in German', () => {
+  it('is not told of as one that sees them as one', () => {
+    const square = { patchSize: 8, patchRow: 18, patchColumn: 20, collapse: 0.81, collapseWithout: 0.42 };
+    const flips = { flippedTo: 'Stiefel', flippedUndefended: 0.68, flippedSanitized: 0 };
+    const said = deFinding(
+      learnt({ ...square, ...flips }, { code: 'encoder.patch-drawn', subject: 'encoder', name: null }),
+    );
+    expect(said?.claim).toMatch(/rückt verschiedene Bilder im Encoder zusammen .* kippt 68 % .* „Stiefel“, 0 %/);
+  });
+});
