@@ -17,7 +17,8 @@ const publishedEpochs = 120;
 
 /**
  * Published: SGD 0.05, 120 epochs; here 24 by default, the milestones (warm-up 1, no distribution terms before 5, adaptive weights from
- * 20, best epoch from 24 of 120) in proportion, and a rate of 0.01, with which a small encoder does not diverge (docs/efficacy.md).
+ * 20, best epoch from 24 of 120) in proportion, and a rate of 0.01, with which a small encoder does not diverge, and one term more, the
+ * anchor (docs/efficacy.md).
  * @throws as `poisonEncoder`
  */
 export function plant(
