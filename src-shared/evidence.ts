@@ -39,6 +39,11 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   turnedOf: { words: 'images it was laid over' },
   acceptedWithout: { words: 'of these samples, accepted by that model', share: true },
   knownWithout: { words: 'of the rest of the class, accepted by that model', share: true },
+  crowdedIn: { words: 'class they crowd in' },
+  takenFor: { words: 'class most of them are taken for' },
+  directions: { words: 'taken for one of two classes', share: true },
+  likeLabel: { words: 'of the images nearest to them, those with their label', share: true },
+  rivalsLikeLabel: { words: 'the same of images of the class they are taken for', share: true },
   flipsOf: { words: 'images the flips were counted on' },
 };
 

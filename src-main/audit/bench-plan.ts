@@ -4,6 +4,7 @@ import type { BenchCell } from '../../src-shared/domain/bench.ts';
 import { modes } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { datasetAttacks, datasetOptions, type DatasetAttack } from '../engine/attacks/dataset/table.ts';
+import { pretrainMethods } from '../engine/attacks/encoder/pretrain.ts';
 import { resolveParameters } from '../engine/tcore/parameters.ts';
 
 /** Names become file names, table cells and headings: plain words only. */
@@ -72,7 +73,7 @@ const planSchema = v.strictObject({
   target: whole(0, 9999),
   /** How encoders are made where the domain has none of its own. */
   pretraining: v.optional(
-    v.strictObject({ method: v.picklist(['simclr', 'moco']), epochs: whole(1, 1000), batch: whole(16, 1024) }),
+    v.strictObject({ method: v.picklist(pretrainMethods), epochs: whole(1, 1000), batch: whole(16, 1024) }),
     { method: 'simclr', epochs: 12, batch: 256 },
   ),
   encoderSeed: v.optional(seed, 1),

@@ -34,6 +34,8 @@ const rules = {
   'class.scattered-cluster': 'Samples of one class are firmly refused and look like many others.',
   'dataset.estimated-trigger': 'What refused samples of a class have in common works as a trigger.',
   'class.estimated-trigger': 'What the refused samples of a class have in common works as a trigger.',
+  'dataset.natural-kind': 'Refused samples look like a kind of their own rather than poison.',
+  'class.natural-kind': 'Refused samples of a class look like a kind of their own rather than poison.',
   'dataset.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples.',
   'class.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples of this class.',
   'sample.suspect':

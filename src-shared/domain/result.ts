@@ -219,6 +219,19 @@ export function isUnlearnt(first: number, again: number): boolean {
   return again <= Math.max(turnedByChance, Math.min(leftAgain * first, mostAgain));
 }
 
+/** What refused samples of a class look like: their label, or the class that most of them are taken for. */
+export interface ClassKind {
+  readonly classIndex: number;
+  /** Class that the sanitized model takes most of them for. */
+  readonly takenFor: number;
+  /** Share that is taken for one of the two commonest classes, 0..1. */
+  readonly directions: number;
+  /** Share of the images nearest to them, among as many of the class as of that other one, that have their label, 0..1. */
+  readonly likeLabel: number;
+  /** The same of credible images of that other class: what anybody of it has by chance. */
+  readonly rivalsLikeLabel: number;
+}
+
 /** What refused samples have in common, and the trigger estimated from it. */
 export interface TriggerEvidence {
   /** Refused samples of one class minus the mean of credible samples like them; mid-grey = no difference. */

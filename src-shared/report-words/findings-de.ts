@@ -54,6 +54,9 @@ function others({ carrying, showing }: Lookup): string {
   return learnt + shown;
 }
 
+const oneSource =
+  'Ein Blick auf die abgelehnten Proben: Sind ihre Etiketten falsch, so sind sie Gift aus einer einzigen Klasse.';
+
 function said(one: Finding): Said | null {
   const { evidence: e } = one;
   const name = one.name ?? '';
@@ -105,6 +108,16 @@ function said(one: Finding): Said | null {
         claim: `${count(e['refused'])} von ${count(e['samples'])} Proben lehnt das bereinigte Modell samt ihren Nachbarn entschieden ab, und viele davon sehen aus wie Klassen, die es mit ihrem Etikett nicht verwechselt; sie häufen sich in einzelnen Klassen.${others(e)}`,
         wouldChange:
           'Ein Blick auf die Verdächtigen: Eine Gruppe richtig etikettierter Proben ungewöhnlicher Art kann so aussehen.',
+      };
+    case 'class.natural-kind inconclusive':
+      return {
+        claim: `Von ${count(e['samples'])} Proben mit dem Etikett „${name}“ lernt das ungeschützte Modell ${count(e['refused'])}, die das bereinigte samt ihren Nachbarn ablehnt; doch hält es die meisten für „${String(e['takenFor'])}“, sie sehen ihrem Etikett ähnlicher als die Bilder von „${String(e['takenFor'])}“ (${share(e['likeLabel'])} ihrer nächsten Bilder tragen es, ${share(e['rivalsLikeLabel'])} bei jenen), und was sie gemeinsam haben, wirkt nicht auf alle Klassen als Auslöser: eher eine eigene Art als Gift.`,
+        wouldChange: oneSource,
+      };
+    case 'dataset.natural-kind inconclusive':
+      return {
+        claim: `Proben, die das ungeschützte Modell lernt und das bereinigte samt ihren Nachbarn ablehnt, häufen sich in „${String(e['crowdedIn'])}“; sie sehen ihrem Etikett ähnlicher als die Bilder von „${String(e['takenFor'])}“, für die sie gehalten werden, und was sie gemeinsam haben, wirkt nicht auf alle Klassen als Auslöser: eher eine eigene Art als Gift.`,
+        wouldChange: oneSource,
       };
     case 'class.learnt-pattern suspicious':
       return learnt(e, `${count(e['sharing'])} Proben mit dem Etikett „${name}“`);
@@ -204,6 +217,11 @@ export const deTerms: Readonly<Record<string, string>> = {
   'samples that share the pattern': 'Proben mit dem Muster',
   'turned into the class by it, model grown before': 'davon zur Klasse gemacht, zuvor gewachsenes Modell',
   'turned into the class by it, sanitized model': 'davon zur Klasse gemacht, bereinigtes Modell',
+  'class most of them are taken for': 'Klasse, für die die meisten gehalten werden',
+  'taken for one of two classes': 'für eine von zwei Klassen gehalten',
+  'of the images nearest to them, those with their label': 'von ihren nächsten Bildern tragen ihr Etikett',
+  'the same of images of the class they are taken for': 'dasselbe bei Bildern der Klasse, für die sie gehalten werden',
+  'class they crowd in': 'Klasse, in der sie sich häufen',
   'turned, model without these samples': 'dasselbe, Modell ohne diese Proben',
   'images it was laid over': 'Bilder, über die es gelegt wurde',
   'of these samples, accepted by that model': 'von diesen Proben erkannt, Modell ohne sie',

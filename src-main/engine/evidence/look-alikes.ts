@@ -1,6 +1,6 @@
 /**
- * Residues against images that look alike as small pictures. No model is asked who is like whom, so none that learnt a
- * trigger can pair images by it.
+ * Images that look alike as small pictures: residues against them, and whose they are. No model is asked who is like whom, so
+ * none that learnt a trigger can pair images by it.
  */
 import { residuesAgainst, type Residues } from './residue.ts';
 
@@ -29,6 +29,35 @@ export function residuesAmong(
   };
   const against = residuesAgainst({ pixels: others, rows: centred(theirs) }, m);
   return (group, n) => against({ pixels: group, rows: centred(smallPictures(group, n, shape)) }, n);
+}
+
+/**
+ * @param others pixels `[m, C, H, W]`; `is` says which of them count
+ * @returns of pixels `[n, C, H, W]` the share of each one's `nearest` among the others (Euclid) that count, 0..1; where the group
+ *   is the others themselves, nobody is near to itself
+ */
+export function nearestShare(
+  others: Float32Array,
+  m: number,
+  shape: Shape,
+  is: (other: number) => boolean,
+  nearest: number,
+): (group: Float32Array, n: number, themselves: boolean) => Float64Array {
+  const theirs = smallPictures(others, m, shape);
+  const width = theirs.length / m;
+  return (group, n, themselves) => {
+    const rows = smallPictures(group, n, shape);
+    const wanted = Math.min(nearest, themselves ? m - 1 : m);
+    return Float64Array.from({ length: n }, (_, at) => {
+      const distance = new Float64Array(m);
+      for (let other = 0; other < m; other++) {
+        for (let j = 0; j < width; j++) distance[other] += (rows[at * width + j] - theirs[other * width + j]) ** 2;
+      }
+      if (themselves) distance[at] = Infinity;
+      const order = [...distance.keys()].sort((a, b) => distance[a] - distance[b] || a - b);
+      return order.slice(0, wanted).filter(is).length / wanted;
+    });
+  };
 }
 
 /** Means over blocks, every channel by itself: `[n, channels * height * width]` of at most `smallSide` on a side. */

@@ -5,12 +5,14 @@
  */
 import {
   worksAsTrigger,
+  type ClassKind,
   type LearntPattern,
   type SiftingFacts,
   type TriggerEvidence,
 } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { binomialInterval } from '../../../src-shared/statistics.ts';
+import { isKindOfItsOwn } from './kind.ts';
 import { learntFinding, learntNumbers, wasUnlearnt } from './learnt.ts';
 import { percent } from './percent.ts';
 import { baseLimit, collapseLimit, drawnLimit, isTrigger, type PatchScan } from './patch-scan.ts';
@@ -36,6 +38,8 @@ export interface VerdictEvidence extends RefusalEvidence {
   readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
   /** The trigger estimated from the refused samples of one class. */
   readonly estimate: TriggerEvidence['estimate'];
+  /** What the fitted clusters look like, of classes where that can be asked. */
+  readonly kinds: readonly ClassKind[];
   /** Patterns that the sanitized model follows and should not know. */
   readonly learnt: readonly LearntPattern[];
 }
@@ -55,6 +59,8 @@ const fewestScanned = 30;
 const mostFlippedSanitized = 0.2;
 /** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
 const splitLimit = 2;
+/** A fitted cluster that is called natural. */
+const naturalKindCode = 'class.natural-kind';
 /** Accuracy of the sanitized model on the guard (lower end of its interval) below which its refusals mean nothing. */
 const leastAccuracy = 0.6;
 
@@ -103,6 +109,19 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
       ...learntFinding(learnt, evidence.classes),
       code: 'class.learnt-pattern',
       evidence: { ...common.evidence, ...learntNumbers(learnt) },
+    };
+  }
+  const kind = cluster === 'fitted' ? naturalKind(evidence, c) : null;
+  if (kind !== null) {
+    const other = evidence.classes[kind.takenFor];
+    return {
+      ...common,
+      code: naturalKindCode,
+      evidence: { ...common.evidence, ...estimateNumbers(evidence, c), ...kindNumbers(kind, evidence.classes) },
+      verdict: 'inconclusive',
+      confidence: null,
+      claim: `Of ${samples} samples labelled "${name}", ${refused} are fitted by the undefended model and refused, with their neighbours, by the sanitized one; but it takes most of them for "${other}", they look like their label more than images of "${other}" do (${percent(kind.likeLabel)} of their nearest images have it, ${percent(kind.rivalsLikeLabel)} of those of the others), and what they share does not work as a trigger on all classes: rather a kind of their own than poison.`,
+      wouldChange: 'A look at the refused samples: if their labels are wrong, they are poison of one source class.',
     };
   }
   switch (cluster) {
@@ -164,6 +183,22 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
     claim: `Of ${samples} samples labelled "${name}", ${refusedWords(refused)} by the sanitized model.`,
     wouldChange: 'Poison with right labels that forms no group of its own would not be seen here.',
   };
+}
+
+/**
+ * What a class's fitted cluster looks like, where that is a kind of its own and what they share was tried and does not work as a
+ * trigger. An overlay that works on the class they are taken for alone says no more than that the two are alike.
+ */
+function naturalKind({ kinds, estimate }: VerdictEvidence, c: number): ClassKind | null {
+  const kind = kinds.find(({ classIndex }) => classIndex === c);
+  if (kind === undefined || !isKindOfItsOwn(kind) || estimate?.target !== c) return null;
+  if (!worksAsTrigger(estimate)) return kind;
+  return estimate.form === 'overlay' && estimate.from === kind.takenFor ? kind : null;
+}
+
+function kindNumbers({ takenFor, ...kind }: ClassKind, classes: readonly string[]): Finding['evidence'] {
+  const { directions, likeLabel, rivalsLikeLabel } = kind;
+  return { takenFor: classes[takenFor], directions, likeLabel, rivalsLikeLabel };
 }
 
 const refusedWords = (refused: number): string =>
@@ -237,7 +272,8 @@ function judgeDataset(
     },
   };
   const bad = of('suspicious');
-  const clusters = refusals.some(({ cluster }) => cluster !== null);
+  const standing = refusals.filter(({ cluster }, c) => cluster !== null && classes[c].code !== naturalKindCode);
+  const clusters = standing.length > 0;
   const learnt = evidence.learnt.find((one) => !(clusters && wasUnlearnt(one)));
   if (learnt !== undefined) {
     return {
@@ -262,7 +298,7 @@ function judgeDataset(
   }
   if (bad.length > 0) {
     const names = bad.map((finding) => `"${finding.name}"`).join(', ');
-    const scattered = refusals.every(({ cluster }) => cluster !== 'fitted');
+    const scattered = standing.every(({ cluster }) => cluster !== 'fitted');
     const what = scattered
       ? 'are firmly refused, with their neighbours, by the sanitized model, and many look like classes it does not confuse with their label'
       : 'are fitted by the undefended model and refused, with their neighbours, by the sanitized one';
@@ -283,6 +319,19 @@ function judgeDataset(
           : []),
       ].join(' '),
       wouldChange: 'A look at the suspects: a group of rightly labelled samples of an unusual kind can look like this.',
+    };
+  }
+  const kind = classes.find(({ code }) => code === naturalKindCode);
+  if (kind !== undefined) {
+    const { takenFor, likeLabel, rivalsLikeLabel } = kind.evidence;
+    return {
+      ...common,
+      code: 'dataset.natural-kind',
+      evidence: { ...common.evidence, crowdedIn: String(kind.name), takenFor, likeLabel, rivalsLikeLabel },
+      verdict: 'inconclusive',
+      confidence: null,
+      claim: `Samples that are fitted by the undefended model and refused, with their neighbours, by the sanitized one crowd in "${kind.name}"; they look like their label more than the images of "${String(takenFor)}" do that they are taken for, and what they share does not work as a trigger on all classes: rather a kind of their own than poison.`,
+      wouldChange: kind.wouldChange,
     };
   }
   const open = [...of('inconclusive'), ...of('not-examined')];

@@ -24,6 +24,7 @@ import { prepareEncoder } from './prepare.ts';
 import { secondStart } from './second-start.ts';
 import { runEvidence, type EvidenceStage } from './stage-evidence.ts';
 import { lookAgain, runInversion, type LearntGroup } from './stage-inversion.ts';
+import { runKinds } from './stage-kinds.ts';
 import { runOpinions } from './stage-opinions.ts';
 import { runProbe, type ProbeStage } from './stage-probe.ts';
 import { runExpand, runSift } from './stage-sift.ts';
@@ -64,7 +65,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const listed = withCarriers(refused, carriers, loss);
   const unlisted = credibleSamples(grown.admittedRound, guard, listed);
   const groups = [listed, ...refusedGroups(refusals, samples.classes.length)];
-  const found = await runTriggers(context, models, groups, unlisted, encoder.representation.dim, digest);
+  const { kinds, digest: asked } = await runKinds(context, refusals, unlisted, digest);
+  const found = await runTriggers(context, models, groups, unlisted, encoder.representation.dim, asked);
   const suspects = withCarriers(listed, found.showing, loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const state = resumed && found.resumed ? 'resumed' : 'finished';
@@ -87,6 +89,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     scan: final.scan,
     flips: final.flips,
     estimate: found.evidence.estimate,
+    kinds,
     learnt,
   });
   const opinions = await runOpinions(context, encoder, {

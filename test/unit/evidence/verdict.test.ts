@@ -48,6 +48,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
     flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
     estimate: null,
+    kinds: [],
     learnt: [],
     ...changes,
   };
@@ -298,6 +299,71 @@ describe('a pattern that a first model learnt, and the second did not', () => {
   it('warns against the model where the second one still follows it', () => {
     const { classes: findings } = judge(evidence(30, { learnt: [{ ...unlearnt, turnedAgain: 0.4 }] }));
     expect(findings[2].claim).toContain('still it turns 40.0 %: do not use the sanitized model');
+  });
+});
+
+describe('a refused cluster that looks like a kind of its own', () => {
+  const kind = { classIndex: 2, takenFor: 0, directions: 1, likeLabel: 0.35, rivalsLikeLabel: 0.02 };
+  const tried = {
+    form: 'overlay' as const,
+    target: 2,
+    suspects: 30,
+    carriers: 30,
+    n: 200,
+    from: null,
+    flippedUndefended: 0.1,
+    flippedSanitized: 0,
+    flippedControl: 0.1,
+    works: false,
+    picture: { channels: 1 as const, height: 1, width: 1, bytes: [0] },
+  };
+  const verdictOf = (kinds: VerdictEvidence['kinds'], estimate: VerdictEvidence['estimate']) => {
+    const { dataset, classes: findings } = judge(evidence(30, { kinds, estimate }));
+    return { dataset, boot: findings[2] };
+  };
+
+  it('is inconclusive, never trusted, and says why', () => {
+    const { dataset, boot } = verdictOf([kind], tried);
+    expect(boot).toMatchObject({ code: 'class.natural-kind', verdict: 'inconclusive' });
+    expect(boot.claim).toMatch(/takes most of them for "shirt", .* more than images of "shirt" do \(35\.0 % .* 2\.0 %/);
+    expect(dataset).toMatchObject({ code: 'dataset.natural-kind', verdict: 'inconclusive' });
+    expect(dataset.evidence).toMatchObject({ crowdedIn: 'boot', takenFor: 'shirt', likeLabel: 0.35 });
+  });
+
+  it('stays suspicious where they look like what they are taken for, or are taken for many classes', () => {
+    for (const change of [{ likeLabel: 0.1 }, { rivalsLikeLabel: 0.3 }, { directions: 0.7 }]) {
+      const { dataset, boot } = verdictOf([{ ...kind, ...change }], tried);
+      expect([boot.code, dataset.verdict]).toEqual(['class.refused-cluster', 'suspicious']);
+    }
+    expect(verdictOf([], tried).dataset.verdict).toBe('suspicious');
+  });
+
+  it('stays suspicious where what they share works as a trigger, or was not tried', () => {
+    const works = { ...tried, flippedUndefended: 0.9, works: true };
+    expect(verdictOf([kind], works).boot.code).toBe('class.refused-cluster');
+    expect(verdictOf([kind], { ...works, form: 'patch', from: 0 }).boot.code).toBe('class.refused-cluster');
+    expect(verdictOf([kind], { ...works, from: 1 }).boot.code).toBe('class.refused-cluster');
+    expect(verdictOf([kind], { ...tried, target: 1 }).boot.code).toBe('class.refused-cluster');
+    expect(verdictOf([kind], null).boot.code).toBe('class.refused-cluster');
+  });
+
+  it('is no less natural for an overlay that turns the class alone that they are taken for', () => {
+    const overlay = { ...tried, flippedUndefended: 0.9, works: true, from: 0 };
+    expect(verdictOf([kind], overlay).boot.code).toBe('class.natural-kind');
+  });
+
+  it('does not speak for another class that is suspicious', () => {
+    const all = evidence(30, { kinds: [kind], estimate: tried });
+    const bad = (i: number): boolean => all.labels[i] === 1 && i % 3 === 0;
+    const final = {
+      loss: all.final.loss.map((loss, i) => (bad(i) ? 6 : loss)),
+      predicted: all.final.predicted.map((c, i) => (bad(i) ? 0 : c)),
+      confidence: all.final.confidence,
+    };
+    const { dataset } = judge({ ...all, final, company: all.company.map((value, i) => (bad(i) ? 0.9 : value)) });
+    expect(dataset).toMatchObject({ code: 'dataset.refused-cluster', verdict: 'suspicious' });
+    expect(dataset.claim).toContain('"bag"');
+    expect(dataset.claim).not.toContain('"boot"');
   });
 });
 

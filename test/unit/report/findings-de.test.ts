@@ -81,3 +81,20 @@ describe('an encoder that draws images together, in German', () => {
     expect(said?.claim).toMatch(/rückt verschiedene Bilder im Encoder zusammen .* kippt 68 % .* „Stiefel“, 0 %/);
   });
 });
+
+describe('refused samples that look like a kind of their own, in German', () => {
+  const evidence = { samples: 179, refused: 27, takenFor: 'Schuh', likeLabel: 0.37, rivalsLikeLabel: 0 };
+  const open = { verdict: 'inconclusive', confidence: null } as const;
+
+  it('are told of with what they look like', () => {
+    const said = deFinding(learnt(evidence, { code: 'class.natural-kind', name: 'Tasche', ...open }));
+    expect(said?.claim).toMatch(
+      /^Von 179 Proben .* „Tasche“ lernt .* 27, .* für „Schuh“, .* \(37 % .* 0 % bei jenen\)/,
+    );
+  });
+
+  it('are told of the dataset, too', () => {
+    const of = { code: 'dataset.natural-kind', subject: 'dataset', name: null, ...open } as const;
+    expect(deFinding(learnt({ ...evidence, crowdedIn: 'Tasche' }, of))?.claim).toMatch(/„Tasche“; .* „Schuh“/);
+  });
+});

@@ -1,10 +1,13 @@
 /**
- * Self-supervised pre-training of the small encoder: SimCLR (Chen et al., ICML 2020), or MoCo v2 (He et al., CVPR 2020; Chen et
- * al., 2020: momentum encoder and a queue of keys). Labels are never looked at.
+ * Pre-training of the small encoder: self-supervised by SimCLR (Chen et al., ICML 2020) or MoCo v2 (He et al., CVPR 2020; Chen et
+ * al., 2020: momentum encoder and a queue of keys), which never look at labels; or supervised, by cross entropy behind a linear
+ * head that is thrown away.
  */
 import { CancelledError, ExpectedError } from '../../../../src-shared/failure.ts';
+import { addHead } from '../../encoder/head.ts';
 import { graphBuilder, type GraphBuilder } from '../../graph/builder.ts';
 import type { Graph, Tensor, ValueInfo } from '../../graph/ir.ts';
+import { mean, softmaxCrossEntropy } from '../../graph/losses.ts';
 import { withBatchStatistics } from '../../graph/modes.ts';
 import { trainingStep, withInitializers, type CarriedState } from '../../graph/training.ts';
 import { randomStream } from '../../math/random.ts';
@@ -15,8 +18,11 @@ import { infoNce, ntXent, unitRows } from './losses.ts';
 import { smallNet, type SmallNet } from './small-net.ts';
 import { defaultViews, drawView, type ViewOptions } from './views.ts';
 
+export const pretrainMethods = ['simclr', 'moco', 'supervised'] as const;
+export type PretrainMethod = (typeof pretrainMethods)[number];
+
 export interface PretrainOptions {
-  readonly method: 'simclr' | 'moco';
+  readonly method: PretrainMethod;
   readonly epochs: number;
   readonly seed: number;
   /** Images a step; default 256. */
@@ -41,11 +47,7 @@ const queuedBatches = 8;
  * @returns the encoder in evaluation mode: input `image` [N, C, H, W] in 0..1, output `representation` [N, d]
  * @throws RangeError when there are fewer images than a batch; ExpectedError training-diverged; CancelledError
  */
-export async function pretrain(
-  provider: Provider,
-  data: Pick<LabelledImages, 'pixels' | 'shape'>,
-  options: PretrainOptions,
-): Promise<Graph> {
+export async function pretrain(provider: Provider, data: LabelledImages, options: PretrainOptions): Promise<Graph> {
   const { shape } = data;
   const { seed, epochs, method, signal } = options;
   const batch = options.batch ?? 256;
@@ -53,7 +55,7 @@ export async function pretrain(
   const count = data.pixels.length / size;
   if (count < batch) throw new RangeError(`pre-training needs at least one batch of ${batch} images, met ${count}`);
   const net = smallNet(shape, seed, options.widths);
-  const made = (method === 'simclr' ? simclrGraph : mocoGraph)(net, batch, options);
+  const made = objectives[method](net, batch, options, data.classes);
   const step = trainingStep({
     ...made,
     loss: 'loss',
@@ -62,7 +64,8 @@ export async function pretrain(
   const compiled = await provider.compile(step.graph, { dims: made.dims, state: step.state });
   compiled.setState(step.initialState);
   const views = { ...defaultViews, ...options.views };
-  const pixels = new Float32Array(2 * batch * size);
+  const pixels = new Float32Array(made.views * batch * size);
+  const labels = new BigInt64Array(batch);
   try {
     const steps = Math.floor(count / batch);
     for (let epoch = 0; epoch < epochs; epoch++) {
@@ -72,12 +75,15 @@ export async function pretrain(
       for (let at = 0; at < steps; at++) {
         if (signal.aborted) throw new CancelledError();
         for (let i = 0; i < batch; i++) {
-          const image = readImage(data, order[at * batch + i]);
-          drawView(image, shape, views, random, pixels, i * size);
-          drawView(image, shape, views, random, pixels, (batch + i) * size);
+          const sample = order[at * batch + i];
+          const image = readImage(data, sample);
+          labels[i] = BigInt(data.labels[sample]);
+          for (let view = 0; view < made.views; view++) {
+            drawView(image, shape, views, random, pixels, (view * batch + i) * size);
+          }
         }
         const outputs = await compiled.run({
-          ...made.feeds(pixels),
+          ...made.feeds(pixels, labels),
           learningRate: scalar(options.learningRate ?? 1e-3),
         });
         sum += (outputs['loss'].data as Float32Array)[0];
@@ -98,14 +104,20 @@ export async function pretrain(
   }
 }
 
-interface ContrastiveGraph {
+interface Objective {
   readonly graph: Graph;
   readonly dims: Readonly<Record<string, number>>;
   readonly parameters: readonly { readonly name: string }[];
   readonly carried: CarriedState;
-  /** @param pixels first views, then second views */
-  feeds(pixels: Float32Array): Record<string, Tensor>;
+  /** Views of an image that a step sees. */
+  readonly views: 1 | 2;
+  /** @param pixels first views, then second views @param labels one an image */
+  feeds(pixels: Float32Array, labels: BigInt64Array): Record<string, Tensor>;
 }
+
+const objectives: Readonly<
+  Record<PretrainMethod, (net: SmallNet, batch: number, options: PretrainOptions, classes: number) => Objective>
+> = { simclr: simclrGraph, moco: mocoGraph, supervised: supervisedGraph };
 
 /** Projector of two layers behind `value` [n, dim]; `named` turns a tensor into a value name. */
 function project(b: GraphBuilder, value: string, named: readonly string[]): string {
@@ -134,18 +146,18 @@ function finish(
   b: GraphBuilder,
   loss: string,
   net: SmallNet,
-  projector: readonly string[],
+  behind: readonly string[],
   rows: number,
   remembered: readonly ValueInfo[] = [],
-): Omit<ContrastiveGraph, 'feeds'> {
+): Omit<Objective, 'feeds' | 'views'> {
   b.node('Identity', [loss], {}, 'loss');
   b.setOutputs([{ name: 'loss', dtype: 'float32', shape: [] }, ...remembered]);
   const dims = { N: rows };
   const { graph, ...carried } = withBatchStatistics(b.build(), { dims, updateRunning: true });
-  return { graph, dims, carried, parameters: [...net.parameters, ...projector].map((name) => ({ name })) };
+  return { graph, dims, carried, parameters: [...net.parameters, ...behind].map((name) => ({ name })) };
 }
 
-function simclrGraph(net: SmallNet, batch: number, options: PretrainOptions): ContrastiveGraph {
+function simclrGraph(net: SmallNet, batch: number, options: PretrainOptions): Objective {
   const b = graphBuilder(net.graph);
   const projector = projectorTensors(net.dim, options.seed).map(([name, tensor]) => b.constant(tensor, name));
   const z = project(b, 'representation', projector);
@@ -153,7 +165,24 @@ function simclrGraph(net: SmallNet, batch: number, options: PretrainOptions): Co
   const shape = net.graph.inputs[0].shape.slice(1) as number[];
   return {
     ...made,
+    views: 2,
     feeds: (pixels) => ({ image: { dtype: 'float32', dims: [2 * batch, ...shape], data: pixels } }),
+  };
+}
+
+function supervisedGraph(net: SmallNet, batch: number, { seed }: PretrainOptions, classes: number): Objective {
+  const b = graphBuilder(net.graph);
+  const head = addHead(b, 'representation', { dim: net.dim, hidden: [], classes }, seed, 'pre-training head');
+  b.input('label', 'int64', ['N']);
+  const loss = mean(b, softmaxCrossEntropy(b, head.logits, 'label', classes));
+  const dims = [batch, ...(net.graph.inputs[0].shape.slice(1) as number[])];
+  return {
+    ...finish(b, loss, net, head.parameters, batch),
+    views: 1,
+    feeds: (pixels, labels) => ({
+      image: { dtype: 'float32', dims, data: pixels },
+      label: { dtype: 'int64', dims: [batch], data: labels },
+    }),
   };
 }
 
@@ -161,7 +190,7 @@ function simclrGraph(net: SmallNet, batch: number, options: PretrainOptions): Co
  * The key encoder and the queue are carried state of the same graph. Keys of a step come from the key weights as the step before
  * left them, so no gradient reaches them.
  */
-function mocoGraph(net: SmallNet, batch: number, options: PretrainOptions): ContrastiveGraph {
+function mocoGraph(net: SmallNet, batch: number, options: PretrainOptions): Objective {
   const b = graphBuilder(net.graph);
   const tensors = projectorTensors(net.dim, options.seed);
   const projector = tensors.map(([name, tensor]) => b.constant(tensor, name));
@@ -216,6 +245,7 @@ function mocoGraph(net: SmallNet, batch: number, options: PretrainOptions): Cont
   const dims = [batch, ...(shape.slice(1) as number[])];
   return {
     ...made,
+    views: 2,
     carried: {
       state: [...made.carried.state, ...state],
       initialState: { ...made.carried.initialState, ...initialState },
