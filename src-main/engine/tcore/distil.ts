@@ -2,8 +2,9 @@
  * Distilled mode: a model of the encoder's architecture, every weight made anew, learns the untrusted encoder's clean
  * function from its answers to credible, uncorrupted images, and the labels of a narrower pool; its own input is
  * corrupted. Pools grow by what student and teacher agree on, and by labels that neither the student nor their company
- * excludes (`distil-pools.ts`). Once the labels are as many as the answers the teacher is not asked any more: the last
- * round of growth and the final fit learn from labels alone (docs/efficacy.md).
+ * excludes (`distil-pools.ts`). Once the labels are as many as the answers the teacher is asked on only where it knows more
+ * than they taught (`teacher-lead.ts`); else the last rounds of growth and the final fit learn from labels alone
+ * (docs/efficacy.md).
  *
  * No weight of the untrusted encoder reaches the student. What does reach it are answers to images of the pools: a
  * backdoor comes along only with images that show its trigger.
@@ -32,6 +33,7 @@ import {
 import { sizesOf } from './memory.ts';
 import { vector } from './steps.ts';
 import { createStudent, freshStudent, type FreshStudent, type Student } from './student.ts';
+import { teacherLead, type TeacherLead } from './teacher-lead.ts';
 
 export interface DistilInput {
   readonly context: PipelineContext;
@@ -65,6 +67,8 @@ export interface DistilPlan extends RoundPlan {
   readonly batch: number;
   /** lambda. */
   readonly weight: number;
+  /** Whether the labels are as many as the answers, so that the teacher is asked on only where it knows more. */
+  readonly late: boolean;
 }
 
 /** Name of a round's tensor: samples on which the teacher's answer is taught. */
@@ -78,6 +82,7 @@ export async function distil(input: DistilInput): Promise<Distilled> {
   const sizes = sizesOf(context);
   const session: Session = {
     ...input,
+    lead: null,
     fresh,
     score: studentScorer(provider, encoder, samples, {
       batch: sizes.evaluationBatch,
@@ -88,7 +93,7 @@ export async function distil(input: DistilInput): Promise<Distilled> {
   const { rounds, admittedRound, last } = await playRounds(
     context,
     planDistillation(parameters, samples.count),
-    (plan, number, before) => runRound(session, plan, number, before),
+    async (plan, number, before) => runRound(session, await askedOn(session, plan, before), number, before),
   );
   const classifier = await withStudent(
     session,
@@ -101,7 +106,7 @@ export async function distil(input: DistilInput): Promise<Distilled> {
 
 /**
  * Warm-up on the first pool, growth, final fit. The teacher is asked as long as its answers are taught on more samples
- * than their labels are; then its part is done.
+ * than their labels are; then its part is done, unless it still knows more (`askedOn`).
  * @param samples size of the dataset
  */
 export function planDistillation(parameters: MethodParameters, samples: number): DistilPlan[] {
@@ -118,6 +123,7 @@ export function planDistillation(parameters: MethodParameters, samples: number):
       epochs: parameters['distil.warmupEpochs'],
       batch,
       weight,
+      late: false,
     },
     ...parseShares(parameters['distil.labels']).map((share, i): DistilPlan => ({
       name: `grow/discrepancy/${share}`,
@@ -127,6 +133,7 @@ export function planDistillation(parameters: MethodParameters, samples: number):
       epochs: epochsFor(parameters['distil.growEpochs'], samples),
       batch,
       weight: answers[i] > share ? weight : finalWeight,
+      late: answers[i] <= share,
     })),
     {
       name: 'final',
@@ -136,11 +143,33 @@ export function planDistillation(parameters: MethodParameters, samples: number):
       epochs: epochsFor(parameters['distil.finalEpochs'], samples),
       batch,
       weight: finalWeight,
+      late: true,
     },
   ];
 }
 
+/** A late round as it is played: with a teacher that knows more than the student the first time this is asked, with it. */
+async function askedOn(session: Session, plan: DistilPlan, before: RoundState | null): Promise<DistilPlan> {
+  const { context, encoder, pool } = session;
+  const { parameters } = context;
+  if (!plan.late || before === null) return plan;
+  session.lead ??= await teacherLead(
+    context,
+    encoder,
+    pool,
+    () =>
+      withStudent(session, { ...plan, weight: 0 }, before.state, (student) => Promise.resolve(student.classifier())),
+    before.digest,
+  );
+  const { lead } = session.lead;
+  if (lead === null || lead < parameters['distil.lead']) return plan;
+  const patience = plan.guidance === 'final' ? parameters['distil.patience'] : 1;
+  return { ...plan, weight: parameters['distil.weight'], epochs: Math.ceil(patience * plan.epochs) };
+}
+
 interface Session extends DistilInput {
+  /** Null until it is asked. */
+  lead: TeacherLead | null;
   readonly fresh: FreshStudent;
   readonly score: (classifier: Graph) => Promise<StudentView>;
 }
@@ -202,11 +231,11 @@ async function computeRound(
   const made = { pool: pools.labels, loss, guardAccuracy, guardSamples: guard.length };
   const { round, takenBack } = settleRound(context, plan, number, previous, made);
   if (takenBack && previous) {
-    const distilled = previous.extra[answersName].data.length;
+    const distilled = plan.weight > 0 ? previous.extra[answersName].data.length : 0;
     return { round: { ...round, distilled }, pool: previous.pool, state: previous.state, extra: previous.extra };
   }
   return {
-    round: { ...round, distilled: pools.answers.length },
+    round: { ...round, distilled: plan.weight > 0 ? pools.answers.length : 0 },
     pool: pools.labels,
     state: student.state(),
     extra: {

@@ -110,6 +110,12 @@ const defaults = {
   /** lambda: weight of the teacher's answers against the labels while both pools differ, and once the labels are as many. */
   'distil.weight': 3,
   'distil.finalWeight': 0,
+  /**
+   * By how much of the labels the encoder must know more than the student to be asked on at the first weight then (0..1; 1 = never),
+   * and how many times as long the final fit lasts with it.
+   */
+  'distil.lead': 0.05,
+  'distil.patience': 3,
   /** Share up to which the rank within the class decides who is taught. */
   'distil.ranked': 0.7,
   /** Beyond it: least probability of a label against the likeliest one; and most of a sample's company, as a share, that falls short. */
@@ -193,6 +199,7 @@ const shares = new Set<ParameterName>([
   'distil.ranked',
   'distil.plausible',
   'distil.company',
+  'distil.lead',
   'distil.crop',
   'distil.jitter',
   'distil.rectangle',

@@ -91,7 +91,8 @@ describe.each(['resnet-bn-grey-opset11-batch1', 'vgg-plain-flatten', 'vit-packed
   'an audit in distilled mode of %s',
   (name) => {
     const images = toyImages({ shape: expected[name].size, sizes: [30, 30, 30] });
-    const longer = { 'distil.warmupEpochs': 8, 'distil.growEpochs': 2, 'distil.finalEpochs': 3 };
+    // An encoder of random weights tells these textures apart, too, and may be asked to the end (`teacher.test.ts`).
+    const longer = { 'distil.warmupEpochs': 8, 'distil.growEpochs': 2, 'distil.finalEpochs': 3, 'distil.lead': 1 };
     let result: PipelineResult;
     let file: Uint8Array;
     beforeAll(async () => {
@@ -105,7 +106,8 @@ describe.each(['resnet-bn-grey-opset11-batch1', 'vgg-plain-flatten', 'vit-packed
       expect(channels.used).toBe(false);
       expect(channels.layers.every(({ kept, mask }) => kept === 0 && mask.length === 0)).toBe(true);
       expect(rounds.map(({ guidance }) => guidance)).toEqual(['seeds', 'discrepancy', 'final']);
-      for (const { size, distilled } of rounds) expect(distilled as number).toBeGreaterThanOrEqual(size);
+      const asked = rounds.map(({ size, distilled = 0 }) => distilled >= size);
+      expect(asked).toEqual([true, true, false]);
       expect(columns.discrepancy.every((value) => value >= 0 && value <= 2)).toBe(true);
     });
 

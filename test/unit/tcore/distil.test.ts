@@ -6,6 +6,7 @@ import { randomStream } from '../../../src-main/engine/math/random.ts';
 import { choosePools } from '../../../src-main/engine/tcore/distil-pools.ts';
 import { corrupt, makeViews } from '../../../src-main/engine/tcore/distil-views.ts';
 import { planDistillation } from '../../../src-main/engine/tcore/distil.ts';
+import { leadByClass } from '../../../src-main/engine/tcore/teacher-lead.ts';
 import { parameterValues, resolveParameters } from '../../../src-main/engine/tcore/parameters.ts';
 import { expected, fileGraph } from '../encoder/fixtures.ts';
 
@@ -218,7 +219,26 @@ describe('the plan of distilled mode', () => {
     { 'distil.plausible': -0.1 },
     { 'distil.answers': '0.8,0.5,0.9' },
     { 'distil.crop': 2 },
+    { 'distil.lead': -0.1 },
   ])('refuses %o before the run begins', (overrides) => {
     expect(() => resolveParameters('standard', overrides)).toThrow(/distil\./);
+  });
+});
+
+describe('what the teacher knows more than the student', () => {
+  const labels = Int32Array.from({ length: 40 }, (_, i) => i % 4);
+  const saying = (right: (i: number) => boolean): Int32Array =>
+    labels.map((label, i) => (right(i) ? label : (label + 1) % 4));
+
+  it('is the difference of what they say rightly, class by class', () => {
+    const half = saying((i) => i < 20);
+    expect(leadByClass(labels, half, labels, 4)).toBeCloseTo(0.5);
+    expect(leadByClass(half, labels, labels, 4)).toBeCloseTo(-0.5);
+    expect(leadByClass(half, half, labels, 7)).toBe(0);
+  });
+
+  it('does not rise for what a poisoned encoder knows best: one class full of poison', () => {
+    const student = saying((i) => labels[i] !== 3);
+    expect(leadByClass(labels, student, labels, 4)).toBe(0);
   });
 });
