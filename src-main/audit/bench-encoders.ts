@@ -136,12 +136,16 @@ async function pretrained(provider: Provider, recipe: EncoderRecipe, source: Enc
           : recipe.attack === 'corrupt-encoder'
             ? plantCorrupt(source.unlabelled, options).planted
             : source.unlabelled;
+    const { area, ...how } = plan.pretraining;
     return pretrain(provider, images, {
-      ...plan.pretraining,
+      ...how,
       seed: plan.encoderSeed,
       signal,
-      // A sign mirrored may be another sign; the plates' colours tell classes apart.
-      views: plan.data.domain === 'signs' ? { flip: false, grey: 0 } : {},
+      views: {
+        // A sign mirrored may be another sign; the plates' colours tell classes apart.
+        ...(plan.data.domain === 'signs' ? { flip: false, grey: 0 } : {}),
+        ...(area === undefined ? {} : { area }),
+      },
       onEpoch: (epoch, epochs) => source.onEpoch('pre-training', epoch, epochs),
     });
   });

@@ -73,7 +73,13 @@ const planSchema = v.strictObject({
   target: whole(0, 9999),
   /** How encoders are made where the domain has none of its own. */
   pretraining: v.optional(
-    v.strictObject({ method: v.picklist(pretrainMethods), epochs: whole(1, 1000), batch: whole(16, 1024) }),
+    v.strictObject({
+      method: v.picklist(pretrainMethods),
+      epochs: whole(1, 1000),
+      batch: whole(16, 1024),
+      /** Smallest crop of a view as a share of the image's area; attacks that tie two crops together need small ones. */
+      area: v.optional(v.pipe(v.number(), v.minValue(0.05), v.maxValue(1))),
+    }),
     { method: 'simclr', epochs: 12, batch: 256 },
   ),
   encoderSeed: v.optional(seed, 1),

@@ -236,6 +236,7 @@ const words: Words = {
   'column.guidance': 'Führung',
   'column.aimed': 'Ziel',
   'column.pool-size': 'Vorrat',
+  'column.answers': 'Antworten des Encoders gelehrt',
   'column.admitted': 'Aufgenommen',
   'column.removed': 'Entfernt',
   'column.guard': 'Genauigkeit zurückgehalten',

@@ -241,6 +241,7 @@ export const en = {
   'column.guidance': 'Guidance',
   'column.aimed': 'Aimed at',
   'column.pool-size': 'Pool',
+  'column.answers': "Encoder's answers taught",
   'column.admitted': 'Admitted',
   'column.removed': 'Removed',
   'column.guard': 'Held-out accuracy',

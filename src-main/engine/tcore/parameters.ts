@@ -114,7 +114,7 @@ const defaults = {
    * By how much of the labels the encoder must know more than the student to be asked on at the first weight then (0..1; 1 = never),
    * and how many times as long the final fit lasts with it.
    */
-  'distil.lead': 0.05,
+  'distil.lead': 0.1,
   'distil.patience': 3,
   /** Share up to which the rank within the class decides who is taught. */
   'distil.ranked': 0.7,

@@ -24,6 +24,7 @@ export function bootstrappingSection({ record, words, figures }: Writing): Secti
   const byRound = rounds.map((round) => [round.round, round.loss] as const);
   const points =
     loss.length > 1 ? loss.map((point) => [point.at, point.value] as const).toSorted((a, b) => a[0] - b[0]) : byRound;
+  const asksEncoder = rounds.some(({ distilled }) => distilled !== undefined);
   return {
     id: 'bootstrapping',
     name: words['section.bootstrapping'],
@@ -64,6 +65,7 @@ export function bootstrappingSection({ record, words, figures }: Writing): Secti
                 { name: words['column.guidance'], kind: 'word' },
                 { name: words['column.aimed'], kind: 'number' },
                 { name: words['column.pool-size'], kind: 'number' },
+                ...(asksEncoder ? [{ name: words['column.answers'], kind: 'number' as const }] : []),
                 { name: words['column.admitted'], kind: 'number' },
                 { name: words['column.removed'], kind: 'number' },
                 { name: words['column.guard'], kind: 'number' },
@@ -75,6 +77,7 @@ export function bootstrappingSection({ record, words, figures }: Writing): Secti
                 words[`guidance.${round.guidance}`],
                 round.guidance === 'final' ? '–' : figures.percent(round.share, 0),
                 figures.count(round.size),
+                ...(asksEncoder ? [figures.count(round.distilled ?? 0)] : []),
                 figures.count(round.admitted),
                 figures.count(round.removed),
                 figures.percent(round.guardAccuracy),

@@ -129,6 +129,20 @@ describe('the report as a page', () => {
   });
 });
 
+describe('the rounds of a report', () => {
+  const headsOf = (of: typeof result.rounds): string[] => {
+    const page = reportHtml(buildRecord({ ...reportInput(100, 0), result: { ...result, rounds: of } }));
+    return [...documentOf(page).querySelectorAll('#bootstrapping thead th')].map((head) => head.textContent.trim());
+  };
+  const { result } = reportInput(100, 0);
+
+  it('say on how many samples the encoder was asked, where one was', () => {
+    const asked = result.rounds.map((round, at) => ({ ...round, distilled: at < 2 ? 31 : 0 }));
+    expect(headsOf(asked)).toContain("Encoder's answers taught");
+    expect(headsOf(result.rounds)).not.toContain("Encoder's answers taught");
+  });
+});
+
 describe('a report of little', () => {
   it('says so where nothing was found, grown or known', () => {
     const input = reportInput(20, 0);
