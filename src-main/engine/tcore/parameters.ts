@@ -58,8 +58,8 @@ const defaults = {
   'recover.lossWeight': 0.2,
   'recover.epochs': 20,
 
-  /** rho: share of channels kept (chi); a larger one is no more accurate here and keeps more of what a trigger moves. */
-  'filter.keep': 0.2,
+  /** rho: share of channels kept (chi); a smaller one is less accurate where the encoder knows much, a larger one less safe. */
+  'filter.keep': 0.5,
   /** "layer" or "global" ranking. */
   'filter.scope': 'layer',
   /** "masks" or "random" (a negative control, never for an audit). */
