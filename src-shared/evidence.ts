@@ -19,6 +19,7 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   separation: { words: 'distance of the two groups, in their widths' },
   collapse: { words: 'mean cosine of the images with the square' },
   collapseWithout: { words: 'mean cosine without it' },
+  collapseOpposite: { words: 'mean cosine with the square of opposite brightness' },
   collapseLimit: { words: 'cosine from which this is a collapse' },
   drawnLimit: { words: 'cosine from which it counts where the square turns images in the undefended model alone' },
   patchRow: { words: 'first row of the square' },

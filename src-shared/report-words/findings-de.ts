@@ -195,6 +195,7 @@ export const deTerms: Readonly<Record<string, string>> = {
   'distance of the two groups, in their widths': 'Abstand der beiden Gruppen in ihren Breiten',
   'mean cosine of the images with the square': 'mittlerer Kosinus der Bilder mit dem Quadrat',
   'mean cosine without it': 'mittlerer Kosinus ohne es',
+  'mean cosine with the square of opposite brightness': 'mittlerer Kosinus mit dem Quadrat der Gegenhelligkeit',
   'cosine from which this is a collapse': 'Kosinus, ab dem es ein Zusammenfall ist',
   'cosine from which it counts where the square turns images in the undefended model alone':
     'Kosinus, ab dem es zählt, wo das Quadrat Bilder nur im ungeschützten Modell kippt',

@@ -117,6 +117,8 @@ export const tinyPreset: Readonly<Record<string, number | string>> = {
   'grow.epochs': 1,
   'grow.loss': '0.4',
   'grow.meta': '0.6',
+  // Of random weights nothing is worth keeping.
+  'filter.keep': 0.2,
   'final.epochs': 1,
   'scan.images': 8,
   'crossfit.epochs': 1,

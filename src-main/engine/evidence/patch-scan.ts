@@ -26,6 +26,8 @@ export interface PatchScan {
   /** The patch under which the representations collapse most, and their mean pairwise cosine then. */
   readonly patch: Patch;
   readonly collapse: number;
+  /** The same under the square of the opposite brightness in its place: what hiding that place does. Records of before lack it. */
+  readonly opposite?: number;
   readonly images: number;
   readonly positions: number;
 }
@@ -95,7 +97,8 @@ export async function scanForPatches(
       if (collapse > best.collapse) best = { patch, collapse };
       options.onProgress(at + 1, grid.length);
     }
-    return { base, ...best, images: n, positions: grid.length };
+    const opposite = await collapseOf({ ...best.patch, value: 1 - best.patch.value });
+    return { base, ...best, opposite, images: n, positions: grid.length };
   } finally {
     await Promise.allSettled(under);
     await compiled.dispose();

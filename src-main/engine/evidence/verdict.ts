@@ -57,6 +57,11 @@ const leastFlipped = 0.5;
 const fewestScanned = 30;
 /** Most that a patch which draws images together without collapse may flip in the sanitized model. */
 const mostFlippedSanitized = 0.2;
+/**
+ * How much more it must draw them together than the square of opposite brightness in its place: what hides the middle of a picture
+ * draws pictures together whatever its colour.
+ */
+const leastOverOpposite = 0.25;
 /** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
 const splitLimit = 2;
 /** A fitted cluster that is called natural. */
@@ -364,6 +369,7 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
     evidence: {
       collapse: scan.collapse,
       collapseWithout: scan.base,
+      ...(scan.opposite === undefined ? {} : { collapseOpposite: scan.opposite }),
       collapseLimit,
       patchRow: row,
       patchColumn: column,
@@ -398,7 +404,8 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
     };
   }
   const setsApart = flips.undefended.share >= leastFlipped && flips.sanitized.share <= mostFlippedSanitized;
-  if (isTrigger(scan, drawnLimit) && setsApart && scan.images >= fewestScanned) {
+  const ownDoing = scan.opposite === undefined || scan.collapse - scan.opposite >= leastOverOpposite;
+  if (isTrigger(scan, drawnLimit) && ownDoing && setsApart && scan.images >= fewestScanned) {
     return {
       ...common,
       code: 'encoder.patch-drawn',

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { isTrigger, meanPairwiseCosine, patchGrid } from '../../../src-main/engine/evidence/patch-scan.ts';
+import { smallNet } from '../../../src-main/engine/attacks/encoder/small-net.ts';
+import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
+import {
+  isTrigger,
+  meanPairwiseCosine,
+  patchGrid,
+  scanForPatches,
+  stampedSource,
+  type Patch,
+} from '../../../src-main/engine/evidence/patch-scan.ts';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
+import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
+import type { SampleSource } from '../../../src-main/engine/samples.ts';
+import { representations } from '../../../src-main/engine/tcore/features.ts';
 
 const scan = { patch: { row: 0, column: 0, size: 8, value: 1 }, images: 64, positions: 242 };
 
@@ -52,4 +64,35 @@ describe('collapse', () => {
     expect(isTrigger({ ...scan, base: 0.5, collapse: 0.74 })).toBe(false);
     expect(isTrigger({ ...scan, base: 0.93, collapse: 0.98 })).toBe(false);
   });
+});
+
+it('a scan says what the square of opposite brightness does in the place of its worst one', async () => {
+  const shape = [1, 12, 12] as const;
+  const count = 6;
+  const random = randomStream(2, 'images');
+  const pixels = Float32Array.from({ length: count * 144 }, () => random.uniform());
+  const samples: SampleSource = {
+    count,
+    shape,
+    labels: new Int32Array(count),
+    classes: ['a'],
+    read: (indices, out) => indices.forEach((i, at) => out.set(pixels.subarray(i * 144, (i + 1) * 144), at * 144)),
+  };
+  const encoder = understandEncoder(smallNet(shape, 3, [4, 4, 8]).graph);
+  const indices = Int32Array.from({ length: count }, (_, i) => i);
+  const provider = await createOrtProvider({ threads: 1 });
+  try {
+    const options = { signal: new AbortController().signal, onProgress: () => {} };
+    const { patch, collapse, opposite } = await scanForPatches(provider, encoder, samples, indices, options);
+    const cosineUnder = async (square: Patch): Promise<number> => {
+      const source = stampedSource(samples, square);
+      const rows = await representations(provider, encoder, source, indices, { batch: count, signal: options.signal });
+      return meanPairwiseCosine(rows, count);
+    };
+    expect(await cosineUnder(patch)).toBeCloseTo(collapse, 5);
+    expect(await cosineUnder({ ...patch, value: 1 - patch.value })).toBeCloseTo(opposite as number, 5);
+    expect(opposite).toBeLessThanOrEqual(collapse);
+  } finally {
+    await provider.dispose();
+  }
 });

@@ -457,6 +457,11 @@ describe('the verdict on the encoder', () => {
     const few = { ...evidence(0).scan, collapse: 0.81, images: 20 };
     const flips = { undefended: { target: 2, share: 0.9, n: 640 }, sanitized: { target: 2, share: 0, n: 640 } };
     expect(judge(evidence(0, { scan: few, flips })).encoder.verdict).toBe('inconclusive');
+    // A square of either brightness that hides the middle of a picture draws pictures together: no trigger.
+    const hiding = { ...evidence(0).scan, collapse: 0.81, opposite: 0.7 };
+    expect(judge(evidence(0, { scan: hiding, flips })).encoder.verdict).toBe('inconclusive');
+    const alone = judge(evidence(0, { scan: { ...hiding, opposite: 0.47 }, flips })).encoder;
+    expect([alone.verdict, alone.evidence.collapseOpposite]).toEqual(['suspicious', 0.47]);
     const near = { ...evidence(0).scan, base: 0.8, collapse: 0.85 };
     expect(judge(evidence(0, { scan: near, flips })).encoder.verdict).toBe('inconclusive');
   });
