@@ -76,7 +76,11 @@ it('a scan says what the square of opposite brightness does in the place of its 
     shape,
     labels: new Int32Array(count),
     classes: ['a'],
-    read: (indices, out) => indices.forEach((i, at) => out.set(pixels.subarray(i * 144, (i + 1) * 144), at * 144)),
+    read(indices, out) {
+      for (let at = 0; at < indices.length; at++) {
+        out.set(pixels.subarray(indices[at] * 144, (indices[at] + 1) * 144), at * 144);
+      }
+    },
   };
   const encoder = understandEncoder(smallNet(shape, 3, [4, 4, 8]).graph);
   const indices = Int32Array.from({ length: count }, (_, i) => i);
