@@ -34,8 +34,9 @@ export interface PatchScan {
 
 /**
  * Collapse from which a patch is called a trigger, and from which it is one when it also flips most images in the undefended model and
- * hardly any in the sanitized one; the most that the unstamped images may collapse by themselves. Clean encoders reach 0.68, BadEncoder
- * 0.91 and more, one of DRUPE, which keeps its stamped images apart, 0.81 (docs/efficacy.md).
+ * hardly any in the sanitized one; the most that the unstamped images may collapse by themselves. Clean encoders reach 0.68 on
+ * clothes and 0.77 where a square hides what the picture shows (hence `opposite`), BadEncoder 0.91 and more, one of DRUPE, which keeps
+ * its stamped images apart, 0.79 and more (docs/efficacy.md).
  */
 export const collapseLimit = 0.9;
 export const drawnLimit = 0.75;

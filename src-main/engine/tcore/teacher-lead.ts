@@ -22,7 +22,6 @@ export interface TeacherLead {
    * null where no sample is left to ask about.
    */
   readonly lead: number | null;
-  readonly digest: string;
 }
 
 /** @param pool the first clean pool @param student makes the student's classifier @param input digest of the round before */
@@ -47,7 +46,7 @@ export async function teacherLead(
     const lead = leadByClass(await saidBy(classifier), await saidBy(await student()), labels, samples.classes.length);
     return { data: { lead } as Json, tensors: {} };
   });
-  return { lead: (step.data as unknown as TeacherLead).lead, digest: step.digest };
+  return step.data as unknown as TeacherLead;
 }
 
 /** Median over the classes of how much larger a share of their labels the teacher says than the student, -1..1. */
