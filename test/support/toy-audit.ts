@@ -78,13 +78,14 @@ export function poisoned(
   images: ToyImages,
   count: number,
   target: number,
+  side = 5,
 ): { images: ToyImages; poison: ReadonlySet<number> } {
   const poison = new Set([...images.labels.keys()].filter((i) => images.labels[i] !== target).slice(0, count));
   return {
     poison,
     images: {
       ...images,
-      pixels: images.pixels.map((image, i) => (poison.has(i) ? stamped(image, images.shape) : image)),
+      pixels: images.pixels.map((image, i) => (poison.has(i) ? stamped(image, images.shape, side) : image)),
       labels: images.labels.map((label, i) => (poison.has(i) ? target : label)),
     },
   };

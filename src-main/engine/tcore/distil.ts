@@ -163,8 +163,7 @@ async function askedOn(session: Session, plan: DistilPlan, before: RoundState | 
   );
   const { lead } = session.lead;
   if (lead === null || lead < parameters['distil.lead']) return plan;
-  const patience = plan.guidance === 'final' ? parameters['distil.patience'] : 1;
-  return { ...plan, weight: parameters['distil.weight'], epochs: Math.ceil(patience * plan.epochs) };
+  return { ...plan, weight: parameters['distil.weight'] };
 }
 
 interface Session extends DistilInput {

@@ -27,7 +27,7 @@ const mostOfGroup = 40;
 const [mostCompared, fewestCompared] = [600, 50];
 const [mostTests, fewestTests] = [100, 32];
 const testsInAll = 12_000;
-/** A patch that covers more of the image is content. */
+/** A patch that covers more of the image is content of what the model takes for the class. Of what it refuses, a patch may be any. */
 const largestPatch = 0.2;
 /**
  * Share of the images that a pattern must turn into its class to be one that a model follows. Natural features turned up
@@ -183,7 +183,7 @@ async function followedOfClass(
     const residue = residuesOf(pixels, some.length);
     const laidOver = one.by === 'view' ? tests : moreTests;
     for (const { trigger } of estimateTriggers(pixels, others, residue, some.length, shape, fewestShowing)) {
-      if (trigger.form === 'patch' && coverage(trigger.mask) > largestPatch) continue;
+      if (one.by === 'view' && trigger.form === 'patch' && coverage(trigger.mask) > largestPatch) continue;
       const turned = (model: CompiledGraph): Promise<number> =>
         turnedShare(context, model, trigger, laidOver, classIndex);
       const share = await turned(sanitized);

@@ -105,17 +105,13 @@ const defaults = {
   'distil.answers': '0.55,0.7,0.9',
   /** Of a dataset of 6,000 samples or more; a smaller one gets more, up to four times as many. */
   'distil.growEpochs': 2,
-  'distil.finalEpochs': 6,
+  'distil.finalEpochs': 12,
   'distil.finalShare': 0.9,
   /** lambda: weight of the teacher's answers against the labels while both pools differ, and once the labels are as many. */
   'distil.weight': 3,
   'distil.finalWeight': 0,
-  /**
-   * By how much of the labels the encoder must know more than the student to be asked on at the first weight then (0..1; 1 = never),
-   * and how many times as long the final fit lasts with it.
-   */
+  /** By how much of the labels the encoder must know more than the student to be asked on at the first weight then (0..1; 1 = never). */
   'distil.lead': 0.1,
-  'distil.patience': 3,
   /** Share up to which the rank within the class decides who is taught. */
   'distil.ranked': 0.7,
   /** Beyond it: least probability of a label against the likeliest one; and most of a sample's company, as a share, that falls short. */
@@ -159,7 +155,6 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
     'final.epochs': 5,
     'crossfit.epochs': 10,
     'inversion.epochs': 10,
-    'distil.finalEpochs': 4,
   },
   standard: {},
   thorough: {
@@ -169,7 +164,7 @@ const presets: Record<Preset, Partial<MethodParameters>> = {
     'final.epochs': 30,
     'distil.warmupEpochs': 40,
     'distil.growEpochs': 4,
-    'distil.finalEpochs': 12,
+    'distil.finalEpochs': 24,
   },
 };
 

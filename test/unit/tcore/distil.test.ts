@@ -206,10 +206,10 @@ describe('the plan of distilled mode', () => {
   it('gives a small dataset about as many steps as one of 6,000 samples, down to 1,500', () => {
     const epochs = (samples: number): number[] =>
       planDistillation(parameterValues(resolveParameters('standard')), samples).map((plan) => plan.epochs);
-    expect(epochs(60_000)).toEqual([30, 2, 2, 2, 6]);
-    expect(epochs(3000)).toEqual([30, 4, 4, 4, 12]);
-    expect(epochs(1500)).toEqual([30, 8, 8, 8, 24]);
-    expect(epochs(100)).toEqual([30, 8, 8, 8, 24]);
+    expect(epochs(60_000)).toEqual([30, 2, 2, 2, 12]);
+    expect(epochs(3000)).toEqual([30, 4, 4, 4, 24]);
+    expect(epochs(1500)).toEqual([30, 8, 8, 8, 48]);
+    expect(epochs(100)).toEqual([30, 8, 8, 8, 48]);
   });
 
   it.each([

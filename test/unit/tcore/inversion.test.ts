@@ -76,6 +76,15 @@ describe('the alarm for a run that learnt the trigger', () => {
     expect((await none(8, new Map([[target, Int32Array.from(poison).sort()]]))).learnt).toEqual([]);
   });
 
+  it('of what is refused also finds a square that covers a quarter of the image', async () => {
+    const [, height] = clean.shape;
+    const { images, poison } = poisoned(clean, 21, target, height / 2);
+    const refused = Int32Array.from([...poison].slice(4)).sort();
+    const { learnt } = await (await taught(images, new Set(refused)))(8, new Map([[target, refused]]));
+    expect(learnt.map(({ classIndex, form }) => [classIndex, form])).toEqual([[target, 'patch']]);
+    expect([...learnt[0].samples]).toEqual(expect.arrayContaining([...poison].slice(0, 4)));
+  });
+
   it('asks those that an inverted model refuses, where all that it takes for the class is poison', async () => {
     const { labels } = planted.images;
     const own = Int32Array.from([...labels.keys()].filter((i) => labels[i] === target && !planted.poison.has(i)));
