@@ -185,14 +185,19 @@ const flipsMoreThanChance = 0.25;
 const flipsMoreOfOneClass = 0.5;
 const leftOver = 0.2;
 
-type Flips = Pick<RecoveredTrigger, 'n' | 'flippedUndefended' | 'flippedSanitized' | 'flippedControl' | 'from'>;
+type Flips = Pick<
+  RecoveredTrigger,
+  'n' | 'flippedUndefended' | 'flippedSanitized' | 'flippedControl' | 'from' | 'strength'
+>;
 
 /**
  * Whether a pattern flips as a trigger does: of images that had no part in it most in the undefended model, many more
  * than a random pattern of its size does, and hardly any in the sanitized model.
  */
 export function flipsAsTrigger(flips: Flips): boolean {
-  return flipsBeyond(flips, (flips.from ?? null) === null ? flipsMoreThanChance : flipsMoreOfOneClass);
+  if ((flips.from ?? null) === null) return flipsBeyond(flips, flipsMoreThanChance);
+  // Laid on more strongly, what tells two classes apart that are alike turns one into the other.
+  return flips.strength === undefined && flipsBeyond(flips, flipsMoreOfOneClass);
 }
 
 /** Whether a recovered trigger was found to work as one. Records without that word are of a rule that knew one limit. */

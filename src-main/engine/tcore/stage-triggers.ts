@@ -60,7 +60,7 @@ export async function runTriggers(
   input: string,
 ): Promise<TriggerStage> {
   const step = await context.journal.step(
-    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 3 }, inputs: [input] },
+    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 4 }, inputs: [input] },
     async () => {
       const found = await findTrigger(context, models, groups, credible, wide);
       return {
@@ -214,14 +214,15 @@ async function tryOut(
   try {
     let first: Tried | null = null;
     for (const round of [estimates, estimates.flatMap(strengthened)]) {
-      const tried = [];
+      const tried: Omit<Tried, 'flippedControl' | 'works'>[] = [];
       for (const estimate of round) tried.push({ ...estimate, test: await tester.test(estimate.trigger) });
       tried.sort((a, b) => marginOf(b.test) - marginOf(a.test));
       for (const one of tried) {
         // Chance is asked only of what might work without it, and of what is shown if nothing does.
-        if (first !== null && !flipsAsTrigger(one.test)) continue;
+        const flips = { ...one.test, ...(one.strength === undefined ? {} : { strength: one.strength }) };
+        if (first !== null && !flipsAsTrigger(flips)) continue;
         const flippedControl = await tester.strongest(controlsOf(one.trigger), one.test.from);
-        const found = { ...one, flippedControl, works: flipsAsTrigger({ ...one.test, flippedControl }) };
+        const found = { ...one, flippedControl, works: flipsAsTrigger({ ...flips, flippedControl }) };
         if (found.works) return found;
         first ??= found;
       }

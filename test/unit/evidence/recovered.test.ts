@@ -264,6 +264,9 @@ it('what works on one class alone must flip more than chance by twice as much: t
   expect(flipsAsTrigger({ ...found, from: null })).toBe(true);
   expect(flipsAsTrigger({ ...found, from: 4 })).toBe(false);
   expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: 4 })).toBe(true);
+  // Twice as strong, the difference of two natural classes does that, too.
+  expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: 4, strength: 2 })).toBe(false);
+  expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: null, strength: 2 })).toBe(true);
   // A record keeps what was found when it was made.
   const recorded = { form: 'patch', target: 3, suspects: 9, from: 4, ...found } as RecoveredTrigger;
   expect(worksAsTrigger(recorded)).toBe(true);
