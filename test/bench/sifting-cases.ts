@@ -24,7 +24,8 @@ import { prepareEncoder } from '../../src-main/engine/tcore/prepare.ts';
 import { encoderBytes } from './planted.ts';
 
 type Images = LabelledImages<Uint8Array>;
-export type Domain = 'sample' | 'signs';
+/** "known-signs" are the drawn signs with encoders that were pre-trained with labels, so that they know them. */
+export type Domain = 'sample' | 'signs' | 'known-signs';
 /** "bundled" is the poisoned encoder of the sample project; the others are recipes of the bench. */
 export type EncoderName = 'clean' | 'bundled' | EncoderRecipe['attack'];
 
@@ -56,6 +57,11 @@ const plans: Record<Domain, unknown> = {
   // The quick preset's own data, so that an encoder made there is found here.
   sample: { domain: 'sample', samples: 1500 },
   signs: { domain: 'signs', classes: 24, imbalance: 0.5, samples: 4000, test: 1000, pretraining: 8000 },
+  'known-signs': { domain: 'signs', classes: 24, imbalance: 0.5, samples: 2400, test: 2000, pretraining: 20000 },
+};
+const pretraining: Partial<Record<Domain, unknown>> = {
+  signs: { method: 'simclr', epochs: 6, batch: 256 },
+  'known-signs': { method: 'supervised', epochs: 8, batch: 256 },
 };
 
 function planOf(domain: Domain): BenchPlan {
@@ -63,7 +69,7 @@ function planOf(domain: Domain): BenchPlan {
     name: 'sifting',
     data: plans[domain],
     target: 9,
-    ...(domain === 'signs' ? { pretraining: { method: 'simclr', epochs: 6, batch: 256 } } : {}),
+    ...(pretraining[domain] === undefined ? {} : { pretraining: pretraining[domain] }),
     encoders: { clean: { attack: 'none' } },
     datasets: { clean: { attack: 'none' } },
     cells: 'all',
@@ -134,7 +140,8 @@ async function makeEncoder(
     return { graph: readOnnx(encoderBytes('encoder')).graph, trigger };
   }
   const attack = name === 'clean' ? 'none' : name;
-  const recipe: EncoderRecipe = attack === 'badencoder' ? { attack, epochs: 6 } : { attack };
+  const short = attack === 'badencoder' && domain !== 'known-signs';
+  const recipe: EncoderRecipe = short ? { attack, epochs: 6 } : { attack };
   return benchEncoder(provider, recipe, {
     plan: planOf(domain),
     file: domain === 'sample' ? join(sampleFolder, 'encoder-clean.onnx') : null,

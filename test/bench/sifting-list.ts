@@ -52,6 +52,18 @@ export function halfOfClass(seeds: readonly number[]): SiftingCase[] {
   });
 }
 
+/** Encoders that know the drawn signs; the class has 135 to 141 images, so 5 % poison is 46 or 47 % of it. */
+export function knownCases(seeds: readonly number[]): SiftingCase[] {
+  const known = { domain: 'known-signs', target: 3, samples: 2400 } as const;
+  return seeds.flatMap((seed) =>
+    [0.01, 0.02, 0.03, 0.04, 0.05].flatMap((rate): SiftingCase[] => [
+      { ...known, seed, encoder: 'clean', attack: 'badnets', options: { rate, size: 16 } },
+      { ...known, seed, encoder: 'clean', attack: 'blended', options: { rate, opacity: 0.5 } },
+      { ...known, seed, encoder: 'badencoder', attack: 'encoder-trigger', options: { rate } },
+    ]),
+  );
+}
+
 /** Named before anything was tuned: WaNet, Adap-Blend, Adap-Patch, DRUPE, the drawn signs. */
 export function heldOutCases(seeds: readonly number[]): SiftingCase[] {
   return seeds.flatMap((seed): SiftingCase[] => {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:sifting -- [--cases tuning|half|held-out] [--seeds 1,2,3] [--only regex] [--out bench-sifting] [--all]
+ * `npm run bench:sifting -- [--cases tuning|half|held-out|known] [--seeds 1,2,3] [--only regex] [--out bench-sifting] [--all]
  * [--k 20] [--distance euclid|cosine]`
  *
  * Which sifting rule lets the least poison into the first pool, without any training: cases are planted and the taps of
@@ -23,24 +23,29 @@ import {
 import { neighboursFor } from '../../src-main/engine/tcore/sift-features.ts';
 import { mean } from '../../src-main/engine/math/statistics.ts';
 import { createCaseReader, nameOf, type SiftingCase, type TapTable } from './sifting-cases.ts';
-import { halfOfClass, heldOutCases, tuningCases } from './sifting-list.ts';
+import { halfOfClass, heldOutCases, knownCases, tuningCases } from './sifting-list.ts';
 
 interface Rule {
   readonly majority: MajorityRule;
   readonly consistency: ConsistencyRule;
-  /** Taps that score; 0 = all that are not at chance level. */
+  /** Taps that score; 0 = all that decide. */
   readonly last: number;
+  /** What a tap must know of what the best one knows to decide; 0 = anything beyond chance. */
+  readonly least: number;
 }
 
 const rules: Record<string, Rule> = {
-  'two-means, last 3': { majority: 'two-means', consistency: 'highest', last: 3 },
-  'two-means': { majority: 'two-means', consistency: 'highest', last: 0 },
-  central: { majority: 'central-half', consistency: 'highest', last: 0 },
-  'both, highest': { majority: 'both', consistency: 'highest', last: 0 },
-  'two-means, typical': { majority: 'two-means', consistency: 'typical', last: 0 },
-  'central, typical': { majority: 'central-half', consistency: 'typical', last: 0 },
-  'both, typical, last 3': { majority: 'both', consistency: 'typical', last: 3 },
-  'both, typical': { majority: 'both', consistency: 'typical', last: 0 },
+  'two-means, last 3': { majority: 'two-means', consistency: 'highest', last: 3, least: 0 },
+  'two-means': { majority: 'two-means', consistency: 'highest', last: 0, least: 0 },
+  central: { majority: 'central-half', consistency: 'highest', last: 0, least: 0 },
+  'both, highest': { majority: 'both', consistency: 'highest', last: 0, least: 0 },
+  'two-means, typical': { majority: 'two-means', consistency: 'typical', last: 0, least: 0 },
+  'central, typical': { majority: 'central-half', consistency: 'typical', last: 0, least: 0 },
+  'both, typical, last 3': { majority: 'both', consistency: 'typical', last: 3, least: 0 },
+  'both, typical': { majority: 'both', consistency: 'typical', last: 0, least: 0 },
+  'both, typical, a third': { majority: 'both', consistency: 'typical', last: 0, least: 0.33 },
+  'both, typical, half': { majority: 'both', consistency: 'typical', last: 0, least: 0.5 },
+  'both, typical, two thirds': { majority: 'both', consistency: 'typical', last: 0, least: 0.67 },
 };
 
 const { values: given } = parseArgs({
@@ -60,6 +65,7 @@ const lists: Record<string, (seeds: readonly number[]) => SiftingCase[]> = {
   tuning: tuningCases,
   half: halfOfClass,
   'held-out': heldOutCases,
+  known: knownCases,
 };
 const pattern = new RegExp(given.only);
 const cases = lists[given.cases](given.seeds.split(',').map(Number)).filter((one) => pattern.test(nameOf(one)));
@@ -77,6 +83,7 @@ for (const one of cases) {
   base.set(row, `${Math.round(100 * share)} %`);
   if (table.poisoned.length === 0) continue;
   const scored = await score(provider, table, one.target);
+  if (given.all) console.error(`${nameOf(one)}: ${scored.neighbourShares.map((share) => share.toFixed(2)).join(' ')}`);
   for (const name of names) {
     const leaks = pick(scored, table, rules[name], one.target);
     found.set(name, [...(found.get(name) ?? []), leaks]);
@@ -176,7 +183,11 @@ function pick(
   rule: Rule,
   target: number,
 ): { seeds: number; pool: number } {
-  const { used, late } = decidingTaps(neighbourShares, 1 / table.classes, { chanceMargin: 0.05, last: 3 });
+  const { used, late } = decidingTaps(neighbourShares, 1 / table.classes, {
+    chanceMargin: 0.05,
+    least: rule.least,
+    last: 3,
+  });
   const scoring = used.map((decides, tap) => (rule.last === 0 ? decides : late[tap]));
   const chosen = <T>(list: readonly T[]): T[] => list.filter((_, tap) => scoring[tap]);
   const selection = selectSeeds(
