@@ -150,10 +150,13 @@ export interface SelectionOptions {
 
 /**
  * Ranks every class by majority x consistency and takes its best `alpha` as seeds and best `poolShare` as first clean
- * pool: the same fraction of each given class (of a typical class where it is bigger), at least `minimum`, at most half. Ties go to the lower index.
+ * pool: the same fraction of each given class (of a typical class where it is bigger), at least `minimum`, at most half.
+ * A class whose majority cannot be trusted is ranked by its worst tap's consistency; of few neighbours that makes many ties,
+ * which the two rules break. Other ties go to the lower index.
  */
 export function selectSeeds(scores: RuleScores, labels: Int32Array, options: SelectionOptions): Selection {
   const { majority, consistency, worst, score } = credibility(scores, labels, options.classNames.length, options);
+  const byRules = Float32Array.from(score);
   const members = membersByClass(labels, options.classNames.length, options.duplicates);
   const medianSize = median(members.filter((list) => list.length > 0).map((list) => list.length));
   const warnings: ClassWarning[] = [];
@@ -184,7 +187,7 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
         {},
       );
     }
-    const best = ranked.slice().sort((a, b) => score[b] - score[a] || a - b);
+    const best = ranked.slice().sort((a, b) => score[b] - score[a] || byRules[b] - byRules[a] || a - b);
     const limit = Math.max(1, Math.floor(list.length / 2));
     // The share counts the typical class where this one is bigger: what inflated it must not buy it more seeds.
     const counted = Math.min(list.length, medianSize);

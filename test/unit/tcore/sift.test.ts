@@ -188,6 +188,36 @@ describe('topological invariance sifting', () => {
   });
 });
 
+it('breaks the ties of a class whose majority cannot be trusted by the two rules, not by the order of the samples', () => {
+  const sizes = [40, 10, 10];
+  const labels = Int32Array.from(sizes.flatMap((size, c) => new Array<number>(size).fill(c)));
+  const ones = new Float32Array(labels.length).fill(1);
+  // The first half of the big class lies outside its larger group; all are as consistent.
+  const majority = Uint8Array.from(labels, (_, i) => (i < 20 ? 0 : 1));
+  const split = [
+    { share: 0.5, separation: 3 },
+    { share: 0.9, separation: 1 },
+    { share: 0.9, separation: 1 },
+  ];
+  const { uncertainClasses, pool } = selectSeeds(
+    { consistency: [ones], majority: [majority], central: [majority], late: [true] },
+    labels,
+    {
+      alpha: 0.01,
+      poolShare: 0.1,
+      guardShare: 0.2,
+      minimum: 5,
+      majority: 'both',
+      consistency: 'typical',
+      splits: [split],
+      duplicates: new Set(),
+      classNames: ['a', 'b', 'c'],
+    },
+  );
+  expect(uncertainClasses).toEqual([0]);
+  expect([...pool].filter((i) => labels[i] === 0)).toEqual([20, 21, 22, 23, 24]);
+});
+
 describe('the rules on numbers', () => {
   it('weights neighbours by class size, so that chance is the same for every class', () => {
     expect(ownClassShare([0, 0, 0, 1], 1, [300, 100])).toBeCloseTo(0.5, 12);
