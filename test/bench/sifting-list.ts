@@ -39,29 +39,41 @@ export function tuningCases(seeds: readonly number[]): SiftingCase[] {
   });
 }
 
-/** A tenth of all samples: poison is half of its class, where every majority turns round (Q15). */
+/** Poison in 10 and 12 % of all samples, which is half of the target class and more: every majority turns round (Q15). */
 export function halfOfClass(seeds: readonly number[]): SiftingCase[] {
-  return seeds.flatMap((seed): SiftingCase[] => {
-    const on = { ...base, seed, options: { rate: 0.1 } };
-    return [
-      { ...on, encoder: 'bundled', attack: 'encoder-trigger' },
-      { ...on, encoder: 'badencoder', attack: 'encoder-trigger' },
-      { ...on, encoder: 'clean', attack: 'badnets', options: { rate: 0.1, size: 13 } },
-      { ...on, encoder: 'clean', attack: 'blended' },
-    ];
-  });
+  return [0.1, 0.12].flatMap((rate) =>
+    seeds.flatMap((seed): SiftingCase[] => {
+      const on = { ...base, seed, options: { rate } };
+      return [
+        { ...on, encoder: 'bundled', attack: 'encoder-trigger' },
+        { ...on, encoder: 'badencoder', attack: 'encoder-trigger' },
+        { ...on, encoder: 'clean', attack: 'badnets', options: { rate, size: 13 } },
+        { ...on, encoder: 'clean', attack: 'blended' },
+      ];
+    }),
+  );
 }
 
-/** Encoders that know the drawn signs; the class has 135 to 141 images, so 5 % poison is 46 or 47 % of it. */
+/**
+ * Encoders that know the drawn signs. Class 3 has 135 to 141 images, a median one 87, so 5 % poison is 46 or 47 % of it
+ * and makes it three times the usual size; class 21 has 55, and stays of a usual size with poison in 18 to 40 % of it.
+ */
 export function knownCases(seeds: readonly number[]): SiftingCase[] {
-  const known = { domain: 'known-signs', target: 3, samples: 2400 } as const;
-  return seeds.flatMap((seed) =>
-    [0.01, 0.02, 0.03, 0.04, 0.05].flatMap((rate): SiftingCase[] => [
-      { ...known, seed, encoder: 'clean', attack: 'badnets', options: { rate, size: 16 } },
-      { ...known, seed, encoder: 'clean', attack: 'blended', options: { rate, opacity: 0.5 } },
-      { ...known, seed, encoder: 'badencoder', attack: 'encoder-trigger', options: { rate } },
-    ]),
-  );
+  const known = { domain: 'known-signs', samples: 2400 } as const;
+  return seeds.flatMap((seed) => {
+    const on = { ...known, seed };
+    const cases = (target: number, rate: number): SiftingCase[] => [
+      { ...on, encoder: 'clean', attack: 'badnets', options: { rate, size: 16 }, target },
+      { ...on, encoder: 'clean', attack: 'blended', options: { rate, opacity: 0.5 }, target },
+    ];
+    return [
+      ...[0.01, 0.02, 0.03, 0.04, 0.05].flatMap((rate): SiftingCase[] => [
+        ...cases(3, rate),
+        { ...on, encoder: 'badencoder', attack: 'encoder-trigger', options: { rate }, target: 3 },
+      ]),
+      ...[0.005, 0.01, 0.015].flatMap((rate) => cases(21, rate)),
+    ];
+  });
 }
 
 /** Named before anything was tuned: WaNet, Adap-Blend, Adap-Patch, DRUPE, the drawn signs. */

@@ -28,24 +28,25 @@ import { halfOfClass, heldOutCases, knownCases, tuningCases } from './sifting-li
 interface Rule {
   readonly majority: MajorityRule;
   readonly consistency: ConsistencyRule;
-  /** Taps that score; 0 = all that decide. */
+  /** Taps that score; 0 = all that are not at chance level. */
   readonly last: number;
-  /** What a tap must know of what the best one knows to decide; 0 = anything beyond chance. */
-  readonly least: number;
+  /**
+   * Whether a class of about twice the usual size is ranked by its worst tap where it falls in two, as in the product;
+   * where the rules disagree in it, it always is.
+   */
+  readonly worst?: true;
 }
 
 const rules: Record<string, Rule> = {
-  'two-means, last 3': { majority: 'two-means', consistency: 'highest', last: 3, least: 0 },
-  'two-means': { majority: 'two-means', consistency: 'highest', last: 0, least: 0 },
-  central: { majority: 'central-half', consistency: 'highest', last: 0, least: 0 },
-  'both, highest': { majority: 'both', consistency: 'highest', last: 0, least: 0 },
-  'two-means, typical': { majority: 'two-means', consistency: 'typical', last: 0, least: 0 },
-  'central, typical': { majority: 'central-half', consistency: 'typical', last: 0, least: 0 },
-  'both, typical, last 3': { majority: 'both', consistency: 'typical', last: 3, least: 0 },
-  'both, typical': { majority: 'both', consistency: 'typical', last: 0, least: 0 },
-  'both, typical, a third': { majority: 'both', consistency: 'typical', last: 0, least: 0.33 },
-  'both, typical, half': { majority: 'both', consistency: 'typical', last: 0, least: 0.5 },
-  'both, typical, two thirds': { majority: 'both', consistency: 'typical', last: 0, least: 0.67 },
+  'two-means, last 3': { majority: 'two-means', consistency: 'highest', last: 3 },
+  'two-means': { majority: 'two-means', consistency: 'highest', last: 0 },
+  central: { majority: 'central-half', consistency: 'highest', last: 0 },
+  'both, highest': { majority: 'both', consistency: 'highest', last: 0 },
+  'two-means, typical': { majority: 'two-means', consistency: 'typical', last: 0 },
+  'central, typical': { majority: 'central-half', consistency: 'typical', last: 0 },
+  'both, typical, last 3': { majority: 'both', consistency: 'typical', last: 3 },
+  'both, typical': { majority: 'both', consistency: 'typical', last: 0 },
+  'both, typical, worst tap': { majority: 'both', consistency: 'typical', last: 0, worst: true },
 };
 
 const { values: given } = parseArgs({
@@ -91,9 +92,10 @@ for (const one of cases) {
 }
 await provider.dispose();
 
+const width = 4 + 3 * given.seeds.split(',').length;
 names.forEach((name, at) => console.log(`${at + 1}  ${name}`));
 console.log(
-  `\n${'poison in the first pool, by seed'.padEnd(66)}${names.map((_, at) => String(at + 1).padStart(10)).join('')}`,
+  `\n${'poison in the first pool, by seed'.padEnd(66)}${names.map((_, at) => String(at + 1).padStart(width)).join('')}`,
 );
 const totals = names.map(() => ({ leaks: 0, poolCells: 0, seedCells: 0 }));
 let counted = 0;
@@ -110,12 +112,12 @@ for (const [row, found] of rows) {
     list
       .map(({ pool }) => pool)
       .join('/')
-      .padStart(10),
+      .padStart(width),
   );
   console.log(`${`${row} (${base.get(row) ?? ''} of the class)`.padEnd(66)}${cells.join('')}`);
 }
 const line = (title: string, value: (total: (typeof totals)[number]) => number): void =>
-  console.log(title.padEnd(66) + totals.map((total) => String(value(total)).padStart(10)).join(''));
+  console.log(title.padEnd(66) + totals.map((total) => String(value(total)).padStart(width)).join(''));
 line('sum', ({ leaks }) => leaks);
 line(`cells with poison in the first pool, of ${counted}`, ({ poolCells }) => poolCells);
 line('cells with poison in the seeds', ({ seedCells }) => seedCells);
@@ -123,6 +125,8 @@ line('cells with poison in the seeds', ({ seedCells }) => seedCells);
 interface Scored {
   readonly scores: Omit<RuleScores, 'late'>;
   readonly neighbourShares: readonly number[];
+  /** How the target class falls in two, `[taps]`. */
+  readonly splits: readonly { share: number; separation: number }[];
 }
 
 /** As `scoreTaps`, from the table, for the samples of the target class alone: where all the poison is. */
@@ -137,6 +141,7 @@ async function score(compute: Provider, table: TapTable, target: number): Promis
   const consistency: Float32Array[] = [];
   const majority: Uint8Array[] = [];
   const central: Uint8Array[] = [];
+  const splits: { share: number; separation: number }[] = [];
   for (const { width, rows: plain } of table.taps) {
     const values = given.distance === 'cosine' ? unitLength(plain, width) : plain;
     const index = await createNeighbourIndex(compute, values, width, { k });
@@ -154,9 +159,10 @@ async function score(compute: Provider, table: TapTable, target: number): Promis
     consistency.push(shares);
     majority.push(inside((source, at) => group.inLarger(source, at)));
     central.push(inside((source, at) => group.isCentral(source, at)));
+    splits.push({ share: group.share, separation: group.separation });
   }
   const neighbourShares = consistency.map((shares) => mean(Array.from(asked, (i) => shares[i])));
-  return { scores: { consistency, majority, central }, neighbourShares };
+  return { scores: { consistency, majority, central }, neighbourShares, splits };
 }
 
 /** Rows of length 1, for which Euclidean distance orders as the cosine does; a row of zeros stays. */
@@ -178,18 +184,18 @@ function rowsOf(values: Float32Array, indices: Int32Array, width: number): Float
 
 /** Poison among the picks of one rule, under the product's quotas; the other classes are not looked at. */
 function pick(
-  { scores, neighbourShares }: Scored,
+  { scores, neighbourShares, splits }: Scored,
   table: TapTable,
   rule: Rule,
   target: number,
 ): { seeds: number; pool: number } {
-  const { used, late } = decidingTaps(neighbourShares, 1 / table.classes, {
-    chanceMargin: 0.05,
-    least: rule.least,
-    last: 3,
-  });
+  const { used, late } = decidingTaps(neighbourShares, 1 / table.classes, { chanceMargin: 0.05, last: 3 });
   const scoring = used.map((decides, tap) => (rule.last === 0 ? decides : late[tap]));
   const chosen = <T>(list: readonly T[]): T[] => list.filter((_, tap) => scoring[tap]);
+  const whole = { share: 1, separation: 0 };
+  const splitsByClass = splits
+    .filter((_, tap) => late[tap])
+    .map((split) => Array.from({ length: table.classes }, (_, c) => (c === target ? split : whole)));
   const selection = selectSeeds(
     {
       consistency: chosen(scores.consistency).map((shares) => shares.map((share) => (Number.isNaN(share) ? 0 : share))),
@@ -205,7 +211,7 @@ function pick(
       minimum: 5,
       majority: rule.majority,
       consistency: rule.consistency,
-      splits: [],
+      splits: rule.worst === true ? splitsByClass : [],
       duplicates: new Set(),
       classNames: Array.from({ length: table.classes }, (_, c) => `class ${c}`),
     },

@@ -131,9 +131,7 @@ for rows in taps:
     central.append(middle)
     company.append(peers)
     projected(rows, 2)
-shares = [float(c.mean()) for c in consistency]
-enough = p["sift.least"] * (max(shares) - 1 / classes)
-used = [t for t, s in enumerate(shares) if s > 1 / classes + p["sift.chanceMargin"] and s - 1 / classes >= enough]
+used = [t for t in range(len(taps)) if consistency[t].mean() > 1 / classes + p["sift.chanceMargin"]]
 late = used[-p["sift.lastTaps"] :] if p["sift.lastTaps"] > 0 else used
 likeness = torch.zeros(n)
 for t in used:

@@ -21,8 +21,6 @@ const defaults = {
   'sift.lastTaps': 3,
   /** A tap is at chance level when its own-class neighbour share is within this of chance. */
   'sift.chanceMargin': 0.05,
-  /** What a tap must know of what the best one knows beyond chance to decide, 0..1. */
-  'sift.least': 0.5,
   /** Largest kNN reference; larger datasets use a stratified reference. */
   'sift.reference': 20000,
 
@@ -185,7 +183,6 @@ const choices: Partial<Record<ParameterName, readonly string[]>> = {
 /** Parameters that must lie in 0..1. */
 const shares = new Set<ParameterName>([
   'sift.alpha',
-  'sift.least',
   'expand.share',
   'filter.keep',
   'grow.cap',

@@ -83,25 +83,18 @@ export function ownClassShare(
 }
 
 /**
- * Which taps decide: those not at chance level whose neighbourhoods know at least `least` of what the best one's do, beyond
- * chance. Where the last taps know the classes and the first do not, the first see the trigger and little else, and would
- * outvote them (docs/efficacy.md). The last `last` of those that decide (0 = all) also say who keeps whose company, which
+ * Which taps decide: those not at chance level. The last `last` of them (0 = all) also say who keeps whose company, which
  * classes fall apart, and that a sample without any neighbour of its own class is never picked.
- * @param neighbourShares mean own-class share of each tap, 0..1 @param chance 1 / classes
  */
 export function decidingTaps(
   neighbourShares: readonly number[],
   chance: number,
-  options: { readonly chanceMargin: number; readonly least: number; readonly last: number },
+  options: { chanceMargin: number; last: number },
 ): { used: boolean[]; late: boolean[]; reasons: string[] } {
-  const enough = options.least * (Math.max(...neighbourShares) - chance);
-  const reasons = neighbourShares.map((share) => {
-    if (share <= chance + options.chanceMargin) return 'neighbourhoods at chance level';
-    return share - chance < enough ? 'neighbourhoods know far less than the best' : 'decides';
-  });
-  const used = reasons.map((reason) => reason === 'decides');
+  const used = neighbourShares.map((share) => share > chance + options.chanceMargin);
   const candidates = [...used.keys()].filter((tap) => used[tap]);
   const last = new Set(options.last > 0 ? candidates.slice(-options.last) : candidates);
+  const reasons = used.map((decides) => (decides ? 'decides' : 'neighbourhoods at chance level'));
   return { used, late: used.map((_, tap) => last.has(tap)), reasons };
 }
 

@@ -41,7 +41,6 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
     const chance = 1 / samples.classes.length;
     const { used, late, reasons } = decidingTaps(scores.neighbourShares, chance, {
       chanceMargin: parameters['sift.chanceMargin'],
-      least: parameters['sift.least'],
       last: parameters['sift.lastTaps'],
     });
     const deciding = <T>(list: readonly T[]): T[] => list.filter((_, tap) => used[tap]);

@@ -206,10 +206,7 @@ describe('taps at chance', () => {
   it('are left out, all others decide, and the last three of them say who keeps company', async () => {
     const images = toyImages({ sizes: [40, 40, 40], noise: 0.5 });
     const sift = async (margin: number): Promise<SiftStage> => {
-      const context = toyContext(provider, fileGraph('mobilenet-bn'), images, {
-        'sift.chanceMargin': margin,
-        'sift.least': 0,
-      });
+      const context = toyContext(provider, fileGraph('mobilenet-bn'), images, { 'sift.chanceMargin': margin });
       return runSift(context, await prepareEncoder(context), 'toy');
     };
     const shares = (await sift(0.05)).facts.taps.map((tap) => tap.neighbourShare);
