@@ -1,4 +1,5 @@
 /** Puts recovered triggers to the test: what they flip in the undefended and in the sanitized model, and what chance flips. */
+import { flipsAsTrigger } from '../../../src-shared/domain/result.ts';
 import type { Graph } from '../graph/ir.ts';
 import { spread } from '../math/spread.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -127,8 +128,17 @@ export async function triggerTester(
   };
 }
 
+/**
+ * Order in which triggers are told of: what turns all classes comes first, for the one class that another turns was chosen
+ * by how many of it turn; then the one that tells the two models apart by most.
+ */
+export function byReach(a: TriggerTest, b: TriggerTest): number {
+  const turnsAll = (test: TriggerTest): number => (test.from === null && flipsAsTrigger(test) ? 1 : 0);
+  return turnsAll(b) - turnsAll(a) || marginOf(b) - marginOf(a);
+}
+
 /** By how much the undefended model follows the trigger more than the sanitized one. */
-export function marginOf({ flippedUndefended, flippedSanitized }: TriggerTest): number {
+function marginOf({ flippedUndefended, flippedSanitized }: TriggerTest): number {
   return flippedUndefended - flippedSanitized;
 }
 

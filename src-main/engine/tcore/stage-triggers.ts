@@ -13,7 +13,7 @@ import { greyAround, pictureOf, triggerImage } from '../evidence/picture.ts';
 import { meanRow, residues } from '../evidence/residue.ts';
 import { controlsFor } from '../evidence/control.ts';
 import { fewestSharing } from '../evidence/suspects.ts';
-import { marginOf, testImages, triggerTester, type TriggerTest, type TriggerTester } from '../evidence/test-trigger.ts';
+import { byReach, testImages, triggerTester, type TriggerTest, type TriggerTester } from '../evidence/test-trigger.ts';
 import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
 import { spread } from '../math/spread.ts';
@@ -60,7 +60,7 @@ export async function runTriggers(
   input: string,
 ): Promise<TriggerStage> {
   const step = await context.journal.step(
-    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 4 }, inputs: [input] },
+    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 5 }, inputs: [input] },
     async () => {
       const found = await findTrigger(context, models, groups, credible, wide);
       return {
@@ -203,8 +203,8 @@ async function sharedTrigger(
 }
 
 /**
- * The estimate that works as a trigger, else that which the undefended model follows most more than the sanitized one,
- * and what its controls flip; made stronger only where none works. The tester is disposed of. @param estimates at least one
+ * The estimate that works as a trigger, of all classes if one does, else that which the undefended model follows most more
+ * than the sanitized one, and what its controls flip; made stronger only where none works. The tester is disposed of. @param estimates at least one
  */
 async function tryOut(
   tester: TriggerTester,
@@ -216,7 +216,7 @@ async function tryOut(
     for (const round of [estimates, estimates.flatMap(strengthened)]) {
       const tried: Omit<Tried, 'flippedControl' | 'works'>[] = [];
       for (const estimate of round) tried.push({ ...estimate, test: await tester.test(estimate.trigger) });
-      tried.sort((a, b) => marginOf(b.test) - marginOf(a.test));
+      tried.sort((a, b) => byReach(a.test, b.test));
       for (const one of tried) {
         // Chance is asked only of what might work without it, and of what is shown if nothing does.
         const flips = { ...one.test, ...(one.strength === undefined ? {} : { strength: one.strength }) };

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memoryJournal } from '../../../src-main/audit/journal.ts';
 import { controlsFor } from '../../../src-main/engine/evidence/control.ts';
-import { triggerTester } from '../../../src-main/engine/evidence/test-trigger.ts';
+import { byReach, triggerTester } from '../../../src-main/engine/evidence/test-trigger.ts';
 import { applyTrigger, type Trigger } from '../../../src-main/engine/evidence/trigger.ts';
 import { graphBuilder } from '../../../src-main/engine/graph/builder.ts';
 import type { Graph } from '../../../src-main/engine/graph/ir.ts';
@@ -271,6 +271,14 @@ it('what works on one class alone must flip more than chance by twice as much: t
   const recorded = { form: 'patch', target: 3, suspects: 9, from: 4, ...found } as RecoveredTrigger;
   expect(worksAsTrigger(recorded)).toBe(true);
   expect(worksAsTrigger({ ...recorded, works: false })).toBe(false);
+});
+
+it('what turns all classes is told of before what turns more of one, and that before what turns nothing', () => {
+  const all = { n: 500, flippedUndefended: 0.74, flippedSanitized: 0, from: null };
+  const one = { n: 60, flippedUndefended: 0.75, flippedSanitized: 0, from: 0 };
+  const less = { ...all, flippedUndefended: 0.6 };
+  const followed = { ...all, flippedUndefended: 1, flippedSanitized: 0.4 };
+  expect([followed, less, one, all].sort(byReach)).toEqual([all, less, one, followed]);
 });
 
 describe('the test of a trigger', () => {
