@@ -92,7 +92,7 @@ async function auditInputs(
       graph: inputs.graph,
       encoderOptions: inputs.encoderOptions,
       samples: pixels,
-      duplicates: inputs.duplicates,
+      duplicates: inputs.copies,
       mode: request.mode,
       parameters,
       seed: request.seed,

@@ -131,13 +131,14 @@ async function runCell(provider: Provider, job: BenchJob, context: JobContext<En
       recovered: recoveredRows(attacked, trigger, { whose, target: plan.target, source }, found),
     });
   }
-  const { seed: seeds, pool, admittedRound, suspectRank } = found.columns;
+  const { pool, admittedRound, suspectRank } = found.columns;
+  const { picked } = found;
   const poison = truth.poisoned;
-  const leaked = (inside: (i: number) => boolean): number => count(poison, inside);
-  const targetSeeds = count(planted.labels.keys(), (i) => seeds[i] === 1 && planted.labels[i] === plan.target);
-  const targetSamples = count(planted.labels, (label) => label === plan.target);
-  const inSeeds = leaked((i) => seeds[i] === 1);
   const poisonSet = new Set(poison);
+  const leaked = (samples: Int32Array): number => count(samples, (i) => poisonSet.has(i));
+  const targetSeeds = count(picked.seeds, (i) => planted.labels[i] === plan.target);
+  const targetSamples = count(planted.labels, (label) => label === plan.target);
+  const inSeeds = leaked(picked.seeds);
   const suspects = [...suspectRank.keys()].filter((i) => suspectRank[i] >= 0);
   return {
     state: 'done',
@@ -145,10 +146,12 @@ async function runCell(provider: Provider, job: BenchJob, context: JobContext<En
     rows,
     leaks: {
       seeds: inSeeds,
-      pool: leaked((i) => pool[i] === 1),
-      admitted: leaked((i) => pool[i] === 1 || admittedRound[i] >= 0),
+      pool: leaked(picked.pool),
+      admitted: leaked(picked.ever),
+      taught: count(poison, (i) => pool[i] === 1 || admittedRound[i] >= 0),
       of: poison.length,
     },
+    growths: found.growths,
     enrichment:
       poison.length === 0 || targetSeeds === 0 ? null : inSeeds / targetSeeds / (poison.length / targetSamples),
     covers: truth.covers.length,
@@ -247,6 +250,7 @@ async function channelsKept(
   trigger: Trigger,
   found: PipelineResult,
 ): Promise<BenchRow['movedChannelsKept']> {
+  if (!found.channels.used) return { hits: 0, of: 0 };
   const encoder = understandEncoder(graph);
   const part = takeImages(
     test,
@@ -285,8 +289,13 @@ async function brokenDefences(
         return changed({ 'filter.ranking': 'random' });
     }
   };
-  for (const name of plan.controls) made[name] = await make(name);
+  for (const name of plan.controls) if (breaks(name, cell)) made[name] = await make(name);
   return made;
+}
+
+/** Whether a control takes anything away: distilled mode starts from no channel, so what is done to them changes nothing. */
+function breaks(name: ControlName, { mode }: BenchCell): boolean {
+  return mode === 'paper' || (name !== 'psi-kept' && name !== 'random-masks');
 }
 
 /** Images that likeness is measured on. */

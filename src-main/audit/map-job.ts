@@ -4,6 +4,7 @@ import { ExpectedError } from '../../src-shared/failure.ts';
 import type { JobContext } from '../engine/jobs/server.ts';
 import { umapPlaces } from '../engine/math/umap.ts';
 import { requireFinite, sweep, tapGraph } from '../engine/tcore/features.ts';
+import { sampleOrder } from '../engine/tcore/context.ts';
 import { stratifiedReference } from '../engine/tcore/sift.ts';
 import { evaluationBatch } from '../engine/tcore/steps.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
@@ -46,7 +47,12 @@ export async function mapJob(job: MapJob, { emit, signal }: JobContext<EnginePro
     try {
       const tell = (unit: string) => (done: number, total: number) =>
         emit({ type: 'progress', stage: 'sift', done, total, unit, rate: null, etaSeconds: null });
-      const samples = stratifiedReference(pixels.labels, pixels.classes.length, mostPlaced);
+      const samples = stratifiedReference(
+        pixels.labels,
+        pixels.classes.length,
+        mostPlaced,
+        sampleOrder({ samples: pixels, seed: 0, inputDigests: { encoder: '', dataset: pixels.pixelsDigest } }),
+      );
       const rows = new Float32Array(samples.length * tap.channels);
       const compiled = await provider.compile(tapGraph({ ...encoder, taps: [tap] }), { dims: { N: evaluationBatch } });
       try {

@@ -94,8 +94,8 @@ export async function neighboursOf(
   if (index >= samples) throw new ExpectedError('request-invalid', `index: sample ${index} of ${samples}.`);
   const taps = found.facts.taps
     .filter((tap) => tap.used)
-    .flatMap(({ id, label }, t) => {
-      const peers = found.tensors.get(`peers/${t}`);
+    .flatMap(({ id, label }) => {
+      const peers = found.tensors.get(`peers/${id}`);
       const each = lengthOf(peers) / samples;
       const list = ints(peers, index * each, (index + 1) * each);
       return list === null ? [] : [{ id, label, samples: list.filter((sample) => sample >= 0) }];

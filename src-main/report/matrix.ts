@@ -51,6 +51,8 @@ export function matrixCsv(matrix: Matrix): string {
     'poison in seeds',
     'poison in first pool',
     'poison ever admitted',
+    'poison taught at the end',
+    'growths',
     'enrichment',
     'top moved channels kept',
     'suspects',
@@ -93,6 +95,8 @@ function csvLines(outcome: BenchOutcome, controls: readonly string[], width: num
     String(leaks.seeds),
     String(leaks.pool),
     String(leaks.admitted),
+    String(leaks.taught ?? ''),
+    String(outcome.growths ?? ''),
     enrichment === null ? '' : enrichment.toFixed(3),
     fixed(percent(row.movedChannelsKept)),
     String(suspects.of),
@@ -172,10 +176,11 @@ export function matrixHtml(matrix: Matrix): string {
           ACC is accuracy on held-back images, ASR the share of triggered images of attacked classes that are called the
           target, control the same without the trigger; percent, with 95 % intervals. A row is void where the attack
           does not work on the undefended model (ASR below 60, or below control + 50): it says nothing of the defence.
-          Leaks count poison among seeds, in the first pool, and ever admitted. Kept: share of the channels that the
-          trigger moves most (5 % of each layer) that were kept as trusted. Recovered: the pattern that the audit found
-          without knowing the trigger, and how like the planted one it is: a patch by the overlap of the pixels
-          (intersection over union), a change of the whole image by the correlation of the mean changes.
+          Leaks count poison among seeds and in the first pool as sifted, ever admitted by any growth, and taught to the
+          sanitized model. Kept: share of the channels that the trigger moves most (5 % of each layer) that were kept as
+          trusted. Recovered: the pattern that the audit found without knowing the trigger, and how like the planted one
+          it is: a patch by the overlap of the pixels (intersection over union), a change of the whole image by the
+          correlation of the mean changes.
         </p>
         <div class="scroll">
           <table>
@@ -188,7 +193,7 @@ export function matrixHtml(matrix: Matrix): string {
                   'No Defense ACC / ASR / control',
                   'Sanitized ACC / ASR / control',
                   ...controls.map((name) => `${name} ACC / ASR`),
-                  'Leaks seeds / pool / admitted of planted',
+                  'Leaks seeds / pool / admitted / taught of planted',
                   'Enrichment',
                   'Kept',
                   'Recovered',
@@ -232,7 +237,7 @@ const all = ({ acc, asr, control }: Rates): Markup =>
   html`${rateText(acc)}<br />${rateText(asr)}<br />${rateText(control)}`;
 
 function tableRow(outcome: BenchResult, row: BenchRow, controls: readonly string[]): Markup {
-  const { cell, leaks } = outcome;
+  const { cell } = outcome;
   const cells: Content[] = [
     html`${cell.encoder} + ${cell.dataset}<br /><span class="quiet"
         >seed ${cell.seed}, ${cell.preset}, ${cell.mode}</span
@@ -247,7 +252,7 @@ function tableRow(outcome: BenchResult, row: BenchRow, controls: readonly string
         ? html`${rateText(row.controls[name].acc)}<br />${rateText(row.controls[name].asr)}`
         : '–',
     ),
-    `${leaks.seeds} / ${leaks.pool} / ${leaks.admitted} of ${leaks.of}`,
+    leaksText(outcome),
     outcome.enrichment === null ? '–' : outcome.enrichment.toFixed(2),
     rateOnly(row.movedChannelsKept),
     html`${(row.recovered ?? []).map(recoveredItem)}`,
@@ -297,17 +302,24 @@ function failures(failed: readonly BenchOutcome[]): Markup {
     </ul>`;
 }
 
+/** Poison in the seeds, in the first pool, ever admitted; and in what the model was taught, where that is known. */
+function leaksText({ leaks, growths }: BenchResult): string {
+  const sifted = [leaks.seeds, leaks.pool, leaks.admitted];
+  const all = leaks.taught === undefined ? sifted : [...sifted, leaks.taught];
+  return `${all.join(' / ')} of ${leaks.of}${(growths ?? 1) > 1 ? `, grown ${growths} times` : ''}`;
+}
+
 /** The same on a terminal: one line per row. */
 export function matrixLines(outcome: BenchOutcome): readonly string[] {
   const { encoder, dataset, seed, preset, mode } = outcome.cell;
   const name = `${encoder} + ${dataset}, seed ${seed}, ${preset}, ${mode}`;
   if (outcome.state === 'failed') return [`${name}: failed (${outcome.code}) ${outcome.message}`];
-  const { leaks, verdict } = outcome;
+  const { verdict } = outcome;
   const three = ({ acc, asr, control }: Rates): string =>
     [acc, asr, control].map((rate) => fixed(percent(rate))).join(' / ');
   return outcome.rows.flatMap((row) => [
     `${name} [${row.trigger}] ${row.state}: No Defense ${three(row.undefended)}; sanitized ${three(row.sanitized)}; ` +
-      `leaks ${leaks.seeds}, ${leaks.pool}, ${leaks.admitted} of ${leaks.of}; kept ${rateOnly(row.movedChannelsKept)}; ` +
+      `leaks ${leaksText(outcome)}; kept ${rateOnly(row.movedChannelsKept)}; ` +
       `${verdict.encoder}, ${verdict.dataset}`,
     ...Object.entries(row.controls).map(([control, rates]) => `  ${control}: ${three(rates)}`),
     ...(row.recovered ?? []).map((item) => `  ${recoveredText(item)}${item.announced ? '' : '; not announced'}`),

@@ -76,9 +76,21 @@ export interface BenchResult {
   readonly state: 'done';
   readonly cell: BenchCell;
   readonly rows: readonly BenchRow[];
-  /** Poison among seeds, first pool, and all samples ever admitted; `of` is the number of poison samples planted. */
-  readonly leaks: { readonly seeds: number; readonly pool: number; readonly admitted: number; readonly of: number };
-  /** Poison share among the target's seeds over that among the target's samples; null without poison or seeds. */
+  /**
+   * Poison among seeds and first pool as they were sifted, before anything was checked or grown again, among all samples that
+   * any growth admitted, and among what the sanitized model was taught; `of` is the number of poison samples planted.
+   * Cells of earlier versions have no `taught`, and counted seeds, pool and admitted of the last growth alone.
+   */
+  readonly leaks: {
+    readonly seeds: number;
+    readonly pool: number;
+    readonly admitted: number;
+    readonly taught?: number;
+    readonly of: number;
+  };
+  /** How often the model was grown: more than once where the alarm rang. Missing in cells of earlier versions. */
+  readonly growths?: number;
+  /** Poison share among the target's sifted seeds over that among the target's samples; null without poison or seeds. */
   readonly enrichment: number | null;
   readonly covers: number;
   readonly suspects: Count;

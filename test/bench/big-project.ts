@@ -55,7 +55,7 @@ export function fillBigProject(dir: string, table: SampleTable, result: object):
         ]),
       ),
       ...Object.fromEntries(
-        taps.slice(-size.used).map((_, t) => [`peers/${t}`, ints(size.peers * samples, (i) => (i * 7) % samples)]),
+        taps.slice(-size.used).map(({ id }) => [`peers/${id}`, ints(size.peers * samples, (i) => (i * 7) % samples)]),
       ),
     },
   );

@@ -120,6 +120,7 @@ async function compareGuides(found: PaperCase, trainer: Trainer, pool: Int32Arra
         refusal,
         base: expanded.pool,
         excluded: new Set(sifted.guard),
+        duplicates: new Set<number>(),
       };
       const { pool: next } = admit(evidence, { share, quotaCap: parameters['grow.quotaCap'] });
       return count(next, (i) => poison.has(i));

@@ -21,6 +21,7 @@ import {
   type RuleScores,
 } from '../../src-main/engine/tcore/sift.ts';
 import { neighboursFor } from '../../src-main/engine/tcore/sift-features.ts';
+import { randomStream } from '../../src-main/engine/math/random.ts';
 import { mean } from '../../src-main/engine/math/statistics.ts';
 import { createCaseReader, nameOf, type SiftingCase, type TapTable } from './sifting-cases.ts';
 import { halfOfClass, heldOutCases, knownCases, tuningCases } from './sifting-list.ts';
@@ -213,6 +214,7 @@ function pick(
       consistency: rule.consistency,
       splits: rule.worst === true ? splitsByClass : [],
       duplicates: new Set(),
+      order: Int32Array.from(randomStream(1, 'order').permutation(table.labels.length)),
       classNames: Array.from({ length: table.classes }, (_, c) => `class ${c}`),
     },
   );

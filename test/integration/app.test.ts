@@ -216,8 +216,9 @@ describe('the use cases of a host with a page', () => {
     expect(scores?.consistency.length).toBe((scores?.taps.length ?? 0) * 96);
     expect(scores?.consistency.every((share) => share >= 0 && share <= 1)).toBe(true);
     const near = await call('sample.neighbours', { runId, index: 5 });
-    const used = scores?.taps.filter((tap) => tap.used).length ?? 0;
-    expect(near.taps).toHaveLength(used);
+    // The last three of those that decide say who keeps whose company.
+    const late = scores?.taps.filter((tap) => tap.used).slice(-3) ?? [];
+    expect(near.taps.map(({ id }) => id)).toEqual(late.map(({ id }) => id));
     for (const { samples } of near.taps) {
       expect(samples).not.toContain(5);
       for (const sample of samples) expect(table?.columns.label[sample]).toBe(table?.columns.label[5]);

@@ -55,7 +55,7 @@ function outcomeOf(cell: BenchCell): BenchOutcome {
         pictures: planted ? [square, square, square] : [],
       },
     ],
-    leaks: { seeds: 0, pool: 1, admitted: 2, of: planted ? 75 : 0 },
+    leaks: { seeds: 0, pool: 1, admitted: 2, taught: 2, of: planted ? 75 : 0 },
     enrichment: planted ? 0.1 : null,
     covers: 0,
     suspects: of(planted ? 61 : 0, planted ? 66 : 0),

@@ -42,6 +42,7 @@ export function refusalsByClass(evidence: RefusalEvidence, classes: number): rea
   const refused = new Float64Array(classes);
   const takenFor = Array.from({ length: classes }, () => new Map<number, number>());
   evidence.labels.forEach((label, i) => {
+    if (evidence.duplicates.has(i)) return;
     samples[label]++;
     if (isRefused(evidence, i) && isFitted(evidence.probe, i)) refused[label]++;
     if (!isFirmlyRefused(evidence, i)) return;

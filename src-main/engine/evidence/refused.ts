@@ -11,6 +11,8 @@ export interface ModelView {
 
 export interface RefusalEvidence {
   readonly labels: Int32Array;
+  /** Samples that repeat an earlier one: not counted, for copies must neither make a cluster nor thin one out. */
+  readonly duplicates: ReadonlySet<number>;
   readonly probe: ModelView;
   readonly final: ModelView;
   /** Mean refusal of the neighbours of the same given label by the sanitized model, 0..1. */

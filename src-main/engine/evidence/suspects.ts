@@ -36,7 +36,7 @@ export function clustersOf(evidence: RefusalEvidence, classes: number): Readonly
  */
 export function refusedGroups(evidence: RefusalEvidence, classes: number): Int32Array[] {
   const { labels } = evidence;
-  const refused = Int32Array.from(labels.keys()).filter((i) => isRefused(evidence, i));
+  const refused = Int32Array.from(labels.keys()).filter((i) => !evidence.duplicates.has(i) && isRefused(evidence, i));
   return Array.from({ length: classes }, (_, c) => refused.filter((i) => labels[i] === c))
     .filter(({ length }) => length >= fewestSharing)
     .sort((a, b) => b.length - a.length)

@@ -19,6 +19,8 @@ export interface AdmissionEvidence {
   readonly base: Int32Array;
   /** Never members: the guard's held-out samples, and those that share a learnt pattern. */
   readonly excluded: ReadonlySet<number>;
+  /** Samples that repeat an earlier one: never members, and not counted in the size of a class. */
+  readonly duplicates: ReadonlySet<number>;
 }
 
 export interface AdmissionOptions {
@@ -38,9 +40,8 @@ export interface Admission {
 
 /** Recomputes the pool: `base` plus, per class, the lowest-ranked samples up to the quota. Ties by index. */
 export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): Admission {
-  const { labels, classes } = evidence;
-  const sizes = new Float64Array(classes);
-  for (const label of labels) sizes[label]++;
+  const { labels, classes, duplicates } = evidence;
+  const sizes = sizesWithout(labels, classes, duplicates);
   const typical = median(sizes.filter((size) => size > 0));
   const byGuide = rankWithinGroups(evidence.guide, labels, classes);
   const byCompany = rankWithinGroups(evidence.refusal, labels, classes);
@@ -49,7 +50,7 @@ export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): A
   const members: number[] = [];
   const admitted = new Array<number>(classes).fill(0);
   for (let i = 0; i < labels.length; i++) {
-    if (evidence.excluded.has(i)) continue;
+    if (evidence.excluded.has(i) || duplicates.has(i)) continue;
     if (base.has(i)) {
       members.push(i);
       admitted[labels[i]]++;
@@ -67,6 +68,15 @@ export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): A
     admitted[label] += best.length;
   });
   return { pool: Int32Array.from(members).sort(), quota, admitted };
+}
+
+/** Samples of each class, copies counted once. */
+export function sizesWithout(labels: Int32Array, classes: number, duplicates: ReadonlySet<number>): Float64Array {
+  const sizes = new Float64Array(classes);
+  labels.forEach((label, i) => {
+    if (!duplicates.has(i)) sizes[label]++;
+  });
+  return sizes;
 }
 
 /**

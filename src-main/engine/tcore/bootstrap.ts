@@ -220,6 +220,7 @@ async function choosePool(
       refusal: neighbourRefusal(input.peers, parameters['grow.company'], evaluation.loss),
       base: input.pool,
       excluded: new Set([...input.guard, ...input.distrusted]),
+      duplicates: new Set(context.duplicates),
     },
     { share: plan.share, quotaCap: parameters['grow.quotaCap'] },
   );

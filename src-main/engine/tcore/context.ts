@@ -6,6 +6,7 @@ import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { StepJournal } from '../journal.ts';
+import { randomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import type { WorkSizes } from './memory.ts';
@@ -24,7 +25,7 @@ export interface PipelineContext {
   readonly graph: Graph;
   readonly encoderOptions: EncoderOptions;
   readonly samples: SampleSource;
-  /** Samples that repeat an earlier one exactly; they are scored but never picked as seeds. */
+  /** Samples that repeat an earlier one, label and all: scored, and suspects if it is one, but never taught nor counted. */
   readonly duplicates: Int32Array;
   readonly mode: Mode;
   readonly parameters: MethodParameters;
@@ -74,6 +75,10 @@ export interface PipelineResult {
   /** What the audit takes for triggers, in full size: the scan's square, and what the suspects share. */
   readonly recovered: readonly Recovered[];
   readonly columns: SampleColumns;
+  /** Seeds and first pool as sifted, and whoever any growth admitted, whatever was left of them; for the bench. Ascending. */
+  readonly picked: { readonly seeds: Int32Array; readonly pool: Int32Array; readonly ever: Int32Array };
+  /** How often the model was grown. */
+  readonly growths: number;
   readonly outcome: {
     readonly guardSamples: number;
     readonly probeAccuracy: number | null;
@@ -96,6 +101,18 @@ export function anotherTime(context: PipelineContext, roundsBefore: number): Pip
     roundsBefore,
     journal: { step: (spec, compute) => journal.step({ ...spec, name: `${spec.name}/again` }, compute) },
   };
+}
+
+/**
+ * The place of each sample in an order that settles ties and draws parts of the dataset: drawn from the run's seed and the
+ * dataset's digest, so that whoever made the file cannot place samples in it.
+ */
+export function sampleOrder({
+  samples,
+  seed,
+  inputDigests,
+}: Pick<PipelineContext, 'samples' | 'seed' | 'inputDigests'>): Int32Array {
+  return Int32Array.from(randomStream(seed, `order/${inputDigests.dataset}`).permutation(samples.count));
 }
 
 /** Reports done/total of a stage with rate and time left, from a clock that never runs backwards. */

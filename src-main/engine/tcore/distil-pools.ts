@@ -11,7 +11,7 @@
  * of poison. So ranks fill most of a quota, and beyond that a label must be plausible and in plausible company
  * (docs/efficacy.md).
  */
-import { meanOfCompany } from './admission.ts';
+import { meanOfCompany, sizesWithout } from './admission.ts';
 import { median, rankWithinGroups } from '../math/statistics.ts';
 
 export interface PoolEvidence {
@@ -32,6 +32,8 @@ export interface PoolEvidence {
   readonly base: Int32Array;
   /** Never members: the guard, and samples that share a learnt pattern. */
   readonly excluded: ReadonlySet<number>;
+  /** Samples that repeat an earlier one: never members, and not counted in the size of a class. */
+  readonly duplicates: ReadonlySet<number>;
 }
 
 export interface PoolShares {
@@ -83,15 +85,14 @@ function fill(
   share: number,
   quotaCap: number,
 ): Int32Array {
-  const { labels, classes, excluded } = evidence;
-  const sizes = new Float64Array(classes);
-  for (const label of labels) sizes[label]++;
+  const { labels, classes, excluded, duplicates } = evidence;
+  const sizes = sizesWithout(labels, classes, duplicates);
   const typical = median(sizes.filter((size) => size > 0));
   const room = Array.from(sizes, (size) => Math.floor(share * Math.min(size, quotaCap * typical)));
   const members = new Set(base);
   for (const i of members) room[labels[i]]--;
   for (const i of order) {
-    if (room[labels[i]] <= 0 || excluded.has(i) || members.has(i)) continue;
+    if (room[labels[i]] <= 0 || excluded.has(i) || duplicates.has(i) || members.has(i)) continue;
     members.add(i);
     room[labels[i]]--;
   }

@@ -270,6 +270,7 @@ async function poolsOf(
       perSample: parameters['grow.company'],
       base: pool,
       excluded: new Set([...guard, ...distrusted]),
+      duplicates: new Set(context.duplicates),
     },
     {
       labels: plan.share,

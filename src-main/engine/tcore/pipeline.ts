@@ -53,7 +53,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const outset = { ...checked, guard: sifted.guard, inputs: [checked.grown.digest, crossFit.digest] };
   const before = { probe, peers: sifted.peers };
   const looked = await lookAt(context, encoder, before, outset);
-  const { pool, guard, grown, final, refusals, learnt, carriers, digest, resumed } = await withoutLearnt(
+  const { pool, guard, grown, final, refusals, learnt, carriers, ever, growths, digest, resumed } = await withoutLearnt(
     context,
     encoder,
     before,
@@ -64,7 +64,9 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const { loss } = final.evaluation;
   const listed = withCarriers(refused, carriers, loss);
   const unlisted = credibleSamples(grown.admittedRound, guard, listed);
-  const groups = [listed, ...refusedGroups(refusals, samples.classes.length)];
+  // Copies share everything with each other, and say nothing by it.
+  const distinct = listed.filter((i) => !refusals.duplicates.has(i));
+  const groups = [distinct, ...refusedGroups(refusals, samples.classes.length)];
   const { kinds, digest: asked } = await runKinds(context, refusals, unlisted, digest);
   const found = await runTriggers(context, models, groups, unlisted, encoder.representation.dim, asked);
   const suspects = withCarriers(listed, found.showing, loss);
@@ -133,6 +135,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
       scatterX: sifted.plane.filter((_, i) => i % 2 === 0),
       scatterY: sifted.plane.filter((_, i) => i % 2 === 1),
     },
+    picked: { seeds: sifted.seeds, pool: first, ever },
+    growths,
     outcome,
     verdict,
     recovered: recoveredTriggers(samples.shape, verdict, final, found),
@@ -167,6 +171,9 @@ interface Looked {
   readonly learnt: readonly LearntGroup[];
   /** Samples that carry a pattern which this model learnt, or one that was given up before it. */
   readonly carriers: readonly number[];
+  /** Whoever this growth, or one that was given up before it, started from or admitted; and how many growths those are. */
+  readonly ever: Int32Array;
+  readonly growths: number;
   readonly digest: string;
   readonly resumed: boolean;
 }
@@ -186,13 +193,16 @@ async function lookAt(
   const { evaluation, digest } = final;
   const { labels, classes } = context.samples;
   const company = neighbourRefusal(peers, context.parameters['grow.company'], evaluation.loss);
-  const refusals = { labels, probe: probe.evaluation, final: evaluation, company };
+  const duplicates = new Set(context.duplicates);
+  const refusals = { labels, duplicates, probe: probe.evaluation, final: evaluation, company };
   const refused = clustersOf(refusals, classes.length);
   const inversion = await runInversion(context, encoder, models, evaluation, refused, admittedRound, digest);
   const { learnt } = inversion;
   const carriers = learnt.flatMap((one) => [...one.samples]);
   const resumed = final.resumed && inversion.resumed;
-  return { pool, guard, grown, final, refusals, learnt, carriers, digest: inversion.digest, resumed };
+  const admitted = Int32Array.from(admittedRound.keys()).filter((i) => admittedRound[i] >= 0);
+  const ever = union(pool, admitted);
+  return { pool, guard, grown, final, refusals, learnt, carriers, ever, growths: 1, digest: inversion.digest, resumed };
 }
 
 /**
@@ -214,7 +224,7 @@ async function withoutLearnt(
     const { learnt, grown: earlier, final, digest } = now;
     context.emit({ type: 'stage', stage: 'evidence', state: now.resumed ? 'resumed' : 'finished' });
     const names = learnt.map(({ classIndex }) => `"${samples.classes[classIndex]}"`).join(', ');
-    const start = secondStart(now, distrusted, samples.labels, learnt);
+    const start = secondStart(now, distrusted, samples.labels, learnt, new Set(context.duplicates));
     const sharing = start.distrusted.length;
     const message = `The model learnt a pattern that ${sharing} samples labelled ${names} share. It is grown once more, without them.`;
     context.emit({ type: 'warning', code: 'grown-again', message, subject: null, values: { sharing, names } });
@@ -224,7 +234,12 @@ async function withoutLearnt(
     const grown = { ...next, rounds: [...earlier.rounds, ...next.rounds] };
     const scanning = Promise.resolve(final.scan);
     const found = await lookAt(again, encoder, before, { ...start, grown, inputs: [grown.digest], scanning });
-    now = { ...found, resumed: now.resumed && found.resumed };
+    now = {
+      ...found,
+      ever: union(now.ever, found.ever),
+      growths: now.growths + 1,
+      resumed: now.resumed && found.resumed,
+    };
     givenUp = [...givenUp, ...learnt];
     distrusted = start.distrusted;
   }

@@ -18,12 +18,14 @@ export interface SecondStart {
 
 /**
  * @param last pool and guard of the time before @param already who was distrusted then @param learnt at most one of a class
+ * @param duplicates samples that repeat an earlier one: they take nobody's place
  */
 export function secondStart(
   { pool, guard }: Pick<SecondStart, 'pool' | 'guard'>,
   already: Int32Array,
   labels: Int32Array,
   learnt: readonly LearntGroup[],
+  duplicates: ReadonlySet<number> = new Set(),
 ): SecondStart {
   const chosen: number[] = [];
   const classes = new Set(learnt.map(({ classIndex }) => classIndex));
@@ -34,7 +36,7 @@ export function secondStart(
   const held = new Set(kept);
   for (const { classIndex, vouched } of learnt) {
     const before = pool.filter((i) => labels[i] === classIndex);
-    const credible = vouched.filter((i) => !distrusted.has(i));
+    const credible = vouched.filter((i) => !distrusted.has(i) && !duplicates.has(i));
     const accepted = new Set(credible);
     const stay = before.filter((i) => accepted.has(i));
     const staying = new Set(stay);

@@ -2,7 +2,8 @@
  * Reads every tap of the untrusted encoder for all samples and scores the two rules of TIS.
  *
  * Up to `sift.reference` samples the whole dataset is its own reference. Beyond that a stratified reference is kept in
- * memory and the rest streams past it, so memory grows with the reference, not with the dataset.
+ * memory and the rest streams past it, so memory grows with the reference, not with the dataset. Copies are in no
+ * reference: else a few poison samples, often repeated, were many.
  */
 import { CancelledError } from '../../../src-shared/failure.ts';
 import { createNeighbourIndex, SEARCHED_AT_ONCE, type NeighbourIndex } from '../math/knn.ts';
@@ -37,6 +38,10 @@ export interface TapScoreOptions {
   /** Neighbours of the same given label to list. */
   readonly company: number;
   readonly referenceLimit: number;
+  /** Samples that repeat an earlier one, label and all: nobody's neighbours, and no part of what a class looks like. */
+  readonly duplicates: ReadonlySet<number>;
+  /** Settles which samples a reference takes (`sampleOrder`). `[samples]` */
+  readonly order: Int32Array;
   readonly batch: number;
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, total: number) => void;
@@ -49,7 +54,8 @@ export async function scoreTaps(
   options: TapScoreOptions,
 ): Promise<TapScores> {
   const classes = samples.classes.length;
-  const reference = stratifiedReference(samples.labels, classes, options.referenceLimit);
+  const { referenceLimit, order, duplicates } = options;
+  const reference = stratifiedReference(samples.labels, classes, referenceLimit, order, duplicates);
   const referencePosition = new Int32Array(samples.count).fill(-1);
   reference.forEach((sample, position) => (referencePosition[sample] = position));
   const classSizes = new Float64Array(classes);

@@ -136,8 +136,10 @@ export interface SelectionOptions {
   readonly consistency: ConsistencyRule;
   /** Share and separation of the 2-means groups, `[late taps][classes]`. */
   readonly splits: readonly (readonly { share: number; separation: number }[])[];
-  /** Samples that repeat an earlier one exactly; never picked. */
+  /** Samples that repeat an earlier one, label and all; never picked, and not counted. */
   readonly duplicates: ReadonlySet<number>;
+  /** The place of each sample in an order that whoever made the file did not choose (`sampleOrder`); settles ties. `[samples]` */
+  readonly order: Int32Array;
   readonly classNames: readonly string[];
 }
 
@@ -145,7 +147,7 @@ export interface SelectionOptions {
  * Ranks every class by majority x consistency and takes its best `alpha` as seeds and best `poolShare` as first clean
  * pool: the same fraction of each given class (of a typical class where it is bigger), at least `minimum`, at most half.
  * A class whose majority cannot be trusted is ranked by its worst tap's consistency; of few neighbours that makes many ties,
- * which the two rules break. Other ties go to the lower index.
+ * which the two rules break. Other ties go by `order`: the order of the file is whoever's who made it.
  */
 export function selectSeeds(scores: RuleScores, labels: Int32Array, options: SelectionOptions): Selection {
   const { majority, consistency, worst, score } = credibility(scores, labels, options.classNames.length, options);
@@ -180,7 +182,9 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
         {},
       );
     }
-    const best = ranked.slice().sort((a, b) => score[b] - score[a] || byRules[b] - byRules[a] || a - b);
+    const best = ranked
+      .slice()
+      .sort((a, b) => score[b] - score[a] || byRules[b] - byRules[a] || options.order[a] - options.order[b]);
     const limit = Math.max(1, Math.floor(list.length / 2));
     // The share counts the typical class where this one is bigger: what inflated it must not buy it more seeds.
     const counted = Math.min(list.length, medianSize);
@@ -295,7 +299,9 @@ function inspectClass(
       {},
     );
   }
-  const byConsistency = list.slice().sort((a, b) => facts.consistency[b] - facts.consistency[a] || a - b);
+  const byConsistency = list
+    .slice()
+    .sort((a, b) => facts.consistency[b] - facts.consistency[a] || options.order[a] - options.order[b]);
   const picks = byConsistency.slice(0, Math.max(options.minimum, Math.ceil(options.poolShare * list.length)));
   const outside = mean(picks.map((i) => (facts.majority[i] < 0.5 ? 1 : 0)));
   // In a class of ordinary size the most consistent samples often sit in its smaller half: no symptom by itself.
@@ -326,14 +332,26 @@ export function nearestOwnRank(neighbourLabels: ArrayLike<number>, label: number
   return neighbourLabels.length;
 }
 
-/** Stratified reference of at most `limit` samples: the same share of each class, chosen evenly along the index. */
-export function stratifiedReference(labels: Int32Array, classes: number, limit: number): Int32Array {
-  if (labels.length <= limit) return Int32Array.from(labels, (_, i) => i);
-  const members = membersByClass(labels, classes, new Set());
+/**
+ * Stratified part of at most `limit` samples: the same share of each class, those that come first in `order`.
+ * @param order place of each sample in an order that whoever made the file did not choose (`sampleOrder`)
+ * @param duplicates samples left out of it @returns ascending
+ */
+export function stratifiedReference(
+  labels: Int32Array,
+  classes: number,
+  limit: number,
+  order: Int32Array,
+  duplicates: ReadonlySet<number> = new Set(),
+): Int32Array {
+  const members = membersByClass(labels, classes, duplicates);
+  const count = labels.length - duplicates.size;
   const chosen: number[] = [];
   for (const list of members) {
-    const want = Math.min(list.length, Math.max(1, Math.floor((limit * list.length) / labels.length)));
-    for (let i = 0; i < want; i++) chosen.push(list[Math.floor((i * list.length) / want)]);
+    const share = Math.floor((limit * list.length) / count);
+    const want = count <= limit ? list.length : Math.min(list.length, Math.max(1, share));
+    const part = want < list.length ? list.toSorted((a, b) => order[a] - order[b]).slice(0, want) : list;
+    for (const i of part) chosen.push(i);
   }
   return Int32Array.from(chosen).sort();
 }

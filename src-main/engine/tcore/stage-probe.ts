@@ -1,7 +1,7 @@
 /** The probe stage: see `probe.ts`. */
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
-import { progressOf, type PipelineContext } from './context.ts';
+import { progressOf, sampleOrder, type PipelineContext } from './context.ts';
 import { epochsFor } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
 import { representations } from './features.ts';
@@ -29,7 +29,7 @@ export async function runProbe(
   const step = await stage(context, 'probe', select(context, 'probe'), inputs, async () => {
     const progress = progressOf(context, 'probe', 'samples');
     const { evaluationBatch: batch, probeRows } = sizesOf(context);
-    const part = stratifiedReference(samples.labels, samples.classes.length, probeRows);
+    const part = stratifiedReference(samples.labels, samples.classes.length, probeRows, sampleOrder(context));
     const features = await representations(provider, encoder, samples, part, { batch, signal, onProgress: progress });
     const partLabels = Int32Array.from(part, (i) => samples.labels[i]);
     const { dim } = encoder.representation;

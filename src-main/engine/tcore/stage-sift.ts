@@ -3,7 +3,7 @@ import type { Json } from '../../../src-shared/json.ts';
 import type { SiftingFacts } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { mean } from '../math/statistics.ts';
-import { progressOf, type PipelineContext } from './context.ts';
+import { progressOf, sampleOrder, type PipelineContext } from './context.ts';
 import { confusionRanks, expandByConfusion } from './expand.ts';
 import { decidingTaps, selectSeeds, type ConsistencyRule, type MajorityRule } from './sift.ts';
 import { scoreTaps } from './sift-features.ts';
@@ -29,11 +29,16 @@ export interface SiftStage {
 
 export async function runSift(context: PipelineContext, encoder: Encoder, input: string): Promise<SiftStage> {
   const { provider, samples, parameters } = context;
-  const step = await stage(context, 'sift', select(context, 'sift', 'expand', 'grow', 'guard'), [input], async () => {
+  const params = { ...(select(context, 'sift', 'expand', 'grow', 'guard') as object), rule: 2 };
+  const step = await stage(context, 'sift', params, [input], async () => {
+    const duplicates = new Set(context.duplicates);
+    const order = sampleOrder(context);
     const scores = await scoreTaps(provider, encoder, samples, {
       k: parameters['sift.k'],
       company: parameters['grow.company'],
       referenceLimit: parameters['sift.reference'],
+      duplicates,
+      order,
       batch: sizesOf(context).evaluationBatch,
       signal: context.signal,
       onProgress: progressOf(context, 'sift', 'samples'),
@@ -61,7 +66,8 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         majority: parameters['sift.majority'] as MajorityRule,
         consistency: parameters['sift.consistency'] as ConsistencyRule,
         splits: last(scores.splits),
-        duplicates: new Set(context.duplicates),
+        duplicates,
+        order,
         classNames: samples.classes,
       },
     );
@@ -93,7 +99,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
       data: {
         facts,
         uncertainClasses: selection.uncertainClasses,
-        peers: last(scores.peers).length,
+        peers: last(encoder.taps.map(({ id }) => id)),
       } as unknown as Json,
       tensors: {
         majority: vector(selection.majority),
@@ -110,11 +116,13 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
           ]),
         ),
         ...Object.fromEntries(scores.consistency.map((row, t) => [`consistency/${encoder.taps[t].id}`, vector(row)])),
-        ...Object.fromEntries(last(scores.peers).map((list, t) => [`peers/${t}`, vector(list)])),
+        ...Object.fromEntries(last(scores.peers.map((list, t) => [`peers/${encoder.taps[t].id}`, vector(list)]))),
       },
     };
   });
-  const data = step.data as unknown as Pick<SiftStage, 'facts' | 'uncertainClasses'> & { readonly peers: number };
+  const data = step.data as unknown as Pick<SiftStage, 'facts' | 'uncertainClasses'> & {
+    readonly peers: readonly string[];
+  };
   const { facts, uncertainClasses } = data;
   if (facts.taps.every((tap) => !tap.used)) {
     const message = 'No tap of the encoder tells the classes apart: seeds and pool are no better than a random pick.';
@@ -135,7 +143,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
     pool: ints('pool'),
     guard: ints('guard'),
     plane: floats('plane'),
-    peers: Array.from({ length: data.peers }, (_, t) => ints(`peers/${t}`)),
+    peers: data.peers.map((tap) => ints(`peers/${tap}`)),
     digest: step.digest,
   };
 }

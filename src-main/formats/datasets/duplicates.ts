@@ -61,6 +61,23 @@ function readDigest(column: DigestColumn, index: number, out: Buffer): void {
   readSync(column.descriptor, out, 0, DIGEST_BYTES, column.start + index * column.stride);
 }
 
+/**
+ * Samples that repeat an earlier one, label and all. The same pixels under another label are a sample of their own: else who
+ * repeats a stranger's images under wrong labels decides that they do not count.
+ * @param first `[count]`, as `firstWithSameDigest` gives it @returns ascending
+ */
+export function copiesIn(first: Int32Array, labels: Int32Array): Int32Array {
+  const classes = labels.reduce((most, label) => Math.max(most, label), 0) + 1;
+  const met = new Set<number>();
+  return Int32Array.from(first.keys()).filter((i) => {
+    if (first[i] === i) return false;
+    const key = first[i] * classes + labels[i];
+    if (labels[first[i]] === labels[i] || met.has(key)) return true;
+    met.add(key);
+    return false;
+  });
+}
+
 export interface DuplicateGroup {
   /** Indices, ascending; the first is the one kept as the original. */
   readonly members: readonly number[];

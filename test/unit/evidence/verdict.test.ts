@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { refusalsByClass } from '../../../src-main/engine/evidence/refusals.ts';
 import { rankSuspects, refusedGroups } from '../../../src-main/engine/evidence/suspects.ts';
 import { judge, type VerdictEvidence } from '../../../src-main/engine/evidence/verdict.ts';
 
@@ -17,6 +18,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
   });
   const base = {
     labels,
+    duplicates: new Set<number>(),
     probe: view(false),
     final: view(true),
     company: Float32Array.from(labels, (_, i) => (isBad(i) ? 0.9 : 0.05)),
@@ -53,6 +55,32 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     ...changes,
   };
 }
+
+describe('refusals of a class', () => {
+  /** 30 of 330 samples of class 0 are refused, as 10 of 100 are of class 1; behind them copies of one that is not, or of one that is. */
+  const counted = (copies: number, refused: boolean, told: boolean) => {
+    const label = [...new Array<number>(330).fill(0), ...new Array<number>(100).fill(1)];
+    const labels = Int32Array.from([...label, ...new Array<number>(copies).fill(0)]);
+    const isBad = (i: number): boolean => (i < 330 ? i < 30 : i < 430 ? i < 340 : refused);
+    const view = (bad: boolean) => ({
+      loss: Float32Array.from(labels, (_, i) => (bad && isBad(i) ? 6 : 0.01)),
+      predicted: labels.map((own, i) => (bad && isBad(i) ? 1 - own : own)),
+      confidence: new Float32Array(labels.length).fill(0.99),
+    });
+    const company = Float32Array.from(labels, (_, i) => (isBad(i) ? 0.9 : 0.05));
+    const duplicates = new Set(told ? Array.from({ length: copies }, (_, i) => 430 + i) : []);
+    return refusalsByClass({ labels, duplicates, probe: view(false), final: view(true), company }, 2)[0];
+  };
+
+  it('count no copies, which would thin a cluster out or make one', () => {
+    const alone = counted(0, false, true);
+    expect(alone).toMatchObject({ samples: 330, refused: 30, cluster: 'fitted' });
+    expect(counted(700, false, false).cluster).toBeNull();
+    expect(counted(700, false, true)).toEqual(alone);
+    expect(counted(100, true, false).refused).toBe(130);
+    expect(counted(100, true, true)).toEqual(alone);
+  });
+});
 
 describe('the verdict on the dataset', () => {
   it('is suspicious where one class holds a refused cluster, and names that class', () => {
@@ -206,7 +234,7 @@ describe('refused samples that the undefended model did not learn', () => {
       confidence: new Float32Array(500).fill(0.99),
     };
     const company = Float32Array.from(labels, (_, i) => (isBad(i) ? 0.9 : 0.05));
-    const refusals = { labels, probe: view, final: view, company };
+    const refusals = { labels, duplicates: new Set<number>(), probe: view, final: view, company };
     const three = evidence(0);
     const sifting = {
       ...three.sifting,

@@ -50,7 +50,8 @@ const result: BenchResult = {
       ],
     },
   ],
-  leaks: { seeds: 0, pool: 1, admitted: 2, of: 75 },
+  leaks: { seeds: 0, pool: 1, admitted: 2, taught: 0, of: 75 },
+  growths: 2,
   enrichment: 0.25,
   covers: 0,
   suspects: { hits: 70, of: 80 },
@@ -94,12 +95,21 @@ describe('the table', () => {
       'clean,blended,1,quick,paper,dataset,counted,80.0,71.1,86.7,95.0,88.8,97.8,1.0,0.2,5.4,75.0',
     );
     expect(lines[1]).toContain(
-      ',75,0,1,2,0.250,25.0,80,70,inconclusive,suspicious,suspects (overlay),yes,correlation,0.93,85.0,0.0,1.0,12.3,345,',
+      ',75,0,1,2,0,2,0.250,25.0,80,70,inconclusive,suspicious,suspects (overlay),yes,correlation,0.93,85.0,0.0,1.0,12.3,345,',
     );
     const fields = (line: string): number => line.replace(/"(?:[^"]|"")*"/g, 'x').split(',').length;
     expect(new Set(lines.map(fields)).size).toBe(1);
     expect(lines[2]).toContain('failed');
     expect(lines[2].endsWith('"training-diverged: =cmd, ""x"""')).toBe(true);
+  });
+
+  it('leaves open what a cell of an earlier version did not count', () => {
+    const { leaks, growths: _, ...rest } = result;
+    const { taught: _taught, ...counted } = leaks;
+    const before = { ...matrix, outcomes: [{ ...rest, leaks: counted }] };
+    expect(matrixCsv(before)).toContain(',75,0,1,2,,,0.250,25.0,');
+    expect(matrixLines(before.outcomes[0])[0]).toContain('leaks 0 / 1 / 2 of 75;');
+    expect(matrixLines(result)[0]).toContain('leaks 0 / 1 / 2 / 0 of 75, grown 2 times;');
   });
 
   it('is a page without scripts in which names are text and only base64 becomes a picture', () => {

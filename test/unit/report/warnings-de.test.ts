@@ -14,6 +14,7 @@ function warned(): ReturnType<typeof selectSeeds>['warnings'] {
     ...{ majority: 'two-means', consistency: 'highest' },
     splits: [[0, 1, 2, 3].map(() => ({ share: 0.6, separation: 3 }))],
     duplicates: new Set<number>(),
+    order: Int32Array.from(labels.keys()),
     classNames: ['big', 'bags', 'lone', 'none'],
   }).warnings;
 }

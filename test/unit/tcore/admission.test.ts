@@ -14,6 +14,7 @@ function evidence(changes: Partial<AdmissionEvidence> = {}): AdmissionEvidence {
     refusal: Float32Array.from(labels, (_, i) => i),
     base: Int32Array.from([...Array(10).keys(), ...Array.from({ length: 10 }, (_, i) => 100 + i)]),
     excluded: new Set(),
+    duplicates: new Set(),
     ...changes,
   };
 }
@@ -24,6 +25,14 @@ describe('admission to the clean pool', () => {
     const { pool, admitted } = admit(evidence(), options);
     expect(admitted).toEqual([50, 50]);
     expect([...pool].filter((i) => i < 100)).toEqual([...Array(50).keys()]);
+  });
+
+  it('neither takes copies nor counts them', () => {
+    // Half of the second class repeats the other half.
+    const duplicates = new Set(Array.from({ length: 50 }, (_, i) => 150 + i));
+    const { pool, quota } = admit(evidence({ duplicates }), options);
+    expect(quota).toEqual([37, 25]);
+    expect([...pool].filter((i) => duplicates.has(i))).toEqual([]);
   });
 
   it('gives a class that poison has inflated no bigger quota than a typical class', () => {

@@ -117,6 +117,7 @@ describe('pools of distilled mode', () => {
       perSample: 2,
       base: Int32Array.of(0, 1, 40, 41),
       excluded: new Set([2, 42]),
+      duplicates: new Set<number>(),
     };
   };
   const shares = { labels: 0.5, answers: 0.7, quotaCap: 1.25, ranked: 1, plausible: 0, company: 1 };
@@ -131,6 +132,15 @@ describe('pools of distilled mode', () => {
       for (const i of [2, 42]) expect(pool).not.toContain(i);
     }
     expect(pools.labels.every((i) => pools.answers.includes(i))).toBe(true);
+  });
+
+  it('neither hold copies nor count them', () => {
+    const duplicates = new Set(Array.from({ length: 20 }, (_, i) => perClass + 20 + i));
+    const pools = choosePools({ ...evidence('loss', 5), duplicates }, shares);
+    for (const pool of [pools.labels, pools.answers]) expect([...pool].filter((i) => duplicates.has(i))).toEqual([]);
+    // Half of 40 and of 20: the larger class counts a quarter more than the median of the two at most.
+    expect(pools.labels.filter((i) => i < perClass).length).toBe(18);
+    expect(pools.labels.filter((i) => i >= perClass).length).toBe(10);
   });
 
   it.each(['discrepancy', 'loss', 'refusal'] as const)(
@@ -183,6 +193,7 @@ describe('pools of distilled mode', () => {
         perSample: 2,
         base: new Int32Array(0),
         excluded: new Set(),
+        duplicates: new Set(),
       },
       { labels: 0.5, answers: 0.8, quotaCap: 1.25, ranked: 1, plausible: 0, company: 1 },
     );

@@ -4,7 +4,7 @@ import type { Encoder } from '../../../src-main/engine/encoder/encoder.ts';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
-import type { PipelineContext } from '../../../src-main/engine/tcore/context.ts';
+import { sampleOrder, type PipelineContext } from '../../../src-main/engine/tcore/context.ts';
 import { sweep, tapGraph } from '../../../src-main/engine/tcore/features.ts';
 import { prepareEncoder } from '../../../src-main/engine/tcore/prepare.ts';
 import {
@@ -44,6 +44,8 @@ async function score(context: PipelineContext, encoder: Encoder, referenceLimit:
     k: 20,
     company,
     referenceLimit,
+    duplicates: new Set(context.duplicates),
+    order: sampleOrder(context),
     batch: 32,
     signal: context.signal,
     onProgress: () => {},
@@ -97,6 +99,7 @@ it('searches for whole blocks of what streams past a reference', async () => {
   const limit = 90;
   const scores = await scoreTaps(counting, encoder, context.samples, {
     ...{ k: 20, company, referenceLimit: limit, batch: 32 },
+    ...{ duplicates: new Set<number>(), order: sampleOrder(context) },
     ...{ signal: context.signal, onProgress: () => {} },
   });
   // 320 samples in batches of 32: two blocks of the reference, and for each block one of every class.
@@ -104,7 +107,7 @@ it('searches for whole blocks of what streams past a reference', async () => {
   // What lies at the ends of the blocks is found like everything else.
   const { labels } = context.samples;
   const rows = await activations(context, encoder);
-  const reference = [...stratifiedReference(labels, 3, limit)];
+  const reference = [...stratifiedReference(labels, 3, limit, sampleOrder(context))];
   for (const [t, tap] of encoder.taps.entries()) {
     for (const i of [0, 255, 256, 319]) {
       const kin = reference.filter((j) => labels[j] === labels[i]);
@@ -112,6 +115,35 @@ it('searches for whole blocks of what streams past a reference', async () => {
       expect(listed).toEqual(nearest(rows[t], tap.channels, i, kin).slice(0, company));
     }
   }
+});
+
+it('counts copies for nobody: a few samples, often repeated, are still few', async () => {
+  const images = toyImages({ sizes: [80, 60, 60], noise: 0.2 });
+  const count = images.labels.length;
+  const repeated = [3, 4, 5].flatMap((i) => new Array<number>(30).fill(i));
+  const more: ToyImages = {
+    ...images,
+    pixels: [...images.pixels, ...repeated.map((i) => images.pixels[i])],
+    labels: Int32Array.of(...images.labels, ...repeated.map((i) => images.labels[i])),
+  };
+  const duplicates = Int32Array.from(repeated, (_, at) => count + at);
+  const once = toyContext(provider, fileGraph('vgg-folded'), images);
+  const often = { ...toyContext(provider, fileGraph('vgg-folded'), more), duplicates };
+  const [alone, beside] = [
+    await score(once, await prepareEncoder(once), 1000),
+    await score(often, await prepareEncoder(often), 1000),
+  ];
+  expect(beside.k).toBe(alone.k);
+  alone.consistency.forEach((row, t) => {
+    expect([...beside.consistency[t].subarray(0, count)]).toEqual([...row]);
+    expect([...beside.majority[t].subarray(0, count)]).toEqual([...alone.majority[t]]);
+    expect([...beside.peers[t].subarray(0, count * company)]).toEqual([...alone.peers[t]]);
+  });
+  const separations = (scores: TapScores): number[] => scores.splits.flat().map(({ separation }) => separation);
+  separations(beside).forEach((separation, at) => expect(separation).toBeCloseTo(separations(alone)[at], 4));
+  // Without being told, they are many.
+  const untold = await score({ ...often, duplicates: new Int32Array(0) }, await prepareEncoder(often), 1000);
+  expect(untold.peers[0].subarray(0, count * company).some((peer) => peer >= count)).toBe(true);
 });
 
 describe.each([
@@ -128,7 +160,7 @@ describe.each([
     encoder = await prepareEncoder(context);
     scores = await score(context, encoder, limit);
     rows = await activations(context, encoder);
-    reference = [...stratifiedReference(context.samples.labels, 3, limit)];
+    reference = [...stratifiedReference(context.samples.labels, 3, limit, sampleOrder(context))];
   });
 
   it('take the neighbours, the own-class share and the rank that all distances give', () => {

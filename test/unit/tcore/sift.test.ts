@@ -37,6 +37,7 @@ function select(taps: ToyTap[], labels: Int32Array, options: Partial<SelectionOp
     consistency: 'typical',
     splits,
     duplicates: new Set(),
+    order: Int32Array.from(labels.keys()),
     classNames: names,
     ...options,
   });
@@ -68,6 +69,7 @@ describe('topological invariance sifting', () => {
       consistency: 'highest',
       splits,
       duplicates: new Set<number>(),
+      order: Int32Array.from(labels.keys()),
       classNames: ['a', 'b', 'c'],
     };
     const leaks = (selection: Selection) => [...selection.pool].filter((i) => poison.has(i)).length;
@@ -211,6 +213,7 @@ it('breaks the ties of a class whose majority cannot be trusted by the two rules
       consistency: 'typical',
       splits: [split],
       duplicates: new Set(),
+      order: Int32Array.from(labels.keys()),
       classNames: ['a', 'b', 'c'],
     },
   );
@@ -237,10 +240,29 @@ describe('the rules on numbers', () => {
     expect(nearestOwnRank([2, 1, 1], 0)).toBe(3);
   });
 
-  it('cuts a stratified reference with every class in it', () => {
+  it('cuts a stratified reference with every class in it, without copies, by an order that is not the file’s', () => {
     const labels = Int32Array.from({ length: 1000 }, (_, i) => (i % 100 === 0 ? 1 : 0));
-    const reference = stratifiedReference(labels, 2, 100);
+    const order = Int32Array.from(randomStream(5, 'order').permutation(1000));
+    const duplicates = new Set(Array.from({ length: 200 }, (_, i) => 5 * i + 1));
+    const reference = [...stratifiedReference(labels, 2, 100, order, duplicates)];
     expect(reference.length).toBeLessThanOrEqual(101);
-    expect([...reference].some((i) => labels[i] === 1)).toBe(true);
+    expect(reference.some((i) => labels[i] === 1)).toBe(true);
+    expect(reference.filter((i) => duplicates.has(i))).toEqual([]);
+    const own = [...labels.keys()].filter((i) => labels[i] === 0 && !duplicates.has(i));
+    const first = own.toSorted((a, b) => order[a] - order[b]).slice(0, reference.filter((i) => labels[i] === 0).length);
+    expect(reference.filter((i) => labels[i] === 0)).toEqual(first.sort((a, b) => a - b));
+    // All that is left, where there is room for it.
+    expect(stratifiedReference(labels, 2, 800, order, duplicates)).toHaveLength(800);
+  });
+
+  it('settles ties by the order that it is given, in every class', () => {
+    const labels = Int32Array.from({ length: 60 }, (_, i) => i % 3);
+    const flat = { consistency: [new Float32Array(60).fill(0.5)], majority: [new Uint8Array(60).fill(1)] };
+    const order = Int32Array.from(labels, (_, i) => 59 - i);
+    const { pool } = selectSeeds({ ...flat, central: flat.majority, late: [true] }, labels, {
+      ...{ alpha: 0.05, poolShare: 0.25, guardShare: 0.2, minimum: 5, majority: 'both', consistency: 'typical' },
+      ...{ splits: [], duplicates: new Set(), order, classNames: ['a', 'b', 'c'] },
+    });
+    expect([...pool]).toEqual(Array.from({ length: 15 }, (_, i) => 45 + i));
   });
 });
