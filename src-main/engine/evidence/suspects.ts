@@ -9,8 +9,8 @@ import { isFirmlyRefused, isFitted, isHeld, isRefused, type RefusalEvidence } fr
 
 /** Fewest refused samples of a class that can share anything: what six of them share is tried out before it is believed. */
 export const fewestSharing = 6;
-/** Classes that are asked what their refused samples share. */
-const mostGroups = 5;
+/** Classes that are asked what their refused samples share: enough that label errors in a few do not hide another. */
+const mostGroups = 10;
 
 /** The refused samples, and behind them those that carry a learnt pattern, worst loss in the sanitized model first. */
 export function withCarriers(refused: Int32Array, carriers: Iterable<number>, finalLoss: Float32Array): Int32Array {
@@ -41,6 +41,19 @@ export function refusedGroups(evidence: RefusalEvidence, classes: number): Int32
     .filter(({ length }) => length >= fewestSharing)
     .sort((a, b) => b.length - a.length)
     .slice(0, mostGroups);
+}
+
+/** The suspects class by class, the class with most of them first, copies once; one empty group where there is none. */
+export function suspectGroups({ labels, duplicates }: RefusalEvidence, suspects: Int32Array): Int32Array[] {
+  const byClass = new Map<number, number[]>();
+  for (const i of suspects) {
+    if (duplicates.has(i)) continue;
+    const group = byClass.get(labels[i]);
+    if (group === undefined) byClass.set(labels[i], [i]);
+    else group.push(i);
+  }
+  const groups = [...byClass.values()].sort((a, b) => b.length - a.length).map((group) => Int32Array.from(group));
+  return groups.length > 0 ? groups.slice(0, mostGroups) : [new Int32Array(0)];
 }
 
 /** Refused samples, by how much more the sanitized model's loss is than the probe's; ties by index. */

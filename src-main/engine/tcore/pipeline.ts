@@ -11,7 +11,7 @@ import { squareTrigger } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { learntClaim, learntNumbers } from '../evidence/learnt.ts';
 import type { RefusalEvidence } from '../evidence/refused.ts';
-import { clustersOf, rankSuspects, refusedGroups, withCarriers } from '../evidence/suspects.ts';
+import { clustersOf, rankSuspects, refusedGroups, suspectGroups, withCarriers } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { besideOf, type Beside } from './beside.ts';
@@ -64,9 +64,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const { loss } = final.evaluation;
   const listed = withCarriers(refused, carriers, loss);
   const unlisted = credibleSamples(grown.admittedRound, guard, listed);
-  // Copies share everything with each other, and say nothing by it.
-  const distinct = listed.filter((i) => !refusals.duplicates.has(i));
-  const groups = [distinct, ...refusedGroups(refusals, samples.classes.length)];
+  const groups = [...suspectGroups(refusals, listed), ...refusedGroups(refusals, samples.classes.length)];
   const { kinds, digest: asked } = await runKinds(context, refusals, unlisted, digest);
   const found = await runTriggers(context, models, groups, unlisted, encoder.representation.dim, asked);
   const suspects = withCarriers(listed, found.showing, loss);

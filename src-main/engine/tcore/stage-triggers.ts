@@ -47,8 +47,8 @@ export interface TriggerStage {
 }
 
 /**
- * @param groups samples that may share something, most suspicious first, of which those of the commonest label count: the
- *   first with a trigger that works is told of, else the first @param credible samples the sanitized model was grown
+ * @param groups samples of one label that may share something, most suspicious first: the first with a trigger that works is
+ *   told of, else the first @param credible samples the sanitized model was grown
  *   from, and the guard @param wide width of the representation
  */
 export async function runTriggers(
@@ -60,7 +60,7 @@ export async function runTriggers(
   input: string,
 ): Promise<TriggerStage> {
   const step = await context.journal.step(
-    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 5 }, inputs: [input] },
+    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 6 }, inputs: [input] },
     async () => {
       const found = await findTrigger(context, models, groups, credible, wide);
       return {
@@ -115,9 +115,11 @@ async function findTrigger(
   let first: Found | null = null;
   for (const group of groups) {
     const target = commonestLabel(group, samples.labels, samples.classes.length);
-    const chosen = group
-      .filter((i) => samples.labels[i] === target)
-      .slice(0, Math.min(mostSuspects, Math.floor(images / 12)));
+    // An even part where there are too many: the first in the file are whoever's who made it.
+    const chosen = spread(
+      group.filter((i) => samples.labels[i] === target),
+      Math.min(mostSuspects, Math.floor(images / 12)),
+    );
     const asked = new Set(chosen);
     const others = credible.filter((i) => !asked.has(i));
     const found = await sharedTrigger(context, models, { target, chosen }, others, images, wide);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { refusalsByClass } from '../../../src-main/engine/evidence/refusals.ts';
-import { rankSuspects, refusedGroups } from '../../../src-main/engine/evidence/suspects.ts';
+import { rankSuspects, refusedGroups, suspectGroups } from '../../../src-main/engine/evidence/suspects.ts';
 import { judge, type VerdictEvidence } from '../../../src-main/engine/evidence/verdict.ts';
 
 const perClass = 100;
@@ -183,15 +183,25 @@ describe('the groups that are asked what they share', () => {
     expect(refusedGroups(evidence(5), classes.length)).toEqual([]);
   });
 
-  it('are those of a few classes, the largest first', () => {
-    const many = Array.from({ length: 9 }, (_, c) => String(c));
-    const all = evidence(300);
+  it('are those of ten classes, the largest first, without copies', () => {
     // 8 samples of the first class are refused, 9 of the next, and so on.
-    const labels = Int32Array.from(all.labels.keys(), (i) =>
-      [0, 8, 17, 27, 38, 50, 63, 77, 92].findLastIndex((at) => i >= at),
-    );
-    const groups = refusedGroups({ ...all, labels: labels.subarray(0, 108) }, many.length);
-    expect(groups.map((group) => labels[group[0]])).toEqual([8, 7, 6, 5, 4]);
+    const sizes = Array.from({ length: 12 }, (_, c) => 8 + c);
+    const label = sizes.flatMap((size, c) => new Array<number>(size).fill(c));
+    const all = { ...evidence(300), labels: Int32Array.from(label) };
+    const asked = (duplicates: ReadonlySet<number>): number[] =>
+      refusedGroups({ ...all, duplicates }, sizes.length).map((group) => label[group[0]]);
+    expect(asked(new Set())).toEqual([11, 10, 9, 8, 7, 6, 5, 4, 3, 2]);
+    // All of the largest but five repeat one of them.
+    expect(asked(new Set(Array.from({ length: 14 }, (_, i) => label.length - 14 + i)))).toEqual([
+      10, 9, 8, 7, 6, 5, 4, 3, 2, 1,
+    ]);
+  });
+
+  it('are the suspects first, class by class', () => {
+    const all = evidence(0, { duplicates: new Set([299]) });
+    const suspects = Int32Array.of(150, 299, 298, 5, 297, 6);
+    expect(suspectGroups(all, suspects).map((group) => [...group])).toEqual([[298, 297], [5, 6], [150]]);
+    expect(suspectGroups(all, new Int32Array(0)).map(({ length }) => length)).toEqual([0]);
   });
 });
 

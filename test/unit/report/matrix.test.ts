@@ -127,7 +127,7 @@ describe('the table', () => {
 
   it('is a line per row on a terminal, and says why a cell failed', () => {
     expect(matrixLines(result)[0]).toContain(
-      'No Defense 80.0 / 95.0 / 1.0; sanitized 75.0 / 2.0 / 1.0; leaks 0, 1, 2 of 75',
+      'No Defense 80.0 / 95.0 / 1.0; sanitized 75.0 / 2.0 / 1.0; leaks 0 / 1 / 2 / 0 of 75, grown 2 times',
     );
     expect(matrixLines(result).slice(-2)).toEqual([
       '  suspects: correlation 0.93, flips 85.0 / 0.0 / 1.0',
