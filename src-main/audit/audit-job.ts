@@ -93,6 +93,7 @@ async function auditInputs(
       encoderOptions: inputs.encoderOptions,
       samples: pixels,
       duplicates: inputs.copies,
+      conflicts: inputs.conflicts,
       mode: request.mode,
       parameters,
       seed: request.seed,

@@ -10,7 +10,7 @@ import type { Graph } from '../engine/graph/ir.ts';
 import type { Gate } from '../engine/jobs/gate.ts';
 import { progressOf, type EncoderOptions } from '../engine/tcore/context.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
-import { copiesIn } from '../formats/datasets/duplicates.ts';
+import { conflictsIn, copiesIn } from '../formats/datasets/duplicates.ts';
 import { openDataset } from '../formats/datasets/open.ts';
 import { columnsOf, headOf, removePixelFile, type PixelFile } from '../formats/datasets/pixel-file.ts';
 import { cachedPixelFile } from '../formats/datasets/pixel-cache.ts';
@@ -32,6 +32,8 @@ export interface Inputs {
   readonly duplicates: Int32Array;
   /** Those of them whose label is that of an earlier one, too. */
   readonly copies: Int32Array;
+  /** Samples whose pixels stand under another label, too, ascending. */
+  readonly conflicts: Int32Array;
   readonly datasetFacts: DatasetFacts;
   readonly notes: readonly string[];
   /**
@@ -96,6 +98,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
       pixels,
       duplicates,
       copies: copiesIn(pixels.samePixelsAs, pixels.labels),
+      conflicts: conflictsIn(pixels.samePixelsAs, pixels.labels),
       datasetFacts: factsOf(request, pixels, duplicates),
       notes: [...model.notes, ...note, ...pixels.notes, ...limitNotes(request)],
       async requireUnchanged() {

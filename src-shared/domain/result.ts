@@ -46,7 +46,7 @@ export interface DatasetFacts {
 export interface ClassWarning {
   readonly classIndex: number;
   readonly className: string;
-  /** "oversized", "balanced-split", "rules-disagree", "tiny", "no-gated-sample", "cross-fit", "learnt-pattern", … */
+  /** "oversized", "balanced-split", "rules-disagree", "tiny", "no-gated-sample", "conflicting-labels", "cross-fit", "learnt-pattern", … */
   readonly code: string;
   /** In English. */
   readonly message: string;

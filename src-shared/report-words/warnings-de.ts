@@ -26,6 +26,8 @@ function said(code: string, name: string, v: Lookup): string | null {
       return `Die Klasse „${name}“ zerfällt an den meisten Abgriffen in zwei etwa gleich große Gruppen: Jede von beiden könnte das Gift sein.`;
     case 'rules-disagree':
       return `In der Klasse „${name}“ liegen ${share(v['outside'])} der stimmigsten Proben außerhalb der Mehrheitsgruppe.`;
+    case 'conflicting-labels':
+      return `${share(v['torn'])} der Bilder der Klasse „${name}“ stehen auch unter anderen Etiketten: Welches davon richtig ist, lässt sich nicht sagen.`;
     case 'cross-fit':
       return `Vom ersten Grundstock der Klasse „${name}“ erkennt ein Modell der einen Hälfte nur ${share(v['accepted'])} der anderen und widerspricht ${share(v['against'])} entschieden: Was gesiebt wurde, ist nicht von einer Art.`;
     case 'learnt-pattern':

@@ -214,6 +214,7 @@ function pick(
       consistency: rule.consistency,
       splits: rule.worst === true ? splitsByClass : [],
       duplicates: new Set(),
+      conflicts: new Set<number>(),
       order: Int32Array.from(randomStream(1, 'order').permutation(table.labels.length)),
       classNames: Array.from({ length: table.classes }, (_, c) => `class ${c}`),
     },

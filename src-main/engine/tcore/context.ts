@@ -27,6 +27,8 @@ export interface PipelineContext {
   readonly samples: SampleSource;
   /** Samples that repeat an earlier one, label and all: scored, and suspects if it is one, but never taught nor counted. */
   readonly duplicates: Int32Array;
+  /** Samples whose pixels stand under another label, too; default none. */
+  readonly conflicts?: Int32Array;
   readonly mode: Mode;
   readonly parameters: MethodParameters;
   /** How much is worked on at once: set by `bootstrapAudit`, read through `sizesOf`. */

@@ -126,6 +126,9 @@ export interface Selection {
   readonly uncertainClasses: readonly number[];
 }
 
+/** Share of a class's images under other labels, too, from which the labels say too little: neighbours are counted by them. */
+const mostTorn = 0.2;
+
 export interface SelectionOptions {
   readonly alpha: number;
   readonly poolShare: number;
@@ -138,6 +141,8 @@ export interface SelectionOptions {
   readonly splits: readonly (readonly { share: number; separation: number }[])[];
   /** Samples that repeat an earlier one, label and all; never picked, and not counted. */
   readonly duplicates: ReadonlySet<number>;
+  /** Samples whose pixels stand under another label, too. */
+  readonly conflicts: ReadonlySet<number>;
   /** The place of each sample in an order that whoever made the file did not choose (`sampleOrder`); settles ties. `[samples]` */
   readonly order: Int32Array;
   readonly classNames: readonly string[];
@@ -166,6 +171,14 @@ export function selectSeeds(scores: RuleScores, labels: Int32Array, options: Sel
     if (list.length === 0) {
       warn('empty', `Class "${className}" has no sample and was not examined.`, {});
       return;
+    }
+    const torn = mean(list.map((i) => (options.conflicts.has(i) ? 1 : 0)));
+    if (torn >= mostTorn) {
+      warn(
+        'conflicting-labels',
+        `${Math.round(100 * torn)} % of the images of class "${className}" stand under other labels, too: which of them is right cannot be told.`,
+        { torn },
+      );
     }
     const uncertain = inspectClass(list, classIndex, { majority, consistency, medianSize, options, warn });
     if (uncertain) {

@@ -67,6 +67,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         consistency: parameters['sift.consistency'] as ConsistencyRule,
         splits: last(scores.splits),
         duplicates,
+        conflicts: new Set(context.conflicts),
         order,
         classNames: samples.classes,
       },

@@ -78,6 +78,15 @@ export function copiesIn(first: Int32Array, labels: Int32Array): Int32Array {
   });
 }
 
+/** Samples whose pixels stand under another label, too. @param first as of `copiesIn` @returns ascending */
+export function conflictsIn(first: Int32Array, labels: Int32Array): Int32Array {
+  const torn = new Set<number>();
+  first.forEach((same, i) => {
+    if (labels[same] !== labels[i]) torn.add(same);
+  });
+  return Int32Array.from(first.keys()).filter((i) => torn.has(first[i]));
+}
+
 export interface DuplicateGroup {
   /** Indices, ascending; the first is the one kept as the original. */
   readonly members: readonly number[];

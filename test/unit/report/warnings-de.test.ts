@@ -14,6 +14,7 @@ function warned(): ReturnType<typeof selectSeeds>['warnings'] {
     ...{ majority: 'two-means', consistency: 'highest' },
     splits: [[0, 1, 2, 3].map(() => ({ share: 0.6, separation: 3 }))],
     duplicates: new Set<number>(),
+    conflicts: new Set([100, 101, 102, 103, 104]),
     order: Int32Array.from(labels.keys()),
     classNames: ['big', 'bags', 'lone', 'none'],
   }).warnings;
@@ -25,6 +26,7 @@ describe('warnings of sifting in German', () => {
     const codes = new Set(warnings.map(({ code }) => code));
     expect([...codes].sort()).toEqual([
       'balanced-split',
+      'conflicting-labels',
       'empty',
       'no-gated-sample',
       'oversized',

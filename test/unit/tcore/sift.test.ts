@@ -37,6 +37,7 @@ function select(taps: ToyTap[], labels: Int32Array, options: Partial<SelectionOp
     consistency: 'typical',
     splits,
     duplicates: new Set(),
+    conflicts: new Set<number>(),
     order: Int32Array.from(labels.keys()),
     classNames: names,
     ...options,
@@ -69,6 +70,7 @@ describe('topological invariance sifting', () => {
       consistency: 'highest',
       splits,
       duplicates: new Set<number>(),
+      conflicts: new Set<number>(),
       order: Int32Array.from(labels.keys()),
       classNames: ['a', 'b', 'c'],
     };
@@ -160,6 +162,16 @@ describe('topological invariance sifting', () => {
     expect([...pool].filter((i) => [...first.seeds].includes(i))).toEqual([]);
   });
 
+  it('warns of a class of which many images stand under other labels, too, and of no other', () => {
+    const { taps, labels } = poisonedToy(0);
+    const torn = (many: number) => {
+      const conflicts = new Set(Array.from({ length: many }, (_, i) => perClass + i));
+      return select(taps, labels, { conflicts }).warnings.map(({ code, classIndex }) => [code, classIndex]);
+    };
+    expect(torn(19)).toEqual([]);
+    expect(torn(20)).toEqual([['conflicting-labels', 1]]);
+  });
+
   it('warns and stops trusting the majority when the clump outnumbers the class', () => {
     const { taps, labels } = poisonedToy(0);
     const added = 140;
@@ -213,6 +225,7 @@ it('breaks the ties of a class whose majority cannot be trusted by the two rules
       consistency: 'typical',
       splits: [split],
       duplicates: new Set(),
+      conflicts: new Set<number>(),
       order: Int32Array.from(labels.keys()),
       classNames: ['a', 'b', 'c'],
     },
@@ -261,7 +274,7 @@ describe('the rules on numbers', () => {
     const order = Int32Array.from(labels, (_, i) => 59 - i);
     const { pool } = selectSeeds({ ...flat, central: flat.majority, late: [true] }, labels, {
       ...{ alpha: 0.05, poolShare: 0.25, guardShare: 0.2, minimum: 5, majority: 'both', consistency: 'typical' },
-      ...{ splits: [], duplicates: new Set(), order, classNames: ['a', 'b', 'c'] },
+      ...{ splits: [], duplicates: new Set(), conflicts: new Set(), order, classNames: ['a', 'b', 'c'] },
     });
     expect([...pool]).toEqual(Array.from({ length: 15 }, (_, i) => 45 + i));
   });
