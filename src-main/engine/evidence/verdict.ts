@@ -228,8 +228,11 @@ function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
   if (fittedHere < leastFittedInClass) {
     return `The undefended model fits only ${percent(fittedHere)} of the samples labelled "${name}", so that few are refused says nothing.`;
   }
-  if (facts.samples < smallestClass) {
-    return `Class "${name}" has only ${facts.samples} samples, too few for its refused share to say anything.`;
+  // Copies make no class bigger.
+  const samples = facts.samples - [...evidence.duplicates].filter((i) => evidence.labels[i] === c).length;
+  if (samples < smallestClass) {
+    const what = samples < facts.samples ? 'samples that are no copies' : 'samples';
+    return `Class "${name}" has only ${samples} ${what}, too few for its refused share to say anything.`;
   }
   if (uncertainClasses.includes(c)) {
     return `Class "${name}" is far bigger than the others and its majority may be the poison; it was sifted without the majority rule.`;

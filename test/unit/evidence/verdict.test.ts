@@ -166,6 +166,14 @@ describe('the verdict on the dataset', () => {
     expect(dataset.verdict).toBe('inconclusive');
   });
 
+  it('calls no class trusted that is large by copies alone', () => {
+    expect(judge(evidence(0)).classes.map(({ verdict }) => verdict)).toEqual(['trusted', 'trusted', 'trusted']);
+    const most = new Set(Array.from({ length: 51 }, (_, i) => 149 + i));
+    const { classes: findings } = judge(evidence(0, { duplicates: most }));
+    expect(findings.map(({ verdict }) => verdict)).toEqual(['trusted', 'inconclusive', 'trusted']);
+    expect(findings[1].claim).toContain('only 49 samples that are no copies');
+  });
+
   it('does not count a refused sample whose company is accepted', () => {
     const lonely = evidence(30, { company: new Float32Array(300) });
     expect(judge(lonely).dataset.verdict).toBe('trusted');
