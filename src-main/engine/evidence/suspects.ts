@@ -19,12 +19,12 @@ export function withCarriers(refused: Int32Array, carriers: Iterable<number>, fi
   return Int32Array.from([...refused, ...more.sort((a, b) => finalLoss[b] - finalLoss[a] || a - b)]);
 }
 
-/** The suspects of each class that is suspicious for what is refused of it, ascending. */
+/** The suspects of each class that is suspicious for what is refused of it, ascending, copies once. */
 export function clustersOf(evidence: RefusalEvidence, classes: number): ReadonlyMap<number, Int32Array> {
   const suspects = rankSuspects(evidence, classes).sort();
   const clusters = new Map<number, Int32Array>();
   for (const [c, { cluster }] of refusalsByClass(evidence, classes).entries()) {
-    const own = suspects.filter((i) => evidence.labels[i] === c);
+    const own = suspects.filter((i) => evidence.labels[i] === c && !evidence.duplicates.has(i));
     if (cluster !== null) clusters.set(c, own);
   }
   return clusters;

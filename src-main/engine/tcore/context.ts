@@ -107,7 +107,8 @@ export function anotherTime(context: PipelineContext, roundsBefore: number): Pip
 
 /**
  * The place of each sample in an order that settles ties and draws parts of the dataset: drawn from the run's seed and the
- * dataset's digest, so that whoever made the file cannot place samples in it.
+ * dataset's digest, so that the order of a file decides nothing. Who knows the seed beforehand can still try
+ * many files for a lucky draw (docs/efficacy.md).
  */
 export function sampleOrder({
   samples,

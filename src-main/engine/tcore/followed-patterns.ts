@@ -82,6 +82,8 @@ export async function followedPatterns(
   refused: ReadonlyMap<number, Int32Array>,
 ): Promise<Followed[]> {
   const { samples, provider } = context;
+  // Copies would crowd out whoever shares a pattern without being one.
+  const duplicates = new Set(context.duplicates);
   const { labels, classes } = samples;
   const dim = encoder.representation.dim;
   const representation = { name: 'representation', dtype: 'float32', shape: ['N', dim] } as const;
@@ -97,7 +99,7 @@ export async function followedPatterns(
     for (const classIndex of classes.keys()) {
       progress(classIndex, classes.length);
       const known = Int32Array.from(
-        [...labels.keys()].filter((i) => labels[i] === classIndex && predicted[i] === classIndex),
+        [...labels.keys()].filter((i) => labels[i] === classIndex && predicted[i] === classIndex && !duplicates.has(i)),
       );
       const own = spread(known, mostOfClass);
       const groups = await groupsOfClass(context, sanitized, dim, own);

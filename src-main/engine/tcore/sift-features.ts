@@ -120,7 +120,7 @@ export async function scoreTaps(
       majority: scorers.map((scorer) => scorer.majority),
       central: scorers.map((scorer) => scorer.central),
       ownRank: scorers.map((scorer) => scorer.ownRank),
-      neighbourShares: scorers.map((scorer) => mean(scorer.consistency)),
+      neighbourShares: scorers.map((scorer) => mean(scorer.consistency.filter((_, i) => !duplicates.has(i)))),
       splits: scorers.map((scorer) => scorer.splits),
       peers: scorers.map((scorer) => scorer.peers),
       plane: scorers.map((scorer) => scorer.plane),

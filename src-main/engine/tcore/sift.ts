@@ -155,7 +155,13 @@ export interface SelectionOptions {
  * which the two rules break. Other ties go by `order`: the order of the file is whoever's who made it.
  */
 export function selectSeeds(scores: RuleScores, labels: Int32Array, options: SelectionOptions): Selection {
-  const { majority, consistency, worst, score } = credibility(scores, labels, options.classNames.length, options);
+  const { majority, consistency, worst, score } = credibility(
+    scores,
+    labels,
+    options.classNames.length,
+    options,
+    options.duplicates,
+  );
   const byRules = Float32Array.from(score);
   const members = membersByClass(labels, options.classNames.length, options.duplicates);
   const medianSize = median(members.filter((list) => list.length > 0).map((list) => list.length));
@@ -241,6 +247,7 @@ export function credibility(
   labels: Int32Array,
   classes: number,
   rules: { readonly majority: MajorityRule; readonly consistency: ConsistencyRule },
+  duplicates: ReadonlySet<number> = new Set(),
 ): Credibility {
   const n = labels.length;
   const taps = scores.consistency.length;
@@ -251,7 +258,7 @@ export function credibility(
   const worst = new Float32Array(n).fill(scores.late.includes(true) ? 1 : 0);
   for (let tap = 0; tap < taps; tap++) {
     const own = scores.consistency[tap];
-    const medians = classMedians(own, labels, classes);
+    const medians = classMedians(own, labels, classes, duplicates);
     for (let i = 0; i < n; i++) {
       majority[i] += scores.majority[tap][i] / taps;
       central[i] += scores.central[tap][i] / taps;
@@ -269,9 +276,17 @@ export function credibility(
   return { majority, consistency, worst, score: majority.map((_, i) => lies[rules.majority](i) * among[i]) };
 }
 
-function classMedians(values: Float32Array, labels: Int32Array, classes: number): number[] {
+/** Copies do not count: else what is repeated decides what is typical. */
+function classMedians(
+  values: Float32Array,
+  labels: Int32Array,
+  classes: number,
+  duplicates: ReadonlySet<number>,
+): number[] {
   const lists: number[][] = Array.from({ length: classes }, () => []);
-  labels.forEach((label, i) => lists[label].push(values[i]));
+  labels.forEach((label, i) => {
+    if (!duplicates.has(i)) lists[label].push(values[i]);
+  });
   return lists.map((list) => (list.length > 0 ? median(list) : 0));
 }
 

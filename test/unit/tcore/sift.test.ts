@@ -155,6 +155,27 @@ describe('topological invariance sifting', () => {
     expect([0, 1, 2].map((c) => [...guard].filter((i) => labels[i] === c).length)).toEqual([6, 6, 6]);
   });
 
+  it('scores as if no copies were there: what is repeated does not decide what is typical', () => {
+    // Ten of a class of 100 are more consistent than all others; 101 copies of them stand behind.
+    const scored = (copies: number, told: boolean): number[] => {
+      const n = 200 + copies;
+      const labels = Int32Array.from({ length: n }, (_, i) => (i >= 100 && i < 200 ? 1 : 0));
+      const odd = (i: number): boolean => i < 10 || i >= 200;
+      const own = Float32Array.from(labels, (_, i) => (odd(i) ? 1 : 0.5 + (0.4 * (i % 90)) / 90));
+      const ones = new Uint8Array(n).fill(1);
+      const duplicates = new Set(told ? Array.from({ length: copies }, (_, i) => 200 + i) : []);
+      const { seeds } = selectSeeds({ consistency: [own], majority: [ones], central: [ones], late: [true] }, labels, {
+        ...{ alpha: 0.05, poolShare: 0.1, guardShare: 0.2, minimum: 5, majority: 'both', consistency: 'typical' },
+        ...{ splits: [], duplicates, conflicts: new Set(), order: Int32Array.from(labels.keys()) },
+        classNames: ['a', 'b'],
+      });
+      return [...seeds].filter((i) => labels[i] === 0);
+    };
+    expect(scored(101, true)).toEqual(scored(0, true));
+    expect(scored(0, true).filter((i) => i < 10)).toEqual([]);
+    expect(scored(101, false).some((i) => i < 10 || i >= 200)).toBe(true);
+  });
+
   it('never picks an exact duplicate', () => {
     const { taps, labels } = poisonedToy(0);
     const first = select(taps, labels);
