@@ -92,7 +92,7 @@ async function auditInputs(
       graph: inputs.graph,
       encoderOptions: inputs.encoderOptions,
       samples: pixels,
-      duplicates: inputs.copies,
+      originals: inputs.originals,
       conflicts: inputs.conflicts,
       mode: request.mode,
       parameters,

@@ -27,7 +27,8 @@ import { evaluateClassifier } from '../engine/tcore/evaluate.ts';
 import { parameterValues, resolveParameters } from '../engine/tcore/parameters.ts';
 import { bootstrapAudit } from '../engine/tcore/pipeline.ts';
 import { count, evaluationBatch } from '../engine/tcore/steps.ts';
-import { drawDataset, readBenchData, type BenchPaths } from './bench-data.ts';
+import { conflictsIn, originalsIn } from '../formats/datasets/duplicates.ts';
+import { drawDataset, firstWithSamePixels, readBenchData, type BenchPaths } from './bench-data.ts';
 import { benchEncoder, readEncoder } from './bench-encoders.ts';
 import { invalid, type BenchPlan, type ControlName, type DatasetRecipe } from './bench-plan.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
@@ -94,6 +95,7 @@ async function runCell(provider: Provider, job: BenchJob, context: JobContext<En
   });
   const clean = drawDataset(data.pool, plan.data.samples, cell.seed);
   const { planted, truth } = plantCell(clean, plan.datasets[cell.dataset], encoder.trigger, cell.seed, plan.target);
+  const first = firstWithSamePixels(planted);
   emit({ type: 'stage', stage: 'preflight', state: 'finished' });
   const pipeline: PipelineContext = {
     mode: cell.mode,
@@ -101,7 +103,8 @@ async function runCell(provider: Provider, job: BenchJob, context: JobContext<En
     graph: encoder.graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: asSamples(planted, data.names),
-    duplicates: new Int32Array(0),
+    originals: originalsIn(first, planted.labels),
+    conflicts: conflictsIn(first, planted.labels),
     parameters: parametersOf(plan, cell.preset, {}),
     seed: cell.seed,
     journal: memoryJournal(),

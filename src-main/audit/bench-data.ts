@@ -95,6 +95,18 @@ export function drawDataset(pool: Images, samples: number, seed: number): Images
   );
 }
 
+/** The first image with the same pixels, `[images]`; an image itself where there is none before it. */
+export function firstWithSamePixels({ pixels, labels }: Images): Int32Array {
+  const size = pixels.length / labels.length;
+  const met = new Map<string, number>();
+  return Int32Array.from(labels.keys(), (i) => {
+    const digest = digestBytes(pixels.subarray(i * size, (i + 1) * size));
+    const first = met.get(digest) ?? i;
+    met.set(digest, first);
+    return first;
+  });
+}
+
 interface Named {
   readonly images: Images;
   readonly names: readonly string[];

@@ -51,7 +51,7 @@ export async function mapJob(job: MapJob, { emit, signal }: JobContext<EnginePro
         pixels.labels,
         pixels.classes.length,
         mostPlaced,
-        sampleOrder({ samples: pixels, seed: 0, inputDigests: { encoder: '', dataset: pixels.pixelsDigest } }),
+        sampleOrder({ samples: pixels, seed: 0, inputDigests: { dataset: pixels.pixelsDigest } }),
       );
       const rows = new Float32Array(samples.length * tap.channels);
       const compiled = await provider.compile(tapGraph({ ...encoder, taps: [tap] }), { dims: { N: evaluationBatch } });

@@ -10,7 +10,7 @@ import type { Graph } from '../engine/graph/ir.ts';
 import type { Gate } from '../engine/jobs/gate.ts';
 import { progressOf, type EncoderOptions } from '../engine/tcore/context.ts';
 import type { Dataset } from '../formats/datasets/dataset.ts';
-import { conflictsIn, copiesIn } from '../formats/datasets/duplicates.ts';
+import { conflictsIn, originalsIn } from '../formats/datasets/duplicates.ts';
 import { openDataset } from '../formats/datasets/open.ts';
 import { columnsOf, headOf, removePixelFile, type PixelFile } from '../formats/datasets/pixel-file.ts';
 import { cachedPixelFile } from '../formats/datasets/pixel-cache.ts';
@@ -30,8 +30,8 @@ export interface Inputs {
   readonly pixels: PixelFile;
   /** Samples that repeat an earlier one pixel by pixel, ascending. */
   readonly duplicates: Int32Array;
-  /** Those of them whose label is that of an earlier one, too. */
-  readonly copies: Int32Array;
+  /** The first sample with the same pixels and label, `[samples]`. */
+  readonly originals: Int32Array;
   /** Samples whose pixels stand under another label, too, ascending. */
   readonly conflicts: Int32Array;
   readonly datasetFacts: DatasetFacts;
@@ -97,7 +97,7 @@ export async function readInputs(request: AuditRequest, cache: string, context: 
       dataset,
       pixels,
       duplicates,
-      copies: copiesIn(pixels.samePixelsAs, pixels.labels),
+      originals: originalsIn(pixels.samePixelsAs, pixels.labels),
       conflicts: conflictsIn(pixels.samePixelsAs, pixels.labels),
       datasetFacts: factsOf(request, pixels, duplicates),
       notes: [...model.notes, ...note, ...pixels.notes, ...limitNotes(request)],

@@ -51,7 +51,7 @@ export function matrixCsv(matrix: Matrix): string {
     'poison in seeds',
     'poison in first pool',
     'poison ever admitted',
-    'poison taught at the end',
+    'poison taught in the last growth',
     'growths',
     'enrichment',
     'top moved channels kept',

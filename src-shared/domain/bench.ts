@@ -78,7 +78,7 @@ export interface BenchResult {
   readonly rows: readonly BenchRow[];
   /**
    * Poison among seeds and first pool as they were sifted, before anything was checked or grown again, among all samples that
-   * any growth admitted, and among what the sanitized model was taught; `of` is the number of poison samples planted.
+   * any growth admitted, and among all that the last growth taught; `of` is the number of poison samples planted.
    * Cells of earlier versions have no `taught`, and counted seeds, pool and admitted of the last growth alone.
    */
   readonly leaks: {

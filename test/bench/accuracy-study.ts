@@ -70,7 +70,6 @@ async function study(name: string, seed: number): Promise<void> {
     graph: readOnnx(encoderBytes(file)).graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: sampleSource(images),
-    duplicates: new Int32Array(0),
     mode: 'distilled',
     parameters,
     seed,

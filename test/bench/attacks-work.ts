@@ -61,7 +61,6 @@ for (const attack of given.attacks.split(',') as DatasetAttack[]) {
       graph: readOnnx(given.encoder === undefined ? encoderBytes('encoder-clean') : readFileSync(given.encoder)).graph,
       encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
       samples: asSamples(planted),
-      duplicates: new Int32Array(0),
       parameters: parameterValues(resolveParameters('standard', {})),
       seed,
       journal: memoryJournal(),

@@ -52,7 +52,6 @@ async function study(name: string, seed: number): Promise<void> {
     graph: readOnnx(encoderBytes(what.encoder)).graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: asSamples(planted),
-    duplicates: new Int32Array(0),
     parameters: parameterValues(resolveParameters(given.preset as Preset, { 'expand.method': method })),
     seed,
     journal: memoryJournal(),

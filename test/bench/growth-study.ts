@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import { areaUnderCurve } from '../../src-main/engine/opinions/agreement.ts';
 import { admit, neighbourRefusal } from '../../src-main/engine/tcore/admission.ts';
+import { sampleOrder } from '../../src-main/engine/tcore/context.ts';
 import { evaluateClassifier } from '../../src-main/engine/tcore/evaluate.ts';
 import { count } from '../../src-main/engine/tcore/steps.ts';
 import { createTrainer, type Trainer } from '../../src-main/engine/tcore/trainer.ts';
@@ -120,7 +121,7 @@ async function compareGuides(found: PaperCase, trainer: Trainer, pool: Int32Arra
         refusal,
         base: expanded.pool,
         excluded: new Set(sifted.guard),
-        duplicates: new Set<number>(),
+        order: sampleOrder(context),
       };
       const { pool: next } = admit(evidence, { share, quotaCap: parameters['grow.quotaCap'] });
       return count(next, (i) => poison.has(i));

@@ -74,7 +74,6 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
     graph: readOnnx(encoderBytes(what.encoder)).graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: asSamples(planted.planted),
-    duplicates: new Int32Array(0),
     mode: given.mode as Mode,
     parameters,
     forcedLeak: planted.truth.poisoned.slice(0, leaks),

@@ -65,7 +65,6 @@ async function runCase(name: string, seed: number): Promise<void> {
     graph: readOnnx(encoderBytes(encoder)).graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples,
-    duplicates: new Int32Array(0),
     mode: 'paper',
     parameters: parameterValues(resolveParameters(options.preset as Preset, { 'opinions.extent': options.extent })),
     seed,

@@ -74,7 +74,6 @@ export async function paperCase(
     graph: readOnnx(bytes).graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: asSamples(planted.planted),
-    duplicates: new Int32Array(0),
     parameters: parameterValues(resolveParameters(given.preset as Preset)),
     seed,
     journal: cachedJournal(cache),

@@ -35,7 +35,6 @@ for (const [at, seed] of numbers(given.seeds).entries()) {
       graph: readOnnx(encoderBytes('encoder')).graph,
       encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
       samples: sampleSource(images),
-      duplicates: new Int32Array(0),
       parameters: parameterValues(resolveParameters('standard', { 'crossfit.epochs': epochs })),
       seed,
       journal: memoryJournal(),

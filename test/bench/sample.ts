@@ -68,7 +68,6 @@ async function runCase(compute: Provider, name: string, seed: number, start: num
     graph: readOnnx(encoderBytes(encoder)).graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples,
-    duplicates: new Int32Array(0),
     mode: options.mode as Mode,
     parameters: parameterValues(resolveParameters(options.preset as Preset, overrides)),
     seed,

@@ -96,7 +96,6 @@ async function measureOne(
     graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: synthetic(count, side),
-    duplicates: new Int32Array(0),
     mode: 'paper',
     parameters: parameterValues(resolveParameters('quick', overrides)),
     seed: 1,

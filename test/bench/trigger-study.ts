@@ -73,7 +73,6 @@ async function study(encoderName: string, datasetName: string, seed: number): Pr
     graph: encoder.graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: asSamples(planted, data.names),
-    duplicates: new Int32Array(0),
     mode: 'distilled',
     parameters: parameterValues(resolveParameters(given.preset as Preset, plan.overrides)),
     seed,

@@ -81,7 +81,6 @@ async function study(encoderName: string, datasetName: string, seed: number, var
     graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: asSamples(planted, data.names),
-    duplicates: new Int32Array(0),
     mode: given.mode as Mode,
     parameters: parameterValues(resolveParameters(given.preset as Preset, { ...plan.overrides, ...set })),
     seed,

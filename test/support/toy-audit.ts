@@ -145,7 +145,6 @@ export function toyContext(
     graph,
     encoderOptions: { inputSize: null, mean: null, std: null, representation: null },
     samples: toySource(images),
-    duplicates: new Int32Array(0),
     mode: 'paper',
     parameters: parameterValues(resolveParameters('quick', { ...tinyPreset, ...overrides })),
     seed: 5,

@@ -460,11 +460,11 @@ function notExamined({ classes, sifting }: VerdictEvidence): AuditVerdict['notEx
 }
 
 /** Share of all samples, or of those of one class, whose given label the undefended model is sure of. */
-function fittedShare({ labels, probe }: VerdictEvidence, c: number | null = null): number {
+function fittedShare({ labels, duplicates, probe }: VerdictEvidence, c: number | null = null): number {
   let fitted = 0;
   let samples = 0;
   for (let i = 0; i < labels.length; i++) {
-    if (c !== null && labels[i] !== c) continue;
+    if ((c !== null && labels[i] !== c) || duplicates.has(i)) continue;
     samples++;
     if (isFitted(probe, i)) fitted++;
   }

@@ -38,14 +38,24 @@ export function argsort(keys: ArrayLike<number>): Int32Array {
   return order.sort((a, b) => keys[a] - keys[b] || a - b);
 }
 
-/** Rank of each value within its group, scaled to 0..1 (0 = lowest, ties by index; 0 in a group of one). */
-export function rankWithinGroups(values: ArrayLike<number>, groups: Int32Array, count: number): Float32Array {
+/**
+ * Rank of each value within its group, scaled to 0..1 (0 = lowest; 0 in a group of one, and in none).
+ * @param groups 0 .. count - 1, -1 = none @param order settles ties, the lower first
+ */
+export function rankWithinGroups(
+  values: ArrayLike<number>,
+  groups: Int32Array,
+  count: number,
+  order: ArrayLike<number>,
+): Float32Array {
   const members: number[][] = Array.from({ length: count }, () => []);
-  groups.forEach((group, i) => members[group].push(i));
+  groups.forEach((group, i) => {
+    if (group >= 0) members[group].push(i);
+  });
   const ranks = new Float32Array(values.length);
   for (const list of members) {
-    const order = argsort(list.map((i) => values[i]));
-    order.forEach((at, rank) => (ranks[list[at]] = list.length > 1 ? rank / (list.length - 1) : 0));
+    list.sort((a, b) => values[a] - values[b] || order[a] - order[b]);
+    list.forEach((i, rank) => (ranks[i] = list.length > 1 ? rank / (list.length - 1) : 0));
   }
   return ranks;
 }

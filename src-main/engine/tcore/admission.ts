@@ -9,8 +9,11 @@
 import { median, rankWithinGroups } from '../math/statistics.ts';
 
 export interface AdmissionEvidence {
+  /** Given labels; -1 = a copy, which is never a member and not counted (`distinctLabels`). */
   readonly labels: Int32Array;
   readonly classes: number;
+  /** Settles ties (`sampleOrder`). `[samples]` */
+  readonly order: Int32Array;
   /** What guides the round, lowest first: the loss, or the loss reduction of the virtual epoch. `[samples]` */
   readonly guide: Float32Array;
   /** Mean refusal of the neighbours of the same given label, 0..1 (`neighbourRefusal`). `[samples]` */
@@ -19,8 +22,6 @@ export interface AdmissionEvidence {
   readonly base: Int32Array;
   /** Never members: the guard's held-out samples, and those that share a learnt pattern. */
   readonly excluded: ReadonlySet<number>;
-  /** Samples that repeat an earlier one: never members, and not counted in the size of a class. */
-  readonly duplicates: ReadonlySet<number>;
 }
 
 export interface AdmissionOptions {
@@ -38,19 +39,19 @@ export interface Admission {
   readonly admitted: readonly number[];
 }
 
-/** Recomputes the pool: `base` plus, per class, the lowest-ranked samples up to the quota. Ties by index. */
+/** Recomputes the pool: `base` plus, per class, the lowest-ranked samples up to the quota. */
 export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): Admission {
-  const { labels, classes, duplicates } = evidence;
-  const sizes = sizesWithout(labels, classes, duplicates);
+  const { labels, classes, order } = evidence;
+  const sizes = classSizes(labels, classes);
   const typical = median(sizes.filter((size) => size > 0));
-  const byGuide = rankWithinGroups(evidence.guide, labels, classes);
-  const byCompany = rankWithinGroups(evidence.refusal, labels, classes);
+  const byGuide = rankWithinGroups(evidence.guide, labels, classes, order);
+  const byCompany = rankWithinGroups(evidence.refusal, labels, classes, order);
   const base = new Set(evidence.base);
   const candidates: number[][] = Array.from({ length: classes }, () => []);
   const members: number[] = [];
   const admitted = new Array<number>(classes).fill(0);
   for (let i = 0; i < labels.length; i++) {
-    if (evidence.excluded.has(i) || duplicates.has(i)) continue;
+    if (evidence.excluded.has(i) || labels[i] < 0) continue;
     if (base.has(i)) {
       members.push(i);
       admitted[labels[i]]++;
@@ -62,7 +63,7 @@ export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): A
   const quota = Array.from(sizes, (size) => Math.floor(options.share * Math.min(size, options.quotaCap * typical)));
   candidates.forEach((list, label) => {
     const room = Math.max(0, quota[label] - admitted[label]);
-    const best = list.sort((a, b) => key(a) - key(b) || a - b).slice(0, room);
+    const best = list.sort((a, b) => key(a) - key(b) || order[a] - order[b]).slice(0, room);
     // One by one: a large class has more members than a call may have arguments.
     for (const i of best) members.push(i);
     admitted[label] += best.length;
@@ -70,12 +71,10 @@ export function admit(evidence: AdmissionEvidence, options: AdmissionOptions): A
   return { pool: Int32Array.from(members).sort(), quota, admitted };
 }
 
-/** Samples of each class, copies counted once. */
-export function sizesWithout(labels: Int32Array, classes: number, duplicates: ReadonlySet<number>): Float64Array {
+/** Samples of each class; those labelled -1 are in none. */
+export function classSizes(labels: Int32Array, classes: number): Float64Array {
   const sizes = new Float64Array(classes);
-  labels.forEach((label, i) => {
-    if (!duplicates.has(i)) sizes[label]++;
-  });
+  for (const label of labels) if (label >= 0) sizes[label]++;
   return sizes;
 }
 

@@ -9,7 +9,7 @@ import type { Json } from '../../../src-shared/json.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import { admit, neighbourRefusal } from './admission.ts';
 import type { PipelineContext } from './context.ts';
-import { progressOf } from './context.ts';
+import { distinctLabels, progressOf, sampleOrder } from './context.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
 import { parseShares, type MethodParameters } from './parameters.ts';
@@ -214,13 +214,13 @@ async function choosePool(
   const { samples, parameters } = context;
   const admission = admit(
     {
-      labels: samples.labels,
+      labels: distinctLabels(context),
       classes: samples.classes.length,
       guide,
       refusal: neighbourRefusal(input.peers, parameters['grow.company'], evaluation.loss),
       base: input.pool,
       excluded: new Set([...input.guard, ...input.distrusted]),
-      duplicates: new Set(context.duplicates),
+      order: sampleOrder(context),
     },
     { share: plan.share, quotaCap: parameters['grow.quotaCap'] },
   );

@@ -25,8 +25,11 @@ export interface PipelineContext {
   readonly graph: Graph;
   readonly encoderOptions: EncoderOptions;
   readonly samples: SampleSource;
-  /** Samples that repeat an earlier one, label and all: scored, and suspects if it is one, but never taught nor counted. */
-  readonly duplicates: Int32Array;
+  /**
+   * The first sample with the same pixels and label, `[samples]`; default every sample itself. The others are copies: they
+   * have their original's scores, are suspects if it is one, and are never taught nor counted.
+   */
+  readonly originals?: Int32Array;
   /** Samples whose pixels stand under another label, too; default none. */
   readonly conflicts?: Int32Array;
   readonly mode: Mode;
@@ -114,8 +117,26 @@ export function sampleOrder({
   samples,
   seed,
   inputDigests,
-}: Pick<PipelineContext, 'samples' | 'seed' | 'inputDigests'>): Int32Array {
+}: {
+  readonly samples: Pick<SampleSource, 'count'>;
+  readonly seed: number;
+  readonly inputDigests: Pick<PipelineContext['inputDigests'], 'dataset'>;
+}): Int32Array {
   return Int32Array.from(randomStream(seed, `order/${inputDigests.dataset}`).permutation(samples.count));
+}
+
+/** Samples that repeat an earlier one, label and all. */
+export function copiesOf({ originals }: Pick<PipelineContext, 'originals'>): ReadonlySet<number> {
+  const copies = new Set<number>();
+  originals?.forEach((original, i) => {
+    if (original !== i) copies.add(i);
+  });
+  return copies;
+}
+
+/** The given labels, -1 for copies: nobody who is taught or counted. */
+export function distinctLabels({ samples, originals }: Pick<PipelineContext, 'samples' | 'originals'>): Int32Array {
+  return originals === undefined ? samples.labels : samples.labels.map((label, i) => (originals[i] === i ? label : -1));
 }
 
 /** Reports done/total of a stage with rate and time left, from a clock that never runs backwards. */

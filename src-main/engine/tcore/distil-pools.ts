@@ -11,12 +11,15 @@
  * of poison. So ranks fill most of a quota, and beyond that a label must be plausible and in plausible company
  * (docs/efficacy.md).
  */
-import { meanOfCompany, sizesWithout } from './admission.ts';
+import { classSizes, meanOfCompany } from './admission.ts';
 import { median, rankWithinGroups } from '../math/statistics.ts';
 
 export interface PoolEvidence {
+  /** Given labels; -1 = a copy, which is never a member and not counted (`distinctLabels`). */
   readonly labels: Int32Array;
   readonly classes: number;
+  /** Settles ties (`sampleOrder`). `[samples]` */
+  readonly order: Int32Array;
   /** 1 - cosine of the student's and the teacher's representation, 0..2. `[samples]` */
   readonly discrepancy: Float32Array;
   /** The student's cross entropy against the given label. `[samples]` */
@@ -32,8 +35,6 @@ export interface PoolEvidence {
   readonly base: Int32Array;
   /** Never members: the guard, and samples that share a learnt pattern. */
   readonly excluded: ReadonlySet<number>;
-  /** Samples that repeat an earlier one: never members, and not counted in the size of a class. */
-  readonly duplicates: ReadonlySet<number>;
 }
 
 export interface PoolShares {
@@ -57,13 +58,13 @@ export interface DistilPools {
   readonly answers: Int32Array;
 }
 
-/** Both pools in one order, so that they are nested; ties by index. */
+/** Both pools in one order, so that they are nested. */
 export function choosePools(evidence: PoolEvidence, shares: PoolShares): DistilPools {
-  const { labels, classes } = evidence;
-  const byDiscrepancy = rankWithinGroups(evidence.discrepancy, labels, classes);
-  const byLoss = rankWithinGroups(evidence.loss, labels, classes);
-  const byCompany = rankWithinGroups(evidence.refusal, labels, classes);
-  const order = labels.map((_, i) => i).sort((a, b) => key(a) - key(b) || a - b);
+  const { labels, classes, order: place } = evidence;
+  const byDiscrepancy = rankWithinGroups(evidence.discrepancy, labels, classes, place);
+  const byLoss = rankWithinGroups(evidence.loss, labels, classes, place);
+  const byCompany = rankWithinGroups(evidence.refusal, labels, classes, place);
+  const order = labels.map((_, i) => i).sort((a, b) => key(a) - key(b) || place[a] - place[b]);
   function key(i: number): number {
     return Math.max(byDiscrepancy[i], byLoss[i], byCompany[i]);
   }
@@ -85,14 +86,14 @@ function fill(
   share: number,
   quotaCap: number,
 ): Int32Array {
-  const { labels, classes, excluded, duplicates } = evidence;
-  const sizes = sizesWithout(labels, classes, duplicates);
+  const { labels, classes, excluded } = evidence;
+  const sizes = classSizes(labels, classes);
   const typical = median(sizes.filter((size) => size > 0));
   const room = Array.from(sizes, (size) => Math.floor(share * Math.min(size, quotaCap * typical)));
   const members = new Set(base);
   for (const i of members) room[labels[i]]--;
   for (const i of order) {
-    if (room[labels[i]] <= 0 || excluded.has(i) || duplicates.has(i) || members.has(i)) continue;
+    if (labels[i] < 0 || room[labels[i]] <= 0 || excluded.has(i) || members.has(i)) continue;
     members.add(i);
     room[labels[i]]--;
   }

@@ -15,7 +15,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import { neighbourRefusal } from './admission.ts';
-import { progressOf, type PipelineContext } from './context.ts';
+import { distinctLabels, progressOf, sampleOrder, type PipelineContext } from './context.ts';
 import { studentScorer, type StudentView } from './discrepancy.ts';
 import { choosePools, type DistilPools } from './distil-pools.ts';
 import { cosineRate, epochsFor, requireFiniteLoss } from './epochs.ts';
@@ -260,7 +260,7 @@ async function poolsOf(
   const { evaluation, discrepancy } = await session.score(student.classifier());
   return choosePools(
     {
-      labels: samples.labels,
+      labels: distinctLabels(context),
       classes: samples.classes.length,
       discrepancy,
       loss: evaluation.loss,
@@ -270,7 +270,7 @@ async function poolsOf(
       perSample: parameters['grow.company'],
       base: pool,
       excluded: new Set([...guard, ...distrusted]),
-      duplicates: new Set(context.duplicates),
+      order: sampleOrder(context),
     },
     {
       labels: plan.share,

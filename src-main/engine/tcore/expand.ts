@@ -8,6 +8,7 @@
 import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Graph } from '../graph/ir.ts';
 import { argsort, median, rankWithinGroups } from '../math/statistics.ts';
+import { classSizes, type AdmissionEvidence } from './admission.ts';
 import { randomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
@@ -17,6 +18,9 @@ import { createTrainer } from './trainer.ts';
 
 export interface ConfusionOptions {
   readonly batch: number;
+  /** Given labels, -1 for copies (`distinctLabels`); what settles ties (`sampleOrder`). `[samples]` */
+  readonly labels: Int32Array;
+  readonly order: Int32Array;
   readonly rounds: number;
   readonly seed: number;
   readonly signal: AbortSignal;
@@ -43,7 +47,7 @@ export async function confusionRanks(
   const half = Math.max(8, Math.floor(options.batch / 2));
   const base = await evaluateClassifier(provider, classifier, samples, seeds, options);
   const seedSet = new Set(seeds);
-  let suspects = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !seedSet.has(i));
+  let suspects = Int32Array.from(options.labels.keys()).filter((i) => options.labels[i] >= 0 && !seedSet.has(i));
   const steps = Math.min(1000, Math.max(50, Math.ceil((20 * seeds.length) / half)));
   const trainer = await createTrainer(provider, {
     classifier,
@@ -89,7 +93,7 @@ export async function confusionRanks(
   } finally {
     await trainer.dispose();
   }
-  return rankWithinGroups(losses, samples.labels, classes);
+  return rankWithinGroups(losses, options.labels, classes, options.order);
 }
 
 /**
@@ -100,21 +104,19 @@ export function expandByConfusion(
   seeds: Int32Array,
   score: Float32Array,
   suspicion: Float32Array,
-  labels: Int32Array,
-  classes: number,
+  { labels, classes, order }: Pick<AdmissionEvidence, 'labels' | 'classes' | 'order'>,
   share: number,
 ): Int32Array {
   const seedSet = new Set(seeds);
   const pool = [...seeds];
-  const sizes = new Float64Array(classes);
-  for (const label of labels) sizes[label]++;
+  const sizes = classSizes(labels, classes);
   const typical = median(sizes.filter((size) => size > 0));
   for (let c = 0; c < classes; c++) {
     const members = [...labels.keys()].filter((i) => labels[i] === c);
     const own = members.filter((i) => seedSet.has(i)).length;
     const room = Math.max(0, Math.ceil(share * Math.min(members.length, typical)) - own);
     const open = members.filter((i) => !seedSet.has(i) && suspicion[i] > 0.5 && score[i] > 0);
-    for (const i of open.sort((a, b) => score[b] - score[a] || a - b).slice(0, room)) pool.push(i);
+    for (const i of open.sort((a, b) => score[b] - score[a] || order[a] - order[b]).slice(0, room)) pool.push(i);
   }
   return Int32Array.from(pool).sort();
 }

@@ -12,7 +12,7 @@ import { triggeredSource, type Trigger } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
 import { spread } from '../math/spread.ts';
 import type { CompiledGraph } from '../providers/provider.ts';
-import { progressOf, type PipelineContext } from './context.ts';
+import { distinctLabels, progressOf, type PipelineContext } from './context.ts';
 import { argmax } from './epochs.ts';
 import type { Evaluation } from './evaluate.ts';
 import { sweep } from './features.ts';
@@ -83,7 +83,7 @@ export async function followedPatterns(
 ): Promise<Followed[]> {
   const { samples, provider } = context;
   // Copies would crowd out whoever shares a pattern without being one.
-  const duplicates = new Set(context.duplicates);
+  const distinct = distinctLabels(context);
   const { labels, classes } = samples;
   const dim = encoder.representation.dim;
   const representation = { name: 'representation', dtype: 'float32', shape: ['N', dim] } as const;
@@ -99,7 +99,7 @@ export async function followedPatterns(
     for (const classIndex of classes.keys()) {
       progress(classIndex, classes.length);
       const known = Int32Array.from(
-        [...labels.keys()].filter((i) => labels[i] === classIndex && predicted[i] === classIndex && !duplicates.has(i)),
+        [...labels.keys()].filter((i) => distinct[i] === classIndex && predicted[i] === classIndex),
       );
       const own = spread(known, mostOfClass);
       const groups = await groupsOfClass(context, sanitized, dim, own);

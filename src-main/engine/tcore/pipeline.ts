@@ -15,7 +15,7 @@ import { clustersOf, rankSuspects, refusedGroups, suspectGroups, withCarriers } 
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { besideOf, type Beside } from './beside.ts';
-import { anotherTime, type PipelineContext, type PipelineResult, type Recovered } from './context.ts';
+import { anotherTime, copiesOf, type PipelineContext, type PipelineResult, type Recovered } from './context.ts';
 import { rejectedClasses, type CrossFit } from './cross-fit.ts';
 import type { Evaluation } from './evaluate.ts';
 import { checkAndGrow, growAgain, type Checked, type Grown } from './grow.ts';
@@ -191,8 +191,7 @@ async function lookAt(
   const { evaluation, digest } = final;
   const { labels, classes } = context.samples;
   const company = neighbourRefusal(peers, context.parameters['grow.company'], evaluation.loss);
-  const duplicates = new Set(context.duplicates);
-  const refusals = { labels, duplicates, probe: probe.evaluation, final: evaluation, company };
+  const refusals = { labels, duplicates: copiesOf(context), probe: probe.evaluation, final: evaluation, company };
   const refused = clustersOf(refusals, classes.length);
   const inversion = await runInversion(context, encoder, models, evaluation, refused, admittedRound, digest);
   const { learnt } = inversion;
@@ -222,7 +221,7 @@ async function withoutLearnt(
     const { learnt, grown: earlier, final, digest } = now;
     context.emit({ type: 'stage', stage: 'evidence', state: now.resumed ? 'resumed' : 'finished' });
     const names = learnt.map(({ classIndex }) => `"${samples.classes[classIndex]}"`).join(', ');
-    const start = secondStart(now, distrusted, samples.labels, learnt, new Set(context.duplicates));
+    const start = secondStart(now, distrusted, samples.labels, learnt, copiesOf(context));
     const sharing = start.distrusted.length;
     const message = `The model learnt a pattern that ${sharing} samples labelled ${names} share. It is grown once more, without them.`;
     context.emit({ type: 'warning', code: 'grown-again', message, subject: null, values: { sharing, names } });

@@ -13,6 +13,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { requireFinite, sweep, tapGraph } from './features.ts';
+import { copiesOf } from './context.ts';
 import { fitMajority, nearestOwnRank, ownClassShare, stratifiedReference, type Majority } from './sift.ts';
 
 export interface TapScores {
@@ -38,8 +39,8 @@ export interface TapScoreOptions {
   /** Neighbours of the same given label to list. */
   readonly company: number;
   readonly referenceLimit: number;
-  /** Samples that repeat an earlier one, label and all: nobody's neighbours, and no part of what a class looks like. */
-  readonly duplicates: ReadonlySet<number>;
+  /** As in `PipelineContext`, null = no copies: they are nobody's neighbours, and no part of what a class looks like. */
+  readonly originals: Int32Array | null;
   /** Settles which samples a reference takes (`sampleOrder`). `[samples]` */
   readonly order: Int32Array;
   readonly batch: number;
@@ -54,8 +55,9 @@ export async function scoreTaps(
   options: TapScoreOptions,
 ): Promise<TapScores> {
   const classes = samples.classes.length;
-  const { referenceLimit, order, duplicates } = options;
-  const reference = stratifiedReference(samples.labels, classes, referenceLimit, order, duplicates);
+  const { referenceLimit, order, originals } = options;
+  const copies = copiesOf(originals === null ? {} : { originals });
+  const reference = stratifiedReference(samples.labels, classes, referenceLimit, order, copies);
   const referencePosition = new Int32Array(samples.count).fill(-1);
   reference.forEach((sample, position) => (referencePosition[sample] = position));
   const classSizes = new Float64Array(classes);
@@ -63,8 +65,8 @@ export async function scoreTaps(
   const k = neighboursFor(classSizes, options.k, reference.length);
 
   const compiled = await provider.compile(tapGraph(encoder), { dims: { N: options.batch } });
-  const whole = reference.length === samples.count;
-  const total = whole ? samples.count : reference.length + samples.count;
+  const whole = reference.length + copies.size === samples.count;
+  const total = whole ? reference.length : reference.length + samples.count;
   const held = encoder.taps.map((tap) => new Float32Array(reference.length * tap.channels));
   try {
     await sweep(compiled, {
@@ -87,15 +89,19 @@ export async function scoreTaps(
       }
       if (whole) {
         for (const [t, tap] of encoder.taps.entries()) {
-          for (let at = 0; at < samples.count; at += queryBlock) {
-            const count = Math.min(queryBlock, samples.count - at);
-            const rows = held[t].subarray(at * tap.channels, (at + count) * tap.channels);
-            await scorers[t].score(rows, at, count, referencePosition);
+          for (let at = 0; at < reference.length; at += queryBlock) {
+            const block = reference.subarray(at, at + queryBlock);
+            const rows = held[t].subarray(at * tap.channels, (at + block.length) * tap.channels);
+            await scorers[t].score(rows, block, referencePosition);
           }
         }
       } else {
         const gathered = gather(encoder.taps, gatheredRows(reference.length), (t, rows, at, count) =>
-          scorers[t].score(rows, at, count, referencePosition),
+          scorers[t].score(
+            rows,
+            Int32Array.from({ length: count }, (_, i) => at + i),
+            referencePosition,
+          ),
         );
         await sweep(compiled, {
           samples,
@@ -112,6 +118,7 @@ export async function scoreTaps(
         });
         await gathered.score();
       }
+      for (const i of copies) for (const scorer of scorers) scorer.copy(i, originals?.[i] ?? i);
     } finally {
       for (const scorer of scorers) await scorer.dispose();
     }
@@ -120,7 +127,7 @@ export async function scoreTaps(
       majority: scorers.map((scorer) => scorer.majority),
       central: scorers.map((scorer) => scorer.central),
       ownRank: scorers.map((scorer) => scorer.ownRank),
-      neighbourShares: scorers.map((scorer) => mean(scorer.consistency.filter((_, i) => !duplicates.has(i)))),
+      neighbourShares: scorers.map((scorer) => mean(scorer.consistency.filter((_, i) => !copies.has(i)))),
       splits: scorers.map((scorer) => scorer.splits),
       peers: scorers.map((scorer) => scorer.peers),
       plane: scorers.map((scorer) => scorer.plane),
@@ -200,8 +207,10 @@ interface TapScorer {
   readonly peers: Int32Array;
   readonly plane: Float32Array;
   readonly splits: readonly { share: number; separation: number }[];
-  /** Scores rows `[count, d]` of the samples `at .. at + count - 1`. */
-  score(rows: Float32Array, at: number, count: number, referencePosition: Int32Array): Promise<void>;
+  /** Scores rows `[which.length, d]` of those samples. */
+  score(rows: Float32Array, which: Int32Array, referencePosition: Int32Array): Promise<void>;
+  /** Gives a sample everything that another one was scored with. */
+  copy(to: number, from: number): void;
   dispose(): Promise<void>;
 }
 
@@ -240,11 +249,11 @@ async function createTapScorer(
     peers,
     plane,
     splits: groups.map((group) => ({ share: group?.share ?? 1, separation: group?.separation ?? 0 })),
-    async score(queries, at, count, referencePosition) {
+    async score(queries, which, referencePosition) {
       if (options.signal.aborted) throw new CancelledError();
-      const { neighbours } = await index.query(queries, count, referencePosition.subarray(at, at + count));
-      for (let i = 0; i < count; i++) {
-        const sample = at + i;
+      const self = which.map((sample) => referencePosition[sample]);
+      const { neighbours } = await index.query(queries, which.length, self);
+      for (const [i, sample] of which.entries()) {
         for (let j = 0; j < k; j++) neighbourLabels[j] = labels[reference[neighbours[i * k + j]]];
         consistency[sample] = ownClassShare(neighbourLabels, labels[sample], classSizes);
         ownRank[sample] = Math.min(255, nearestOwnRank(neighbourLabels, labels[sample]));
@@ -255,7 +264,12 @@ async function createTapScorer(
         plane[2 * sample] = point[0];
         plane[2 * sample + 1] = point.length > 1 ? point[1] : 0;
       }
-      await company.find(queries, at, count, peers);
+      await company.find(queries, which, peers);
+    },
+    copy(to, from) {
+      for (const column of [consistency, majority, central, ownRank]) column[to] = column[from];
+      plane.copyWithin(2 * to, 2 * from, 2 * from + 2);
+      peers.copyWithin(to * options.company, from * options.company, (from + 1) * options.company);
     },
     async dispose() {
       await index.dispose();
@@ -266,7 +280,7 @@ async function createTapScorer(
 
 interface Company {
   /** Writes the reference samples nearest to each query among those of its own given label. */
-  find(queries: Float32Array, at: number, count: number, peers: Int32Array): Promise<void>;
+  find(queries: Float32Array, which: Int32Array, peers: Int32Array): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -288,18 +302,18 @@ async function createCompany(
     indices.push(k > 0 ? await createNeighbourIndex(provider, rowsOf(rows, list, d), d, { k }) : null);
   }
   return {
-    async find(queries, at, count, peers) {
+    async find(queries, which, peers) {
       for (const [label, index] of indices.entries()) {
         if (index === null) continue;
-        const own = Array.from({ length: count }, (_, i) => i).filter((i) => samples.labels[at + i] === label);
+        const own = [...which.keys()].filter((i) => samples.labels[which[i]] === label);
         if (own.length === 0) continue;
-        const self = Int32Array.from(own, (i) => within.get(at + i) ?? -1);
+        const self = Int32Array.from(own, (i) => within.get(which[i]) ?? -1);
         const { neighbours } = await index.query(rowsOf(queries, own, d), own.length, self);
         const k = neighbours.length / own.length;
         own.forEach((i, row) => {
           for (let j = 0; j < k; j++) {
             const position = neighbours[row * k + j];
-            if (position >= 0) peers[(at + i) * wanted + j] = reference[positions[label][position]];
+            if (position >= 0) peers[which[i] * wanted + j] = reference[positions[label][position]];
           }
         });
       }

@@ -26,12 +26,13 @@ export async function runKinds(
     cluster === 'fitted' ? [c] : [],
   );
   const questions = fitted.flatMap((c) => {
-    const isAsked = (i: number): boolean => labels[i] === c && isRefused(refusals, i) && isFitted(refusals.probe, i);
+    const isAsked = (i: number): boolean =>
+      labels[i] === c && !refusals.duplicates.has(i) && isRefused(refusals, i) && isFitted(refusals.probe, i);
     const group = Int32Array.from([...labels.keys()].filter(isAsked));
     return kindQuestion(c, group, predicted, labels, credible) ?? [];
   });
   if (questions.length === 0) return { kinds: [], digest: input };
-  const step = await context.journal.step({ name: 'evidence/kinds', params: { rule: 1 }, inputs: [input] }, () => {
+  const step = await context.journal.step({ name: 'evidence/kinds', params: { rule: 2 }, inputs: [input] }, () => {
     const kinds = questions.map((question) => kindOf(question, (indices) => pixelsOf(context, indices), shape));
     return Promise.resolve({ data: kinds as unknown as Json, tensors: {} });
   });

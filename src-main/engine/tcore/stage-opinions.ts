@@ -6,7 +6,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
 import { askOpinions } from '../opinions/ask.ts';
 import type { Features } from '../opinions/opinion.ts';
-import { progressOf, sampleOrder, type PipelineContext } from './context.ts';
+import { copiesOf, progressOf, sampleOrder, type PipelineContext } from './context.ts';
 import type { Evaluation } from './evaluate.ts';
 import { representations } from './features.ts';
 import { stratifiedReference } from './sift.ts';
@@ -56,7 +56,13 @@ export async function runOpinions(
 async function featuresOf(context: PipelineContext, encoder: Encoder): Promise<Features> {
   const { provider, samples, parameters, signal } = context;
   const classes = samples.classes.length;
-  const indices = stratifiedReference(samples.labels, classes, parameters['sift.reference'], sampleOrder(context));
+  const indices = stratifiedReference(
+    samples.labels,
+    classes,
+    parameters['sift.reference'],
+    sampleOrder(context),
+    copiesOf(context),
+  );
   const rows = await representations(provider, encoder, samples, indices, {
     batch: sizesOf(context).evaluationBatch,
     signal,

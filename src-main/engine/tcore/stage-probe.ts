@@ -29,6 +29,7 @@ export async function runProbe(
   const step = await stage(context, 'probe', select(context, 'probe'), inputs, async () => {
     const progress = progressOf(context, 'probe', 'samples');
     const { evaluationBatch: batch, probeRows } = sizesOf(context);
+    // With copies: the undefended model is what comes of the file as it is.
     const part = stratifiedReference(samples.labels, samples.classes.length, probeRows, sampleOrder(context));
     const features = await representations(provider, encoder, samples, part, { batch, signal, onProgress: progress });
     const partLabels = Int32Array.from(part, (i) => samples.labels[i]);

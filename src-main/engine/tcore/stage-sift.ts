@@ -3,7 +3,7 @@ import type { Json } from '../../../src-shared/json.ts';
 import type { SiftingFacts } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { mean } from '../math/statistics.ts';
-import { progressOf, sampleOrder, type PipelineContext } from './context.ts';
+import { copiesOf, distinctLabels, progressOf, sampleOrder, type PipelineContext } from './context.ts';
 import { confusionRanks, expandByConfusion } from './expand.ts';
 import { decidingTaps, selectSeeds, type ConsistencyRule, type MajorityRule } from './sift.ts';
 import { scoreTaps } from './sift-features.ts';
@@ -31,13 +31,12 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
   const { provider, samples, parameters } = context;
   const params = { ...(select(context, 'sift', 'expand', 'grow', 'guard') as object), rule: 2 };
   const step = await stage(context, 'sift', params, [input], async () => {
-    const duplicates = new Set(context.duplicates);
     const order = sampleOrder(context);
     const scores = await scoreTaps(provider, encoder, samples, {
       k: parameters['sift.k'],
       company: parameters['grow.company'],
       referenceLimit: parameters['sift.reference'],
-      duplicates,
+      originals: context.originals ?? null,
       order,
       batch: sizesOf(context).evaluationBatch,
       signal: context.signal,
@@ -66,7 +65,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         majority: parameters['sift.majority'] as MajorityRule,
         consistency: parameters['sift.consistency'] as ConsistencyRule,
         splits: last(scores.splits),
-        duplicates,
+        duplicates: copiesOf(context),
         conflicts: new Set(context.conflicts),
         order,
         classNames: samples.classes,
@@ -161,19 +160,20 @@ export async function runExpand(context: PipelineContext, encoder: Encoder, sift
     const head = await fitPoolHead(context, encoder, sifted.seeds, 'expand/head');
     const trained = [...encoder.parameters, ...head.parameters];
     const suspicion = await confusionRanks(provider, head.classifier, trained, samples, sifted.seeds, {
+      labels: distinctLabels(context),
+      order: sampleOrder(context),
       batch: parameters['train.batch'],
       rounds: 2,
       seed,
       signal,
       onStep: progressOf(context, 'expand', 'steps'),
     });
-    const held = new Set([...sifted.guard, ...context.duplicates]);
+    const held = new Set(sifted.guard);
     const pool = expandByConfusion(
       sifted.seeds,
       sifted.score.map((value, i) => (held.has(i) ? 0 : value)),
       suspicion,
-      samples.labels,
-      samples.classes.length,
+      { labels: distinctLabels(context), classes: samples.classes.length, order: sampleOrder(context) },
       parameters['expand.share'],
     );
     return { data: { pool: pool.length }, tensors: { pool: vector(pool), suspicion: vector(suspicion) } };

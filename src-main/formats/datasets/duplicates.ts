@@ -62,23 +62,24 @@ function readDigest(column: DigestColumn, index: number, out: Buffer): void {
 }
 
 /**
- * Samples that repeat an earlier one, label and all. The same pixels under another label are a sample of their own: else who
- * repeats a stranger's images under wrong labels decides that they do not count.
- * @param first `[count]`, as `firstWithSameDigest` gives it @returns ascending
+ * The first sample with the same pixels and the same label; a sample itself where there is none before it. The same pixels
+ * under another label are a sample of their own: else who repeats a stranger's images under wrong labels decides that they do
+ * not count.
+ * @param first `[count]`, as `firstWithSameDigest` gives it
  */
-export function copiesIn(first: Int32Array, labels: Int32Array): Int32Array {
+export function originalsIn(first: Int32Array, labels: Int32Array): Int32Array {
   const classes = labels.reduce((most, label) => Math.max(most, label), 0) + 1;
-  const met = new Set<number>();
-  return Int32Array.from(first.keys()).filter((i) => {
-    if (first[i] === i) return false;
-    const key = first[i] * classes + labels[i];
-    if (labels[first[i]] === labels[i] || met.has(key)) return true;
-    met.add(key);
-    return false;
+  const met = new Map<number, number>();
+  return first.map((same, i) => {
+    if (same === i || labels[same] === labels[i]) return same;
+    const key = same * classes + labels[i];
+    const before = met.get(key);
+    if (before === undefined) met.set(key, i);
+    return before ?? i;
   });
 }
 
-/** Samples whose pixels stand under another label, too. @param first as of `copiesIn` @returns ascending */
+/** Samples whose pixels stand under another label, too. @param first as of `originalsIn` @returns ascending */
 export function conflictsIn(first: Int32Array, labels: Int32Array): Int32Array {
   const torn = new Set<number>();
   first.forEach((same, i) => {

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CancelledError } from '../../../src-shared/failure.ts';
 import { startFile } from '../../../src-main/formats/datasets/column-file.ts';
-import { conflictsIn, copiesIn, duplicateGroups } from '../../../src-main/formats/datasets/duplicates.ts';
+import { conflictsIn, duplicateGroups, originalsIn } from '../../../src-main/formats/datasets/duplicates.ts';
 import { openDataset } from '../../../src-main/formats/datasets/open.ts';
 import { openPixelFile } from '../../../src-main/formats/datasets/pixel-file.ts';
 import { buildPixelFile } from '../../../src-main/formats/datasets/pixels.ts';
@@ -98,9 +98,9 @@ describe('buildPixelFile', () => {
     //                             a  b  a  a  a  b  a
     const first = Int32Array.of(0, 1, 0, 0, 0, 1, 0);
     const labels = Int32Array.of(0, 1, 2, 0, 2, 1, 1);
-    expect([...copiesIn(first, labels)]).toEqual([3, 4, 5]);
+    expect([...originalsIn(first, labels)]).toEqual([0, 1, 2, 0, 2, 1, 6]);
     expect([...conflictsIn(first, labels)]).toEqual([0, 2, 3, 4, 6]);
-    expect([...copiesIn(new Int32Array(0), new Int32Array(0))]).toEqual([]);
+    expect([...originalsIn(new Int32Array(0), new Int32Array(0))]).toEqual([]);
   });
 
   it('makes the same bytes whatever is decoded at the same time', async () => {

@@ -14,7 +14,7 @@ function evidence(changes: Partial<AdmissionEvidence> = {}): AdmissionEvidence {
     refusal: Float32Array.from(labels, (_, i) => i),
     base: Int32Array.from([...Array(10).keys(), ...Array.from({ length: 10 }, (_, i) => 100 + i)]),
     excluded: new Set(),
-    duplicates: new Set(),
+    order: labels.map((_, i) => i),
     ...changes,
   };
 }
@@ -29,16 +29,29 @@ describe('admission to the clean pool', () => {
 
   it('neither takes copies nor counts them', () => {
     // Half of the second class repeats the other half.
-    const duplicates = new Set(Array.from({ length: 50 }, (_, i) => 150 + i));
-    const { pool, quota } = admit(evidence({ duplicates }), options);
+    const labels = evidence().labels.map((label, i) => (i < 150 ? label : -1));
+    const { pool, quota } = admit(evidence({ labels }), options);
     expect(quota).toEqual([37, 25]);
-    expect([...pool].filter((i) => duplicates.has(i))).toEqual([]);
+    expect([...pool].filter((i) => i >= 150)).toEqual([]);
+  });
+
+  it('settles ties by the order it is given, not by the place in the file', () => {
+    const same = new Float32Array(200);
+    const backwards = evidence().order.toReversed();
+    const { pool } = admit(
+      evidence({ guide: same, refusal: same, base: new Int32Array(0), order: backwards }),
+      options,
+    );
+    expect([...pool].filter((i) => i < 100)).toEqual(Array.from({ length: 50 }, (_, i) => 50 + i));
   });
 
   it('gives a class that poison has inflated no bigger quota than a typical class', () => {
     const labels = Int32Array.from({ length: 500 }, (_, i) => (i < 100 ? 0 : i < 200 ? 1 : 2));
     const { quota } = admit(
-      evidence({ labels, classes: 3, guide: new Float32Array(500), refusal: new Float32Array(500) }),
+      evidence({
+        ...{ labels, classes: 3, order: labels.map((_, i) => i) },
+        ...{ guide: new Float32Array(500), refusal: new Float32Array(500) },
+      }),
       options,
     );
     expect(quota).toEqual([50, 50, 50]);
@@ -47,7 +60,8 @@ describe('admission to the clean pool', () => {
   it('does not stumble over a class of hundreds of thousands', () => {
     const labels = Int32Array.from({ length: 400_000 }, (_, i) => (i < 200_000 ? 0 : 1));
     const same = new Float32Array(labels.length);
-    const { admitted } = admit(evidence({ labels, guide: same, refusal: same }), { share: 0.9, quotaCap: 1 });
+    const order = labels.map((_, i) => i);
+    const { admitted } = admit(evidence({ labels, order, guide: same, refusal: same }), { share: 0.9, quotaCap: 1 });
     expect(admitted).toEqual([180_000, 180_000]);
   });
 

@@ -117,7 +117,7 @@ describe('pools of distilled mode', () => {
       perSample: 2,
       base: Int32Array.of(0, 1, 40, 41),
       excluded: new Set([2, 42]),
-      duplicates: new Set<number>(),
+      order: labels.map((_, i) => i),
     };
   };
   const shares = { labels: 0.5, answers: 0.7, quotaCap: 1.25, ranked: 1, plausible: 0, company: 1 };
@@ -135,12 +135,20 @@ describe('pools of distilled mode', () => {
   });
 
   it('neither hold copies nor count them', () => {
-    const duplicates = new Set(Array.from({ length: 20 }, (_, i) => perClass + 20 + i));
-    const pools = choosePools({ ...evidence('loss', 5), duplicates }, shares);
-    for (const pool of [pools.labels, pools.answers]) expect([...pool].filter((i) => duplicates.has(i))).toEqual([]);
+    const distinct = labels.map((label, i) => (i < perClass + 20 ? label : -1));
+    const pools = choosePools({ ...evidence('loss', 5), labels: distinct }, shares);
+    for (const pool of [pools.labels, pools.answers]) expect([...pool].filter((i) => distinct[i] < 0)).toEqual([]);
     // Half of 40 and of 20: the larger class counts a quarter more than the median of the two at most.
     expect(pools.labels.filter((i) => i < perClass).length).toBe(18);
     expect(pools.labels.filter((i) => i >= perClass).length).toBe(10);
+  });
+
+  it('settle ties by the order they are given, not by the place in the file', () => {
+    const same = new Float32Array(2 * perClass);
+    const tied = { ...evidence('loss', 0), discrepancy: same, loss: same, refusal: same, base: new Int32Array(0) };
+    const backwards = { ...tied, excluded: new Set<number>(), order: tied.order.toReversed() };
+    const { labels: pool } = choosePools(backwards, shares);
+    expect([...pool].filter((i) => i < perClass)).toEqual(Array.from({ length: 20 }, (_, i) => 20 + i));
   });
 
   it.each(['discrepancy', 'loss', 'refusal'] as const)(
@@ -193,7 +201,7 @@ describe('pools of distilled mode', () => {
         perSample: 2,
         base: new Int32Array(0),
         excluded: new Set(),
-        duplicates: new Set(),
+        order: inflated.map((_, i) => i),
       },
       { labels: 0.5, answers: 0.8, quotaCap: 1.25, ranked: 1, plausible: 0, company: 1 },
     );

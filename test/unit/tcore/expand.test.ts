@@ -15,17 +15,31 @@ describe('expansion by confusion', () => {
   const score = Float32Array.from(labels, (_, i) => 1 - i / 100);
   const calm = new Float32Array(60).fill(0.9);
   const seeds = Int32Array.of(0, 20);
+  const among = { labels, classes: 2, order: labels.map((_, i) => i) };
 
   it('fills each class to its share of a typical class, best scores first', () => {
-    const pool = expandByConfusion(seeds, score, calm, labels, 2, 0.25);
+    const pool = expandByConfusion(seeds, score, calm, among, 0.25);
     expect([...pool]).toEqual([0, 1, 2, 3, 4, 20, 21, 22, 23, 24, 25, 26, 27]);
   });
 
   it('takes no suspect, nobody with a score of 0, and keeps every seed', () => {
     const suspicion = calm.map((value, i) => (i % 2 === 0 ? 0.2 : value));
     const kept = score.map((value, i) => (i === 1 || i === 21 ? 0 : value));
-    const pool = expandByConfusion(seeds, kept, suspicion, labels, 2, 0.25);
+    const pool = expandByConfusion(seeds, kept, suspicion, among, 0.25);
     expect([...pool]).toEqual([0, 3, 5, 7, 9, 20, 23, 25, 27, 29, 31, 33, 35]);
+  });
+
+  it('neither takes copies nor counts them, and settles ties by the order it is given', () => {
+    const same = score.map(() => 0.5);
+    const distinct = labels.map((label, i) => (i < 40 ? label : -1));
+    const pool = expandByConfusion(
+      seeds,
+      same,
+      calm,
+      { ...among, labels: distinct, order: among.order.toReversed() },
+      0.25,
+    );
+    expect([...pool]).toEqual([0, 16, 17, 18, 19, 20, 36, 37, 38, 39]);
   });
 });
 
@@ -47,7 +61,7 @@ describe('confusion training', () => {
       ...planted.context,
       samples: toySource(images),
       journal: record.journal,
-      duplicates: Int32Array.of(100, 150),
+      originals: images.labels.map((_, i) => (i === 100 || i === 150 ? i - 1 : i)),
     };
     const encoder = await prepareEncoder(context);
     sifted = await runSift(context, encoder, 'toy');

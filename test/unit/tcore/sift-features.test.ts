@@ -44,7 +44,7 @@ async function score(context: PipelineContext, encoder: Encoder, referenceLimit:
     k: 20,
     company,
     referenceLimit,
-    duplicates: new Set(context.duplicates),
+    originals: context.originals ?? null,
     order: sampleOrder(context),
     batch: 32,
     signal: context.signal,
@@ -99,7 +99,7 @@ it('searches for whole blocks of what streams past a reference', async () => {
   const limit = 90;
   const scores = await scoreTaps(counting, encoder, context.samples, {
     ...{ k: 20, company, referenceLimit: limit, batch: 32 },
-    ...{ duplicates: new Set<number>(), order: sampleOrder(context) },
+    ...{ originals: null, order: sampleOrder(context) },
     ...{ signal: context.signal, onProgress: () => {} },
   });
   // 320 samples in batches of 32: two blocks of the reference, and for each block one of every class.
@@ -126,9 +126,9 @@ it('counts copies for nobody: a few samples, often repeated, are still few', asy
     pixels: [...images.pixels, ...repeated.map((i) => images.pixels[i])],
     labels: Int32Array.of(...images.labels, ...repeated.map((i) => images.labels[i])),
   };
-  const duplicates = Int32Array.from(repeated, (_, at) => count + at);
+  const originals = Int32Array.of(...images.labels.keys(), ...repeated);
   const once = toyContext(provider, fileGraph('vgg-folded'), images);
-  const often = { ...toyContext(provider, fileGraph('vgg-folded'), more), duplicates };
+  const often = { ...toyContext(provider, fileGraph('vgg-folded'), more), originals };
   const [alone, beside] = [
     await score(once, await prepareEncoder(once), 1000),
     await score(often, await prepareEncoder(often), 1000),
@@ -139,10 +139,25 @@ it('counts copies for nobody: a few samples, often repeated, are still few', asy
     expect([...beside.majority[t].subarray(0, count)]).toEqual([...alone.majority[t]]);
     expect([...beside.peers[t].subarray(0, count * company)]).toEqual([...alone.peers[t]]);
   });
+  // A copy has all that its original has.
+  beside.consistency.forEach((row, t) => {
+    repeated.forEach((original, at) => {
+      expect(row[count + at]).toBe(row[original]);
+      expect(beside.ownRank[t][count + at]).toBe(beside.ownRank[t][original]);
+      expect(beside.majority[t][count + at]).toBe(beside.majority[t][original]);
+      expect(beside.central[t][count + at]).toBe(beside.central[t][original]);
+      const pair = [count + at, original].map((i) => [
+        [...beside.plane[t].subarray(2 * i, 2 * i + 2)],
+        [...beside.peers[t].subarray(i * company, (i + 1) * company)],
+      ]);
+      expect(pair[0]).toEqual(pair[1]);
+    });
+  });
+  expect(beside.neighbourShares).toEqual(alone.neighbourShares);
   const separations = (scores: TapScores): number[] => scores.splits.flat().map(({ separation }) => separation);
   separations(beside).forEach((separation, at) => expect(separation).toBeCloseTo(separations(alone)[at], 4));
   // Without being told, they are many.
-  const untold = await score({ ...often, duplicates: new Int32Array(0) }, await prepareEncoder(often), 1000);
+  const untold = await score(toyContext(provider, fileGraph('vgg-folded'), more), await prepareEncoder(often), 1000);
   expect(untold.peers[0].subarray(0, count * company).some((peer) => peer >= count)).toBe(true);
 });
 
