@@ -120,6 +120,12 @@ module.exports = {
       { path: `${network}|${networkPackage}` },
     ),
     forbid(
+      'runtime-behind-one-door',
+      'ONNX Runtime reports to its maker unless it is silenced before it starts.',
+      { path: '^src-', pathNot: '^src-main/engine/providers/ort/load\\.ts$' },
+      { path: 'node_modules/onnxruntime-', dependencyTypesNot: ['type-only'] },
+    ),
+    forbid(
       'no-circles',
       'A circle has no lower layer.',
       {},

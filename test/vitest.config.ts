@@ -18,6 +18,8 @@ export default defineConfig({
   plugins: [svelte()],
   test: {
     pool: 'forks',
+    // Tests open files in plain ONNX Runtime, too (src-main/engine/providers/ort/load.ts).
+    env: { ORT_DISABLE_TELEMETRY: '1' },
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // Far above what anything takes: a slow machine is no failure, a test that hangs still is one.

@@ -1,13 +1,13 @@
 /** Writes the sanitized model of a finished run in other formats, opens each file again and compares; in the engine process. */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { ExportFormat, ExportOutcome, WrittenExport } from '../../src-shared/domain/model-export.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import { readOnnx } from '../engine/graph/onnx/read.ts';
 import { writeOnnx } from '../engine/graph/onnx/write.ts';
 import { randomStream } from '../engine/math/random.ts';
+import { loadOrt } from '../engine/providers/ort/load.ts';
 import { openEncoder } from '../formats/encoders/open.ts';
 import { saveSafetensors } from '../formats/models-out/safetensors.ts';
 import { stateDictOf } from '../formats/models-out/state-dict.ts';
@@ -151,6 +151,7 @@ function pixelsFor(graph: Graph): Float32Array {
 /** Answers of the first output in plain onnxruntime. @throws ExpectedError export-differs when it does not open */
 async function answersOf(model: Uint8Array, graph: Graph, pixels: Float32Array): Promise<Float32Array> {
   const [input] = graph.inputs;
+  const { InferenceSession, Tensor: OrtTensor } = await loadOrt();
   try {
     const session = await InferenceSession.create(model, { executionProviders: ['cpu'], logSeverityLevel: 3 });
     try {

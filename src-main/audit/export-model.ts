@@ -1,7 +1,8 @@
 /** Writes the sanitized model and proves that what was written answers as the model that was audited. */
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import type { Graph } from '../engine/graph/ir.ts';
+import { loadOrt } from '../engine/providers/ort/load.ts';
 import type { Provider } from '../engine/providers/provider.ts';
 import type { SampleSource } from '../engine/samples.ts';
 
@@ -36,6 +37,7 @@ export async function checkExport(
   const classes = samples.classes.length;
   const batch = Math.min(checkBatch, count);
 
+  const { Tensor: OrtTensor } = await loadOrt();
   const session = await openPlain(file);
   const compiled = await provider.compile(audited, { dims: { N: batch } });
   let maxAbsDifference = 0;
@@ -77,8 +79,9 @@ export async function checkExport(
 }
 
 async function openPlain(file: string): Promise<InferenceSession> {
+  const ort = await loadOrt();
   try {
-    return await InferenceSession.create(file, { executionProviders: ['cpu'] });
+    return await ort.InferenceSession.create(file, { executionProviders: ['cpu'] });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new ExpectedError('export-differs', `onnxruntime does not open it: ${message}`, { cause: error });

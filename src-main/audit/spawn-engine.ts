@@ -1,6 +1,7 @@
 /** Starts the engine process from Node. Electron has no fork (its fuse is off) and passes a spawner of its own. */
 import { fork } from 'node:child_process';
 import type { EngineProcess } from '../engine/jobs/client.ts';
+import { silence } from '../engine/providers/ort/load.ts';
 
 /** Starts one engine process. */
 export type EngineSpawner = () => EngineProcess;
@@ -19,9 +20,8 @@ const passedOn = [
 
 /** What the engine process is to find in its environment. */
 export function engineEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  );
+  const passed = passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
+  return { ...(Object.fromEntries(passed) as NodeJS.ProcessEnv), ...silence };
 }
 
 /** Megabytes of young objects: of 16, as is the default, three times as many stay with the process. */

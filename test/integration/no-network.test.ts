@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -11,13 +11,24 @@ const trap = (log: string): string =>
   `${pathToFileURL(join(root, 'test', 'support', 'no-network.mjs')).href}?log=${encodeURIComponent(log)}`;
 
 function canUnshare(): boolean {
+  const can = canRun('unshare', '-n', 'true');
+  if (!can) console.warn('No empty network namespace can be made here: those tests are skipped.');
+  return can;
+}
+
+function canRun(...command: readonly [string, ...string[]]): boolean {
   try {
-    execFileSync('unshare', ['-n', 'true'], { stdio: 'ignore' });
+    execFileSync(command[0], command.slice(1), { stdio: 'ignore' });
     return true;
   } catch {
-    console.warn('No empty network namespace can be made here: that test is skipped.');
     return false;
   }
+}
+
+function freshFolder(name: string): string {
+  const folder = join(audit.folder, name);
+  mkdirSync(folder);
+  return folder;
 }
 
 describe('the trap itself', () => {
@@ -59,6 +70,34 @@ describe('an audit', () => {
     const watched = new Set(lines.filter((line) => line.endsWith(' watching')).map((line) => line.split(' ')[0]));
     expect(watched.size).toBe(2);
     expect(lines.filter((line) => line.includes('ATTEMPT'))).toEqual([]);
+  });
+
+  const unheard = { CI: undefined, ORT_DISABLE_TELEMETRY: undefined, ORT_RUNNING_UNIT_TESTS: undefined };
+
+  it('writes nothing into the home folder, and no library in it opens a socket either', async () => {
+    const home = freshFolder('home');
+    const log = join(audit.folder, 'sockets.log');
+    const outcome = await runCommand(audit.args(join(audit.folder, 'traced')), {
+      env: { ...unheard, HOME: home, XDG_CACHE_HOME: undefined },
+      under: canRun('strace', '-V') ? ['strace', '-f', '-qq', '-e', 'trace=socket', '-o', log] : [],
+    });
+    expect([0, 1, 3], outcome.stderr).toContain(outcome.code);
+    expect(readdirSync(home, { recursive: true })).toEqual([]);
+    if (!canRun('strace', '-V')) return;
+    expect(
+      readFileSync(log, 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('AF_INET')),
+    ).toEqual([]);
+  });
+
+  it.skipIf(!canUnshare())('would be written about at home by a runtime that was not silenced', async () => {
+    const home = freshFolder('home-of-the-unsilenced');
+    const code = `require('onnxruntime-node').InferenceSession.create(${JSON.stringify(audit.encoder)})`;
+    const env = { ...process.env, ...unheard, NODE_OPTIONS: '', HOME: home, XDG_CACHE_HOME: undefined };
+    // Without a network: nobody is to be told.
+    execFileSync('unshare', ['-n', process.execPath, '-e', code], { cwd: root, env, stdio: 'pipe' });
+    expect(readdirSync(home)).not.toEqual([]);
   });
 
   it.skipIf(!canUnshare())('works where there is no network at all, not even loopback', async () => {

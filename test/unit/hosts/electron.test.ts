@@ -510,6 +510,8 @@ describe('the engine process', () => {
     expect(forked[0]?.[0]).toBe('/out/main/engine.js');
     const options = forked[0]?.[2] as { env: object; execArgv: string[] };
     expect(options.env).not.toHaveProperty('SECRET_TOKEN');
+    // ONNX Runtime would report to its maker.
+    expect(options.env).toHaveProperty('ORT_DISABLE_TELEMETRY', '1');
     expect(options.execArgv).toEqual([`--js-flags=${engineFlags.join(' ')}`]);
     const got: unknown[] = [];
     engine.channel.onMessage((message) => got.push(message));

@@ -4,7 +4,8 @@ import { serializeFailure } from '../../../../src-shared/failure.ts';
 import type { CompiledGraph } from '../provider.ts';
 import type { AsideAnswer, AsideRequest, AsideSetup, Tensors } from './aside-protocol.ts';
 import { bindSession } from './bound.ts';
-import { createSession, loadOrt } from './session.ts';
+import { loadOrt } from './load.ts';
+import { createSession } from './session.ts';
 
 const { copies, told } = workerData as AsideSetup & { readonly copies: MessagePort };
 const graphs: (CompiledGraph | null)[] = [];

@@ -3,7 +3,8 @@ import type { Graph, Tensor, ValueInfo } from '../../graph/ir.ts';
 import { allocate, sizeOf } from '../../graph/tensors.ts';
 import { checkedFeed, stateInputs } from '../binding.ts';
 import type { CompiledGraph, StatePair } from '../provider.ts';
-import { fromOrt, toOrt, type Ort, type OrtTensor, type Session } from './session.ts';
+import type { Ort } from './load.ts';
+import { fromOrt, toOrt, type OrtTensor, type Session } from './session.ts';
 
 /** A state value lives in two buffers: a run reads one and writes the other. */
 interface StateSlot {

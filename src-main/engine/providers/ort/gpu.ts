@@ -1,5 +1,4 @@
 /** The GPU providers over onnxruntime-node: WebGPU, DirectML, CoreML, and CUDA where its libraries are beside it. */
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { ExpectedError } from '../../../../src-shared/failure.ts';
 import { graphBuilder } from '../../graph/builder.ts';
@@ -12,7 +11,8 @@ import { messageOf, providerFailed } from '../failed.ts';
 import { testLayouts, testNeighbours } from '../self-test.ts';
 import type { CompiledGraph, CompileOptions, Provider } from '../provider.ts';
 import { lowerForGpu } from './gpu-lowering.ts';
-import { createSession, fromOrt, loadOrt, toOrt, type Ort, type OrtTensor } from './session.ts';
+import { loadOrt, nativeBinding, type Ort } from './load.ts';
+import { createSession, fromOrt, toOrt, type OrtTensor } from './session.ts';
 
 export const gpuKinds = ['webgpu', 'dml', 'coreml', 'cuda'] as const;
 export type GpuKind = (typeof gpuKinds)[number];
@@ -202,10 +202,7 @@ function readBack(backend: GpuBackend, kind: GpuKind, values: readonly (readonly
       b.input(`x${index}`, dtype, shape);
       b.output(b.node('Identity', [`x${index}`], {}, `y${index}`), dtype, shape);
     });
-    const require = createRequire(import.meta.url);
-    const { binding } = require('onnxruntime-node/dist/binding.js') as {
-      readonly binding: { readonly InferenceSession: new () => NativeSession };
-    };
+    const binding = nativeBinding() as { readonly InferenceSession: new () => NativeSession };
     const session = new binding.InferenceSession();
     try {
       const model = writeOnnx(b.build());

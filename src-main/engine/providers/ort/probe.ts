@@ -2,7 +2,8 @@
 import { graphBuilder } from '../../graph/builder.ts';
 import { writeOnnx } from '../../graph/onnx/write.ts';
 import { NCHWC_DOMAIN } from './blocked.ts';
-import { createSession, loadOrt } from './session.ts';
+import { loadOrt } from './load.ts';
+import { createSession } from './session.ts';
 
 const CHANNELS = 64;
 const POSITIONS = 2;

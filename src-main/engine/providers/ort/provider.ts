@@ -16,7 +16,8 @@ import { bindSession } from './bound.ts';
 import { lowerToNchw } from './nchw.ts';
 import { lowerToNchwc, gainsFromBlocks } from './nchwc.ts';
 import { probeBlockSize } from './probe.ts';
-import { createSession, loadOrt, type Ort } from './session.ts';
+import { loadOrt, type Ort } from './load.ts';
+import { createSession } from './session.ts';
 import { threadsFor } from './threads.ts';
 
 export interface OrtProviderOptions {

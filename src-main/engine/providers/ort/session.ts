@@ -2,8 +2,8 @@
 import type * as OrtModule from 'onnxruntime-node';
 import type { Tensor, TensorData } from '../../graph/ir.ts';
 import { providerFailed } from '../failed.ts';
+import { loadOrt, type Ort } from './load.ts';
 
-export type Ort = typeof OrtModule;
 export type OrtTensor = OrtModule.Tensor;
 
 export interface SessionOptions {
@@ -30,23 +30,6 @@ export interface Session {
     fetches: Readonly<Record<string, OrtTensor | null>>,
   ): Promise<Record<string, OrtTensor>>;
   release(): Promise<void>;
-}
-
-let loading: Promise<Ort> | null = null;
-
-/**
- * The runtime, loaded at first use.
- * @throws provider-failed when its native library cannot be loaded on this machine
- */
-export function loadOrt(): Promise<Ort> {
-  loading ??= import('onnxruntime-node').then(
-    (module) => ('default' in module ? (module.default as Ort) : module),
-    (cause: unknown) => {
-      loading = null;
-      throw providerFailed('ONNX Runtime could not be loaded', cause);
-    },
-  );
-  return loading;
 }
 
 /** @throws provider-failed with the runtime's own words when it refuses the model */
