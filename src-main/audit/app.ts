@@ -39,6 +39,8 @@ export interface AppOptions {
   /** Folder of the bundled sample project; it may be missing. */
   readonly sample: string;
   readonly spawn: EngineSpawner;
+  /** As in `BenchOptions`. */
+  readonly engineEntry?: string;
   /** File of the user's settings; default: where the platform keeps such files. */
   readonly settings?: string;
   /** Folder of the signing keys; default: where the platform keeps such files. */
@@ -67,8 +69,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const summaryOf = (run: string): RunSummary => writer.reader.run(run).summary;
   const outOf = (run: string): string => folderOf(writer.dir, writer.reader.run(run).environment);
 
-  const attacksIn = (project: string): Attacks =>
-    attacksOf({ project, sample: options.sample, spawn: options.spawn, report: reportBug });
+  const attacksIn = (project: string): Attacks => attacksOf({ ...options, project, report: reportBug });
   let attacks = attacksIn(writer.dir);
 
   const models = modelDesk(options.spawn, () => writer);

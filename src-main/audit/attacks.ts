@@ -43,6 +43,8 @@ export interface AttackOptions {
   /** Folder of the bundled sample project. */
   readonly sample: string;
   readonly spawn: EngineSpawner;
+  /** As in `BenchOptions`. */
+  readonly engineEntry?: string;
   /** Told what ended with a bug. */
   readonly report: (error: unknown) => void;
 }
@@ -72,7 +74,7 @@ interface Active {
   readonly watchers: Set<(event: MatrixEvent) => void>;
 }
 
-export function attacksOf({ project, sample, spawn, report }: AttackOptions): Attacks {
+export function attacksOf({ project, sample, spawn, engineEntry, report }: AttackOptions): Attacks {
   const folder = join(project, 'attacks');
   let active: Active | null = null;
   const out = (id: string): string => join(folder, id);
@@ -137,6 +139,7 @@ export function attacksOf({ project, sample, spawn, report }: AttackOptions): At
           resume: existsSync(join(out(id), 'plan.json')),
           sample,
           spawn,
+          ...(engineEntry === undefined ? {} : { engineEntry }),
           signal: abort.signal,
           onCell: (cell, at, of, isKept) => {
             if (isKept) return;

@@ -32,6 +32,8 @@ export interface BenchOptions {
   /** Folder of the bundled sample project. */
   readonly sample: string;
   readonly spawn: EngineSpawner;
+  /** File that the engine starts with: its digest tells builds apart when a bench is gone on with; default they are not. */
+  readonly engineEntry?: string;
   readonly onCell: (cell: BenchCell, at: number, of: number, kept: boolean) => void;
   readonly onOutcome: (outcome: BenchOutcome) => void;
   readonly onEvent: (event: RunEvent) => void;
@@ -114,6 +116,8 @@ async function openFolder(plan: BenchPlan, encoderFile: string | null, options: 
       dataset: options.dataset,
     }),
   );
+  // The version does not change between builds; the names of the parts that the entry imports, which it holds, do.
+  const build = options.engineEntry === undefined ? null : (await digestFile(options.engineEntry)).sha256;
   try {
     mkdirSync(join(out, 'cells'), { recursive: true });
     const entries = readdirSync(out).filter((name) => name !== 'cells');
@@ -123,10 +127,22 @@ async function openFolder(plan: BenchPlan, encoderFile: string | null, options: 
     if (started && readFileSync(file, 'utf8') !== `${belongs}\n`) {
       throw new ExpectedError('resume-differs', `${file} is of another plan, encoder or dataset.`);
     }
+    if (started && build !== null && readBuild(out) !== build) {
+      const advice = 'Go on with that one, or begin anew in another folder: cells of two builds are not one table.';
+      throw new ExpectedError('resume-differs', `${out} was begun by another build of Coresift. ${advice}`);
+    }
   } catch (error) {
     throw systemFailure(error, out);
   }
-  if (!options.resume) writeWhole(file, `${belongs}\n`);
+  if (options.resume) return;
+  if (build !== null) writeWhole(join(out, 'build.txt'), `${build}\n`);
+  writeWhole(file, `${belongs}\n`);
+}
+
+/** Digest of the engine that a bench was begun with; null = its folder does not say, as that of an earlier version. */
+function readBuild(out: string): string | null {
+  const file = join(out, 'build.txt');
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : null;
 }
 
 /** File of a finished cell below the bench's folder. */

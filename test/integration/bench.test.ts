@@ -109,6 +109,10 @@ describe("a bench on one's own files", () => {
     writeFileSync(planFile, JSON.stringify({ ...plan, seeds: [2] }));
     expect((await runCommand(args(out, '--resume'))).stderr).toContain('resume-differs');
     writeFileSync(planFile, JSON.stringify(plan));
+    writeFileSync(join(out, 'build.txt'), 'of an earlier build\n');
+    const ofAnother = await runCommand(args(out, '--resume'));
+    expect(ofAnother.stderr).toContain('resume-differs');
+    expect(ofAnother.stderr).toContain('another build of Coresift');
     const fresh = join(folder, 'fresh');
     expect((await runCommand(args(fresh, '--resume'))).stderr).toContain('nothing-to-resume');
   });

@@ -41,6 +41,7 @@ startDesktop(electron, {
       project: folder ?? join(electron.app.getPath('userData'), 'project'),
       sample: here('../../resources/samples/fashion'),
       spawn: utilityEngine(electron.utilityProcess, here('../main/engine.js')),
+      engineEntry: here('../main/engine.js'),
     }),
   report,
 }).catch((error: unknown) => {

@@ -41,6 +41,7 @@ export async function runBenchCommand(flags: BenchFlags, environment: CliEnviron
       resume: flags.resume === true,
       sample: join(environment.root, 'resources', 'samples', 'fashion'),
       spawn: () => forkEngine(environment.engineEntry),
+      engineEntry: environment.engineEntry,
       onCell: (cell, at, of, kept) => {
         if (json) return;
         const { encoder, dataset, seed, preset, mode } = cell;

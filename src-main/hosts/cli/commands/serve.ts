@@ -22,6 +22,7 @@ export async function runServeCommand(
     project: resolve(cwd, flags.project ?? 'coresift-project'),
     sample: join(root, 'resources', 'samples', 'fashion'),
     spawn: () => forkEngine(engineEntry),
+    engineEntry,
   });
   const interrupts = listenForInterrupts(() => stderr.write('Stopping; a run that is under way can be resumed.\n'));
   try {
