@@ -144,6 +144,16 @@ export function matrixJson(matrix: Matrix): string {
   return plainJson(matrix as unknown as Json);
 }
 
+/** Thirteen columns: words stay whole, pictures side by side, and the table scrolls where the window is narrow. */
+const tableStyle = `body{max-width:1760px}
+td,th{overflow-wrap:normal}
+td:nth-child(1){min-width:9em}
+td:nth-child(2){min-width:186px}
+td:nth-child(n+4):nth-child(-n+6){white-space:nowrap}
+.shots{white-space:nowrap}
+.shots img{width:56px;height:56px;image-rendering:pixelated;margin-right:4px}
+.plain li{min-width:15em}`;
+
 /** Self-contained: pictures are data URIs, text is escaped, nothing is loaded and nothing runs. */
 export function matrixHtml(matrix: Matrix): string {
   const done = matrix.outcomes.filter((outcome) => outcome.state === 'done');
@@ -158,7 +168,7 @@ export function matrixHtml(matrix: Matrix): string {
         <meta http-equiv="Content-Security-Policy" content="${policy}" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>Bench ${matrix.plan}</title>
-        ${trusted(`<style>${style}\nbody{max-width:1500px}.shots img{width:56px;height:56px;image-rendering:pixelated;margin-right:4px}</style>`)}
+        ${trusted(`<style>${style}\n${tableStyle}</style>`)}
       </head>
       <body>
         <h1>Bench ${matrix.plan}</h1>
