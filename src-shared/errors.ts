@@ -153,9 +153,9 @@ export const errorCatalogue = {
     todo: "Start without --resume.",
   },
   "resume-differs": {
-    text: "The interrupted run was started with other inputs or parameters.",
+    text: "The interrupted run was started with other inputs or parameters, or by another build.",
     means: "Nothing was started; its results would not belong to these inputs.",
-    todo: "Use the inputs and options of that run, or start a new one in another folder.",
+    todo: "Use the inputs, options and build of that run, or start a new one in another folder.",
   },
   "input-changed": {
     text: "An input file changed while the audit was running.",

@@ -3,7 +3,7 @@
  * with those it has.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { BenchCell, BenchOutcome } from '../../src-shared/domain/bench.ts';
 import type { RunEvent } from '../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError } from '../../src-shared/failure.ts';
@@ -32,7 +32,7 @@ export interface BenchOptions {
   /** Folder of the bundled sample project. */
   readonly sample: string;
   readonly spawn: EngineSpawner;
-  /** File that the engine starts with: its digest tells builds apart when a bench is gone on with; default they are not. */
+  /** File that the engine starts with: tells builds apart when a bench is gone on with; default they are not. */
   readonly engineEntry?: string;
   readonly onCell: (cell: BenchCell, at: number, of: number, kept: boolean) => void;
   readonly onOutcome: (outcome: BenchOutcome) => void;
@@ -116,11 +116,10 @@ async function openFolder(plan: BenchPlan, encoderFile: string | null, options: 
       dataset: options.dataset,
     }),
   );
-  // The version does not change between builds; the names of the parts that the entry imports, which it holds, do.
-  const build = options.engineEntry === undefined ? null : (await digestFile(options.engineEntry)).sha256;
+  const build = options.engineEntry === undefined ? null : await buildAround(options.engineEntry);
   try {
     mkdirSync(join(out, 'cells'), { recursive: true });
-    const entries = readdirSync(out).filter((name) => name !== 'cells');
+    const entries = readdirSync(out).filter((name) => !['cells', 'build.txt'].includes(name));
     const started = existsSync(file);
     if (options.resume && !started) throw new ExpectedError('nothing-to-resume', `${out} holds no plan.json.`);
     if (!options.resume && entries.length > 0) throw new ExpectedError('out-not-empty', out);
@@ -137,6 +136,19 @@ async function openFolder(plan: BenchPlan, encoderFile: string | null, options: 
   if (options.resume) return;
   if (build !== null) writeWhole(join(out, 'build.txt'), `${build}\n`);
   writeWhole(file, `${belongs}\n`);
+}
+
+/**
+ * Tells builds apart, whose version is the same: a digest of the scripts beside the engine's. Parts that they share stand
+ * in them by names with a digest. Of sources it tells nothing but what stands in these files.
+ */
+async function buildAround(engineEntry: string): Promise<string> {
+  const folder = dirname(engineEntry);
+  const scripts = readdirSync(folder)
+    .filter((name) => name.endsWith('.js'))
+    .sort();
+  const digests = await Promise.all(scripts.map((name) => digestFile(join(folder, name))));
+  return digestBytes(scripts.map((name, at) => `${name} ${digests[at].sha256}\n`).join(''));
 }
 
 /** Digest of the engine that a bench was begun with; null = its folder does not say, as that of an earlier version. */

@@ -75,6 +75,9 @@ export function requireSameStep(
     same(committed.inputs, spec.inputs) ? null : 'inputs',
   ].filter((part) => part !== null);
   if (differing.length > 0) {
-    throw new ExpectedError('resume-differs', `Step ${spec.name} was committed with other ${differing.join(' and ')}.`);
+    throw new ExpectedError(
+      'resume-differs',
+      `Step ${spec.name} was committed with other ${differing.join(' and ')}, or by another version of its rule.`,
+    );
   }
 }

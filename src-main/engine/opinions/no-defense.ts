@@ -8,17 +8,18 @@ export const noDefenseDetector: Detector = {
   id: 'no-defense',
   subject: 'samples',
   cost: 'cheap',
-  judge({ samples, probe }): Promise<SampleJudgement> {
-    const { labels, count } = samples;
-    const flagged = Uint8Array.from({ length: count }, (_, i) => (probe.predicted[i] === labels[i] ? 0 : 1));
+  judge({ samples, copies, probe }): Promise<SampleJudgement> {
+    const indices = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !copies.has(i));
+    const labels = indices.map((i) => samples.labels[i]);
+    const flagged = Uint8Array.from(indices, (i) => (probe.predicted[i] === samples.labels[i] ? 0 : 1));
     const classes = rowsByClass({ labels, classes: samples.classes.length }).map((list) => ({
       score: list.length === 0 ? null : list.reduce((sum, i) => sum + flagged[i], 0) / list.length,
       alarm: false,
     }));
     return Promise.resolve({
       subject: 'samples',
-      indices: Int32Array.from({ length: count }, (_, i) => i),
-      score: probe.loss.slice(),
+      indices,
+      score: Float32Array.from(indices, (i) => probe.loss[i]),
       flagged,
       quota: null,
       classes,

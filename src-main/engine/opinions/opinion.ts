@@ -32,6 +32,8 @@ export interface OpinionInput {
   readonly undefended: Graph;
   readonly probe: ModelView;
   readonly features: Features;
+  /** Samples that repeat an earlier one, label and all: not looked at. */
+  readonly copies: ReadonlySet<number>;
   /** Samples that the audit takes for clean, ascending. */
   readonly credible: Int32Array;
   /** The suspect list, most suspicious first. */

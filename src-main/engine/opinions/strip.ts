@@ -18,7 +18,8 @@ const compared = 100;
 const falseAlarms = 0.05;
 
 async function judge(input: OpinionInput): Promise<SampleJudgement | NoJudgement> {
-  const { provider, batch, samples, undefended, credible, suspects, seed, signal, onProgress } = input;
+  const { provider, batch, samples, copies, undefended, credible, seed, signal, onProgress } = input;
+  const suspects = input.suspects.filter((i) => !copies.has(i));
   if (credible.length < 20) return { subject: 'none', reason: 'too-few' };
   // Those that make the threshold are not those laid over.
   const clean = spread(
@@ -27,7 +28,7 @@ async function judge(input: OpinionInput): Promise<SampleJudgement | NoJudgement
   );
   const laid = credible.filter((_, at) => at % 2 === 1);
   const known = new Set(suspects);
-  const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !known.has(i));
+  const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !known.has(i) && !copies.has(i));
   const judged = Int32Array.from([...suspects.slice(0, looked), ...spread(others, looked)]).sort();
   const random = randomStream(seed, 'opinions/strip');
   const drawn = Int32Array.from({ length: overlays }, () => laid[random.integer(laid.length)]);

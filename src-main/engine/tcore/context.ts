@@ -139,6 +139,15 @@ export function distinctLabels({ samples, originals }: Pick<PipelineContext, 'sa
   return originals === undefined ? samples.labels : samples.labels.map((label, i) => (originals[i] === i ? label : -1));
 }
 
+/** The samples with all copies of them: whoever throws one away has to throw these away, too. */
+export function withCopies({ originals }: Pick<PipelineContext, 'originals'>, list: Iterable<number>): number[] {
+  const members = new Set(list);
+  originals?.forEach((original, i) => {
+    if (members.has(original)) members.add(i);
+  });
+  return [...members];
+}
+
 /** Reports done/total of a stage with rate and time left, from a clock that never runs backwards. */
 export function progressOf(
   context: Pick<PipelineContext, 'emit' | 'now'>,

@@ -48,6 +48,8 @@ export async function confusionRanks(
   const base = await evaluateClassifier(provider, classifier, samples, seeds, options);
   const seedSet = new Set(seeds);
   let suspects = Int32Array.from(options.labels.keys()).filter((i) => options.labels[i] >= 0 && !seedSet.has(i));
+  // Nobody to tell apart: as suspicious as each other.
+  if (suspects.length === 0) return new Float32Array(samples.count);
   const steps = Math.min(1000, Math.max(50, Math.ceil((20 * seeds.length) / half)));
   const trainer = await createTrainer(provider, {
     classifier,

@@ -173,7 +173,8 @@ async function followedOfClass(
     readonly suspicious: boolean;
   },
 ): Promise<Followed[]> {
-  const { shape, labels } = context.samples;
+  const { shape } = context.samples;
+  const labels = distinctLabels(context);
   const { compared, tests, moreTests } = othersFor(context, believed, classIndex);
   if (groups.length === 0 || compared.length === 0 || tests.length < fewestTests) return [];
   const others = pixelsOf(context, compared);

@@ -2,7 +2,7 @@
 import { leastPlainness, plainness } from '../evidence/carriers.ts';
 import type { residuesAmong } from '../evidence/look-alikes.ts';
 import type { Trigger } from '../evidence/trigger.ts';
-import type { PipelineContext } from './context.ts';
+import { distinctLabels, type PipelineContext } from './context.ts';
 
 /** Samples that are looked at at once. */
 const atOnce = 40;
@@ -25,7 +25,8 @@ export async function carriersOf(
   classIndex: number,
 ): Promise<Int32Array[]> {
   if (patterns.length === 0) return [];
-  const { labels } = context.samples;
+  // Copies speak for nobody; whoever lists carriers lists theirs (`withCopies`).
+  const labels = distinctLabels(context);
   const plain = async (triggers: readonly Trigger[], indices: Int32Array): Promise<Float64Array[]> => {
     const all = triggers.map(() => new Float64Array(indices.length));
     // A patch is looked for in the image itself, without its look-alikes.

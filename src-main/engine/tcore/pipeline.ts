@@ -15,7 +15,14 @@ import { clustersOf, rankSuspects, refusedGroups, suspectGroups, withCarriers } 
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
 import { besideOf, type Beside } from './beside.ts';
-import { anotherTime, copiesOf, type PipelineContext, type PipelineResult, type Recovered } from './context.ts';
+import {
+  anotherTime,
+  copiesOf,
+  withCopies,
+  type PipelineContext,
+  type PipelineResult,
+  type Recovered,
+} from './context.ts';
 import { rejectedClasses, type CrossFit } from './cross-fit.ts';
 import type { Evaluation } from './evaluate.ts';
 import { checkAndGrow, growAgain, type Checked, type Grown } from './grow.ts';
@@ -62,12 +69,12 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   const refused = rankSuspects(refusals, samples.classes.length);
   const { loss } = final.evaluation;
-  const listed = withCarriers(refused, carriers, loss);
+  const listed = withCarriers(refused, withCopies(context, carriers), loss);
   const unlisted = credibleSamples(grown.admittedRound, guard, listed);
   const groups = [...suspectGroups(refusals, listed), ...refusedGroups(refusals, samples.classes.length)];
   const { kinds, digest: asked } = await runKinds(context, refusals, unlisted, digest);
   const found = await runTriggers(context, models, groups, unlisted, encoder.representation.dim, asked);
-  const suspects = withCarriers(listed, found.showing, loss);
+  const suspects = withCarriers(listed, withCopies(context, found.showing), loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const state = resumed && found.resumed ? 'resumed' : 'finished';
   context.emit({ type: 'stage', stage: 'evidence', state });

@@ -76,7 +76,7 @@ export async function runInversion(
     seed: context.seed,
     groups: ['view', 'refused'],
     // A run that was begun by an older rule looks again.
-    rule: 4,
+    rule: 5,
     ...(select(context, 'inversion') as object),
   } as Json;
   const step = await context.journal.step({ name: 'evidence/learnt', params, inputs: [input] }, async () => {

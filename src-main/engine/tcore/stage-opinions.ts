@@ -32,13 +32,15 @@ export async function runOpinions(
   const extent = context.parameters['opinions.extent'] as OpinionExtent;
   if (extent === 'none') return null;
   const { provider, samples, seed, signal } = context;
-  const step = await stage(context, 'opinions', { extent }, [input], async () => {
+  const step = await stage(context, 'opinions', { extent, rule: 2 }, [input], async () => {
     const untrusted = channels.used
       ? channels.layers.map(({ trusted }) => Uint8Array.from(trusted, (kept) => (kept ? 0 : 1)))
       : null;
     const features = await featuresOf(context, encoder);
     const batch = sizesOf(context).evaluationBatch;
-    const asked = { provider, encoder, batch, samples, undefended, probe, features, credible, suspects, seed, signal };
+    const copies = copiesOf(context);
+    const models = { encoder, undefended, probe, features };
+    const asked = { ...models, provider, batch, samples, copies, credible, suspects, seed, signal };
     const found = await askOpinions(asked, extent, untrusted, progressOf(context, 'opinions', 'detectors'));
     const tensors = [...found.scores].flatMap(([id, { score, flagged }]) => [
       [`score/${id}`, vector(score)] as const,

@@ -29,7 +29,7 @@ export interface SiftStage {
 
 export async function runSift(context: PipelineContext, encoder: Encoder, input: string): Promise<SiftStage> {
   const { provider, samples, parameters } = context;
-  const params = { ...(select(context, 'sift', 'expand', 'grow', 'guard') as object), rule: 2 };
+  const params = { ...(select(context, 'sift', 'expand', 'grow', 'guard') as object), rule: 3 };
   const step = await stage(context, 'sift', params, [input], async () => {
     const order = sampleOrder(context);
     const scores = await scoreTaps(provider, encoder, samples, {

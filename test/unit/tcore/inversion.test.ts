@@ -7,7 +7,7 @@ import { evaluateClassifier } from '../../../src-main/engine/tcore/evaluate.ts';
 import { trainFreshNet } from '../../../src-main/engine/tcore/fresh-net.ts';
 import { prepareEncoder } from '../../../src-main/engine/tcore/prepare.ts';
 import { runInversion, type InversionStage } from '../../../src-main/engine/tcore/stage-inversion.ts';
-import { poisoned, toyContext, toyImages, type ToyImages } from '../../support/toy-audit.ts';
+import { poisoned, stamped, toyContext, toyImages, type ToyImages } from '../../support/toy-audit.ts';
 import { fileGraph } from '../encoder/fixtures.ts';
 
 let provider: Provider;
@@ -26,20 +26,22 @@ type Refused = ReadonlyMap<number, Int32Array>;
 async function taught(
   images: ToyImages,
   untaught: ReadonlySet<number> = new Set(),
+  originals: Int32Array = Int32Array.from(images.labels.keys()),
 ): Promise<(epochs: number, refused?: Refused) => Promise<InversionStage>> {
   const graph = fileGraph('resnet-bn');
   const context = toyContext(provider, graph, images);
   const encoder = await prepareEncoder(context);
-  const everything = Int32Array.from(images.labels.keys());
+  const everything = Int32Array.from(images.labels.keys()).filter((i) => originals[i] === i);
   const netOf = (indices: Int32Array): Promise<Graph> =>
     trainFreshNet(context, encoder, { indices, epochs: 12, batch: 16, stream: 'taught', onEpoch: () => {} });
   const undefended = await netOf(everything);
   const sanitized = untaught.size > 0 ? await netOf(everything.filter((i) => !untaught.has(i))) : undefended;
   const options = { batch: 50, signal: context.signal };
   const evaluation = await evaluateClassifier(provider, sanitized, context.samples, null, options);
-  const admittedRound = Int32Array.from(everything, (i) => (untaught.has(i) ? -1 : 0));
+  const admittedRound = new Int32Array(images.labels.length).fill(-1);
+  for (const i of everything) if (!untaught.has(i)) admittedRound[i] = 0;
   return (epochs, refused = new Map()) => {
-    const changed = toyContext(provider, graph, images, { 'inversion.epochs': epochs });
+    const changed = toyContext(provider, graph, images, { 'inversion.epochs': epochs }, { originals });
     return runInversion(changed, encoder, { undefended, sanitized }, evaluation, refused, admittedRound, 'toy');
   };
 }
@@ -98,5 +100,21 @@ describe('the alarm for a run that learnt the trigger', () => {
     expect([...own]).toEqual(expect.arrayContaining([...vouched]));
     // Of a class that nothing speaks against, what it refuses is no better witness.
     expect((await ask(8)).learnt).toEqual([]);
+  });
+
+  it('is not talked out of a trigger by copies of one stamped image with a right label', async () => {
+    const { labels, pixels } = planted.images;
+    const own = [...labels.keys()].find((i) => labels[i] === target && !planted.poison.has(i)) as number;
+    const stampedOnes = (count: number): ToyImages => ({
+      ...planted.images,
+      pixels: [...pixels, ...new Array<Float32Array>(count).fill(stamped(pixels[own], clean.shape))],
+      labels: Int32Array.from([...labels, ...new Array<number>(count).fill(target)]),
+    });
+    const images = stampedOnes(101);
+    const originals = Int32Array.from(images.labels.keys(), (i) => Math.min(i, labels.length));
+    const [once] = (await (await taught(stampedOnes(1)))(8)).learnt;
+    const [often] = (await (await taught(images, new Set(), originals))(8)).learnt;
+    expect(once.form).toBe('patch');
+    expect(often).toEqual(once);
   });
 });

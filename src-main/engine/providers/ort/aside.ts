@@ -4,6 +4,7 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import { ExpectedError, reviveFailure } from '../../../../src-shared/failure.ts';
 import { providerFailed } from '../failed.ts';
 import type { CompiledGraph } from '../provider.ts';
+import { silenceRuntime } from './load.ts';
 import type { AsideAnswer, AsideRequest, Prepared, Tensors } from './aside-protocol.ts';
 
 export interface AsideThread {
@@ -29,6 +30,7 @@ export function asideEntry(here: string): URL {
 
 /** @throws provider-failed when the thread does not start */
 export async function startAside(): Promise<AsideThread> {
+  silenceRuntime();
   const { port1: copies, port2: theirs } = new MessageChannel();
   const told = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(fileURLToPath(asideEntry(import.meta.url)), {

@@ -1,4 +1,4 @@
-/** The one door to ONNX Runtime: its native library starts silenced, or not at all. */
+/** The one door to ONNX Runtime, whose native library has to be silenced before it starts. */
 import { createRequire } from 'node:module';
 import type * as OrtModule from 'onnxruntime-node';
 import { providerFailed } from '../failed.ts';
@@ -14,6 +14,14 @@ export type Ort = typeof OrtModule;
  */
 export const silence = { ORT_DISABLE_TELEMETRY: '1' } as const;
 
+/**
+ * For a process that was started without it. Only from the main thread: the environment of a thread is a copy that the
+ * library does not read.
+ */
+export function silenceRuntime(): void {
+  Object.assign(process.env, silence);
+}
+
 let loading: Promise<Ort> | null = null;
 
 /**
@@ -21,8 +29,7 @@ let loading: Promise<Ort> | null = null;
  * @throws provider-failed when its native library cannot be loaded on this machine
  */
 export function loadOrt(): Promise<Ort> {
-  // For whoever computes in a process of their own making. A thread's environment is a copy: the process has it already.
-  Object.assign(process.env, silence);
+  silenceRuntime();
   loading ??= import('onnxruntime-node').then(
     (module) => ('default' in module ? (module.default as Ort) : module),
     (cause: unknown) => {
@@ -33,8 +40,9 @@ export function loadOrt(): Promise<Ort> {
   return loading;
 }
 
-/** The library below the runtime's own classes. Only after `loadOrt`. */
+/** The library below the runtime's own classes, once `loadOrt` was called. */
 export function nativeBinding(): unknown {
+  if (loading === null) throw new Error('ONNX Runtime was not loaded.');
   const require = createRequire(import.meta.url);
   return (require('onnxruntime-node/dist/binding.js') as { readonly binding: unknown }).binding;
 }
