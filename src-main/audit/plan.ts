@@ -44,9 +44,12 @@ export function planAudit(input: PlanInput): Plan {
   const stages = [
     { stage: 'probe', seconds: forward(samples) + (epochsFor(p['probe.epochs'], samples) * samples) / 20_000 },
     { stage: 'sift', seconds: forward(samples) + (samples * samples) / 4e8 },
-    { stage: 'expand', seconds: training(p['crossfit.epochs'] * p['expand.share'] * samples) },
+    {
+      stage: 'expand',
+      seconds: forward(searchedImages) + training(p['crossfit.epochs'] * p['expand.share'] * samples),
+    },
     ...(input.mode === 'paper' ? bootstrapStages(input, forward, training) : distilStages(input, forward, training)),
-    { stage: 'evidence', seconds: forward(samples + searchedImages) + alarmSeconds(input, forward, training) },
+    { stage: 'evidence', seconds: forward(samples) + alarmSeconds(input, forward, training) },
     ...opinionStage(input, forward),
     { stage: 'export', seconds: 2 + forward(samples) },
   ];

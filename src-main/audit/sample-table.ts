@@ -25,7 +25,7 @@ const kinds = {
 export async function sampleTable(reader: ProjectReader, run: string): Promise<SampleTable | null> {
   const { dataset } = reader.run(run);
   const final = await reader.sampleColumns(run, 'final');
-  const known = final ?? (await reader.sampleColumns(run, 'sift'));
+  const known = final ?? (await reader.sampleColumns(run, 'sift/again')) ?? (await reader.sampleColumns(run, 'sift'));
   const count = known === null ? 0 : (Object.values(known)[0]?.length ?? 0);
   if (known === null || dataset === null) return null;
   const columns = Object.fromEntries(

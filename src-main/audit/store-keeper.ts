@@ -76,7 +76,8 @@ function siftedSet(message: StepMessage, labels: Int32Array): SiftedSet {
   };
   const plane = column<Float32Array>('plane');
   return {
-    label: 'sift',
+    // Sifted again, where some who had been picked were set aside: a set of its own.
+    label: message.spec.name,
     facts,
     columns: {
       index: labels.map((_, i) => i),

@@ -36,6 +36,8 @@ const rules = {
   'class.estimated-trigger': 'What the refused samples of a class have in common works as a trigger.',
   'dataset.natural-kind': 'Refused samples look like a kind of their own rather than poison.',
   'class.natural-kind': 'Refused samples of a class look like a kind of their own rather than poison.',
+  'dataset.encoder-trigger': 'Samples of one class show the trigger that the scan found in the encoder.',
+  'class.encoder-trigger': 'Samples of this class show the trigger that the scan found in the encoder.',
   'dataset.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples.',
   'class.learnt-pattern': 'A model grown from this dataset learnt a pattern from a few samples of this class.',
   'sample.suspect':

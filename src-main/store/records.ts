@@ -121,7 +121,7 @@ export interface NewStep {
 }
 
 export interface SiftedSet {
-  /** "sift" for what sifting found, "final" for the columns of the finished audit. */
+  /** "sift" for what sifting found, "sift/again" without who was set aside, "final" for the columns of the finished audit. */
   readonly label: string;
   readonly facts: SiftingFacts;
   /** Columns over the samples by name (`SampleColumns`, and sample names as strings); all of one length. */

@@ -42,7 +42,11 @@ export function orNull<T>(say: () => T | null): T | null {
 }
 
 /** Who is on the suspect list without being refused; nothing in records that do not tell. */
-function others({ carrying, showing }: Lookup): string {
+function others({ marked, carrying, showing }: Lookup): string {
+  const bearing =
+    marked === undefined
+      ? ''
+      : ` ${count(marked)} weitere ${marked === 1 ? 'zeigt' : 'zeigen'} das Quadrat, auf das der Encoder anspricht.`;
   const learnt =
     carrying === undefined
       ? ''
@@ -51,7 +55,7 @@ function others({ carrying, showing }: Lookup): string {
     showing === undefined
       ? ''
       : ` ${count(showing)} weitere ${showing === 1 ? 'zeigt' : 'zeigen'} den Auslöser, der aus den übrigen Verdächtigen geschätzt wurde.`;
-  return learnt + shown;
+  return bearing + learnt + shown;
 }
 
 const oneSource =
@@ -136,6 +140,16 @@ function said(one: Finding): Said | null {
         wouldChange:
           'Ein bereinigtes Modell, das demselben Muster folgt, machte es zu einem natürlichen Merkmal der Klasse.',
       };
+    case 'class.encoder-trigger suspicious':
+      return {
+        claim: `Von ${count(e['samples'])} Proben mit dem Etikett „${name}“ zeigen ${count(e['shownByTarget'])} das Quadrat, auf das der Encoder anspricht und das im ungeschützten Modell ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} Bildern zu dieser Klasse kippt; von allen übrigen Proben zeigen es ${count(e['shownByOthers'])}.`,
+        wouldChange: 'Ein Blick auf diese Proben: Gehört das Quadrat zu dem, was sie zeigen, so ist es kein Auslöser.',
+      };
+    case 'dataset.encoder-trigger suspicious':
+      return {
+        claim: `Keine Klasse enthält eine abgelehnte Gruppe, aber ${count(e['shownByTarget'])} Proben mit dem Etikett „${word(e['shownIn'])}“ zeigen das Quadrat, auf das der Encoder anspricht; ${count(e['setAside'])} Proben, die es zeigen, wurden keinem Modell beigebracht.`,
+        wouldChange: 'Ein Blick auf diese Proben: Gehört das Quadrat zu dem, was sie zeigen, so ist es kein Auslöser.',
+      };
     case 'encoder.patch-collapse suspicious':
       return {
         claim: `Ein Quadrat von ${count(e['patchSize'])} Bildpunkten in Zeile ${count(e['patchRow'])}, Spalte ${count(e['patchColumn'])} lässt den Encoder verschiedene Bilder als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])}) und kippt ${share(e['flippedUndefended'])} davon im ungeschützten Modell zu „${String(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
@@ -194,6 +208,12 @@ export const deTerms: Readonly<Record<string, string>> = {
   'share in the larger of two groups': 'Anteil der größeren zweier Gruppen',
   'distance of the two groups, in their widths': 'Abstand der beiden Gruppen in ihren Breiten',
   'mean cosine of the images with the square': 'mittlerer Kosinus der Bilder mit dem Quadrat',
+  'samples that show the trigger of the encoder': 'Proben, die den Auslöser des Encoders zeigen',
+  'mean cosine with the nearest of the squares tried': 'mittlerer Kosinus mit dem nächsten der versuchten Quadrate',
+  'class of those that show the trigger of the encoder': 'Klasse derer, die den Auslöser des Encoders zeigen',
+  'of that class, samples that show it': 'aus dieser Klasse Proben, die ihn zeigen',
+  'of the other classes, samples that show it': 'aus den anderen Klassen Proben, die ihn zeigen',
+  'of both, samples that were taught to no model': 'aus beiden Proben, die keinem Modell beigebracht wurden',
   'mean cosine without it': 'mittlerer Kosinus ohne es',
   'mean cosine with the square of opposite brightness': 'mittlerer Kosinus mit dem Quadrat der Gegenhelligkeit',
   'cosine from which this is a collapse': 'Kosinus, ab dem es ein Zusammenfall ist',

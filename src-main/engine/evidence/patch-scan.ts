@@ -28,6 +28,11 @@ export interface PatchScan {
   readonly collapse: number;
   /** The same under the square of the opposite brightness in its place: what hiding that place does. Records of before lack it. */
   readonly opposite?: number;
+  /**
+   * Where they are drawn together at all: the square about there, of any size, under which they collapse most, and their mean pairwise
+   * cosine then. Limits are for `collapse`; this says what the trigger looks like. Records of before lack it.
+   */
+  readonly fitted?: { readonly patch: Patch; readonly collapse: number };
   readonly images: number;
   readonly positions: number;
 }
@@ -42,9 +47,32 @@ export const collapseLimit = 0.9;
 export const drawnLimit = 0.75;
 export const baseLimit = 0.75;
 
+/** Share of stamped images that a patch must flip in the undefended model to be a trigger, and fewest images scanned. */
+export const leastFlipped = 0.5;
+export const fewestScanned = 30;
+/**
+ * How much more a patch without collapse must draw images together than the square of opposite brightness in its place: what hides the
+ * middle of a picture draws pictures together whatever its colour.
+ */
+const leastOverOpposite = 0.25;
+
 export function isTrigger(scan: PatchScan, limit = collapseLimit): boolean {
   return scan.collapse >= limit && scan.base <= baseLimit;
 }
+
+/** Whether the patch draws images together, short of a collapse, and not by what it hides. */
+export function drawsTogether(scan: PatchScan): boolean {
+  const ownDoing = scan.opposite === undefined || scan.collapse - scan.opposite >= leastOverOpposite;
+  return isTrigger(scan, drawnLimit) && ownDoing;
+}
+
+/** Whether the patch is a trigger as far as can be known before a clean model is grown. @param flipped share, undefended model */
+export function turnsUndefended(scan: PatchScan, flipped: number): boolean {
+  return (isTrigger(scan) || drawsTogether(scan)) && flipped >= leastFlipped && scan.images >= fewestScanned;
+}
+
+/** What the trigger looks like, as far as the scan can tell. */
+export const squareOf = ({ fitted, patch }: PatchScan): Patch => fitted?.patch ?? patch;
 
 /** The grid of the scan for an image of `height` x `width`: squares of 8/28 of the shorter side, a fourth of that apart. */
 export function patchGrid(height: number, width: number): Patch[] {
@@ -61,49 +89,144 @@ export function patchGrid(height: number, width: number): Patch[] {
   );
 }
 
-/** @param indices at least 2 samples to stamp; a few dozen of different classes are enough */
+/**
+ * @param indices at least 2 samples to stamp; a few dozen of different classes are enough
+ * @param options.beside where half of the squares are tried meanwhile
+ */
 export async function scanForPatches(
   provider: Provider,
   encoder: Encoder,
   samples: SampleSource,
   indices: Int32Array,
-  options: { signal: AbortSignal; onProgress: (done: number, total: number) => void },
+  options: { signal: AbortSignal; onProgress: (done: number, total: number) => void; beside?: Provider | null },
 ): Promise<PatchScan> {
   const n = indices.length;
   if (n < 2) throw new RangeError(`a scan needs at least 2 images, met ${n}`);
   const [channels, height, width] = samples.shape;
   const clean = new Float32Array(n * channels * height * width);
   samples.read(indices, clean);
-  const stamped = new Float32Array(clean.length);
-  const compiled = await provider.compile(encoder.graph, { dims: { N: n } });
-  const collapseOf = async (patch: Patch | null): Promise<number> => {
-    stamped.set(clean);
-    if (patch !== null) stamp(stamped, n * channels, height, width, patch);
-    const outputs = await compiled.run({
-      pixels: { dtype: 'float32', dims: [n, channels, height, width], data: stamped },
-    });
-    return meanPairwiseCosine(outputs.representation.data as Float32Array, n);
-  };
-  const under: Promise<number>[] = [];
+  const lanes: Lane[] = [];
   try {
+    for (const where of [provider, options.beside ?? null]) {
+      if (where !== null) lanes.push(await openLane(where, encoder, clean, samples.shape, n));
+    }
+    const [{ collapseOf }] = lanes;
     const base = await collapseOf(null);
     const grid = patchGrid(height, width);
-    let best = { patch: grid[0], collapse: -Infinity };
-    for (const [at, patch] of grid.entries()) {
-      while (under.length < (compiled.ahead ?? 1) && at + under.length < grid.length) {
-        under.push(collapseOf(grid[at + under.length]));
-      }
-      const collapse = await (under.shift() as Promise<number>);
-      if (options.signal.aborted) throw new CancelledError();
-      if (collapse > best.collapse) best = { patch, collapse };
-      options.onProgress(at + 1, grid.length);
-    }
+    const collapses = await collapsesUnder(lanes, grid, options);
+    let at = 0;
+    for (let i = 1; i < grid.length; i++) if (collapses[i] > collapses[at]) at = i;
+    const best = { patch: grid[at], collapse: collapses[at] };
     const opposite = await collapseOf({ ...best.patch, value: 1 - best.patch.value });
-    return { base, ...best, opposite, images: n, positions: grid.length };
+    const found = { base, ...best, opposite, images: n, positions: grid.length };
+    if (!isTrigger(found, drawnLimit)) return found;
+    return { ...found, fitted: await fitSquare(collapseOf, best, height, width, options.signal) };
   } finally {
-    await Promise.allSettled(under);
-    await compiled.dispose();
+    await Promise.allSettled(lanes.map((lane) => lane.dispose()));
   }
+}
+
+/** The encoder on one provider, with the images to stamp. */
+interface Lane {
+  /** Runs that may wait for each other's end. */
+  readonly ahead: number;
+  /** Mean pairwise cosine of the images under a square; null = under none. */
+  collapseOf(patch: Patch | null): Promise<number>;
+  dispose(): Promise<void>;
+}
+
+/** @param clean `[n, C, H, W]` */
+async function openLane(
+  provider: Provider,
+  encoder: Encoder,
+  clean: Float32Array,
+  [channels, height, width]: SampleSource['shape'],
+  n: number,
+): Promise<Lane> {
+  const stamped = new Float32Array(clean.length);
+  const compiled = await provider.compile(encoder.graph, { dims: { N: n } });
+  return {
+    ahead: compiled.ahead ?? 1,
+    async collapseOf(patch) {
+      stamped.set(clean);
+      if (patch !== null) stamp(stamped, n * channels, height, width, patch);
+      const outputs = await compiled.run({
+        pixels: { dtype: 'float32', dims: [n, channels, height, width], data: stamped },
+      });
+      return meanPairwiseCosine(outputs.representation.data as Float32Array, n);
+    },
+    dispose: () => compiled.dispose(),
+  };
+}
+
+/** One number a square, whichever lane took it. */
+async function collapsesUnder(
+  lanes: readonly Lane[],
+  grid: readonly Patch[],
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (done: number, total: number) => void },
+): Promise<Float64Array> {
+  const collapses = new Float64Array(grid.length);
+  let [next, done] = [0, 0];
+  const work = async (lane: Lane): Promise<void> => {
+    const under: { readonly at: number; readonly collapse: Promise<number> }[] = [];
+    try {
+      for (;;) {
+        for (; under.length < lane.ahead && next < grid.length; next++) {
+          under.push({ at: next, collapse: lane.collapseOf(grid[next]) });
+        }
+        if (under.length === 0) return;
+        collapses[under[0].at] = await under[0].collapse;
+        under.shift();
+        if (signal.aborted) throw new CancelledError();
+        onProgress(++done, grid.length);
+      }
+    } catch (error) {
+      // Nobody needs the rest of the squares now.
+      next = grid.length;
+      throw error;
+    } finally {
+      await Promise.allSettled(under.map(({ collapse }) => collapse));
+    }
+  };
+  for (const end of await Promise.allSettled(lanes.map(work))) if (end.status === 'rejected') throw end.reason;
+  return collapses;
+}
+
+/** Steps from square to square at most: a trigger is within two pixels of the grid, and seldom twice as large as its squares. */
+const mostSteps = 12;
+
+/** From the best square of the grid, one pixel of place and side at a time, to where the images collapse most. */
+async function fitSquare(
+  collapseOf: Lane['collapseOf'],
+  from: { readonly patch: Patch; readonly collapse: number },
+  height: number,
+  width: number,
+  signal: AbortSignal,
+): Promise<{ patch: Patch; collapse: number }> {
+  const steps = [-1, 0, 1];
+  const largest = Math.floor(Math.min(height, width) / 2);
+  const tried = new Set<string>();
+  let best = from;
+  for (let step = 0; step < mostSteps; step++) {
+    const { patch } = best;
+    for (const size of steps.map((by) => patch.size + by)) {
+      for (const row of steps.map((by) => patch.row + by)) {
+        for (const column of steps.map((by) => patch.column + by)) {
+          const fits = size >= 2 && size <= largest && row >= 0 && column >= 0;
+          if (!fits || row + size > height || column + size > width) continue;
+          const key = `${row} ${column} ${size}`;
+          if (tried.has(key)) continue;
+          tried.add(key);
+          if (signal.aborted) throw new CancelledError();
+          const there = { ...patch, row, column, size };
+          const collapse = await collapseOf(there);
+          if (collapse > best.collapse) best = { patch: there, collapse };
+        }
+      }
+    }
+    if (best.patch === patch) break;
+  }
+  return best;
 }
 
 /** Overwrites the square in every plane of `[planes, height, width]`. */

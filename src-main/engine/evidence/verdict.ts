@@ -15,9 +15,20 @@ import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { isKindOfItsOwn } from './kind.ts';
 import { learntFinding, learntNumbers, wasUnlearnt } from './learnt.ts';
 import { percent } from './percent.ts';
-import { baseLimit, collapseLimit, drawnLimit, isTrigger, type PatchScan } from './patch-scan.ts';
+import {
+  baseLimit,
+  collapseLimit,
+  drawnLimit,
+  drawsTogether,
+  fewestScanned,
+  isTrigger,
+  leastFlipped,
+  squareOf,
+  type PatchScan,
+} from './patch-scan.ts';
 import { refusalsByClass, refusedLimit, type ClassRefusals } from './refusals.ts';
 import { isFitted, type RefusalEvidence } from './refused.ts';
+import { fewestSharing } from './suspects.ts';
 import type { Flips } from './trigger.ts';
 
 export interface VerdictEvidence extends RefusalEvidence {
@@ -25,7 +36,9 @@ export interface VerdictEvidence extends RefusalEvidence {
   readonly sifting: SiftingFacts;
   readonly uncertainClasses: readonly number[];
   readonly suspects: Int32Array;
-  /** How many of them are there for a pattern that a model learnt and they carry, not for being refused. */
+  /** How many of them are there for showing the trigger of the encoder, not for being refused. */
+  readonly marked: number;
+  /** How many more for a pattern that a model learnt and they carry. */
   readonly carrying: number;
   /** How many more are there for showing the trigger that was recovered from the others. */
   readonly showing: number;
@@ -36,6 +49,8 @@ export interface VerdictEvidence extends RefusalEvidence {
   };
   readonly scan: PatchScan;
   readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
+  /** Who shows the trigger that the scan found: all, those labelled as what it flips images to, and those who were taught to no model. */
+  readonly shown: { readonly samples: number; readonly ofTarget: number; readonly apart: number };
   /** The trigger estimated from the refused samples of one class. */
   readonly estimate: TriggerEvidence['estimate'];
   /** What the fitted clusters look like, of classes where that can be asked. */
@@ -52,16 +67,8 @@ const smallestClass = 50;
 const leastFitted = 0.25;
 /** The same within one class: below this, no cluster of `refusedLimit` would stand out of what it fits. */
 const leastFittedInClass = 2 * refusedLimit;
-/** Share of stamped images that a collapsing patch must also flip in the undefended model, and fewest images scanned. */
-const leastFlipped = 0.5;
-const fewestScanned = 30;
 /** Most that a patch which draws images together without collapse may flip in the sanitized model. */
 const mostFlippedSanitized = 0.2;
-/**
- * How much more it must draw them together than the square of opposite brightness in its place: what hides the middle of a picture
- * draws pictures together whatever its colour.
- */
-const leastOverOpposite = 0.25;
 /** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
 const splitLimit = 2;
 /** A fitted cluster that is called natural. */
@@ -154,6 +161,19 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
     case null:
       break;
   }
+  if (showsTrigger(evidence, c)) {
+    const { undefended } = evidence.flips;
+    const { ofTarget, samples: all } = evidence.shown;
+    return {
+      ...common,
+      code: 'class.encoder-trigger',
+      verdict: 'suspicious',
+      confidence: undefended.share,
+      claim: `Of ${samples} samples labelled "${name}", ${ofTarget} show the square that the encoder answers to (${placeOf(evidence.scan)}), which flips ${percent(undefended.share)} of ${undefended.n} images to that class in the undefended model; of all other samples ${all - ofTarget} show it.`,
+      wouldChange: 'A look at these samples: if the square belongs to what they show, it is no trigger.',
+      evidence: { ...common.evidence, ...shownNumbers(evidence) },
+    };
+  }
   const { estimate } = evidence;
   if (estimate?.target === c && worksAsTrigger(estimate)) {
     const { flippedUndefended, flippedSanitized, n, suspects, strength } = estimate;
@@ -245,6 +265,30 @@ function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
   return null;
 }
 
+/** Whether so many of a class show the encoder's trigger, which turns images into it, that it is no accident. */
+function showsTrigger({ flips, shown }: VerdictEvidence, c: number): boolean {
+  return flips.undefended.target === c && shown.ofTarget >= fewestSharing;
+}
+
+/** Who shows the encoder's trigger, where anybody does. */
+function shownNumbers({ shown, flips }: VerdictEvidence): Finding['evidence'] {
+  if (shown.samples === 0) return {};
+  return {
+    shownByTarget: shown.ofTarget,
+    shownByOthers: shown.samples - shown.ofTarget,
+    setAside: shown.apart,
+    flippedUndefended: flips.undefended.share,
+    flippedSanitized: flips.sanitized.share,
+    flipsOf: flips.undefended.n,
+  };
+}
+
+/** Where the scan's square is, in words. */
+function placeOf(scan: PatchScan): string {
+  const { row, column, size, value } = squareOf(scan);
+  return `${value === 1 ? 'white' : 'black'}, rows ${row}-${row + size - 1}, columns ${column}-${column + size - 1}`;
+}
+
 /** The flips of the estimated trigger, where it is one of this class. */
 function estimateNumbers({ estimate }: VerdictEvidence, c: number): Finding['evidence'] {
   if (estimate?.target !== c) return {};
@@ -263,8 +307,8 @@ function judgeDataset(
   refusals: readonly ClassRefusals[],
   classes: readonly Finding[],
 ): Finding {
-  const { carrying, showing } = evidence;
-  const refused = evidence.suspects.length - carrying - showing;
+  const { marked, carrying, showing } = evidence;
+  const refused = evidence.suspects.length - marked - carrying - showing;
   const of = (verdict: Verdict): readonly Finding[] => classes.filter((finding) => finding.verdict === verdict);
   const common = {
     code: 'dataset.refused-cluster',
@@ -273,6 +317,7 @@ function judgeDataset(
     evidence: {
       suspects: evidence.suspects.length,
       refused,
+      ...(marked > 0 ? { marked } : {}),
       ...(carrying > 0 ? { carrying } : {}),
       ...(showing > 0 ? { showing } : {}),
       samples: evidence.labels.length,
@@ -292,6 +337,19 @@ function judgeDataset(
     };
   }
   const { estimate } = evidence;
+  const { target } = evidence.flips.undefended;
+  if (bad.length > 0 && !clusters && showsTrigger(evidence, target)) {
+    const { ofTarget, apart, samples } = evidence.shown;
+    return {
+      ...common,
+      code: 'dataset.encoder-trigger',
+      evidence: { ...common.evidence, ...shownNumbers(evidence), shownIn: evidence.classes[target] },
+      verdict: 'suspicious',
+      confidence: evidence.flips.undefended.share,
+      claim: `No class holds a refused cluster, but ${ofTarget} samples labelled "${evidence.classes[target]}" show the square that the encoder answers to (${placeOf(evidence.scan)}); ${apart < samples ? `of the ${samples} that show it ${apart} were` : 'whoever shows it was'} taught to no model.`,
+      wouldChange: bad[0].wouldChange,
+    };
+  }
   if (bad.length > 0 && !clusters && estimate !== null) {
     const { suspects, target } = estimate;
     return {
@@ -317,6 +375,9 @@ function judgeDataset(
       confidence: Math.max(...bad.map((finding) => finding.confidence ?? 0)),
       claim: [
         `${refused} of ${evidence.labels.length} samples ${what}; they crowd in ${names}.`,
+        ...(marked > 0
+          ? [`${marked} more ${marked === 1 ? 'shows' : 'show'} the square that the encoder answers to.`]
+          : []),
         ...(carrying > 0
           ? [`${carrying} more ${carrying === 1 ? 'carries' : 'carry'} a pattern that a first model had learnt.`]
           : []),
@@ -362,15 +423,17 @@ function judgeDataset(
 }
 
 function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
-  const { row, column, size, value } = scan.patch;
+  const { row, column, size, value } = squareOf(scan);
   const place = `rows ${row}-${row + size - 1}, columns ${column}-${column + size - 1}`;
   const shade = value === 1 ? 'white' : 'black';
+  const collapse = scan.fitted?.collapse ?? scan.collapse;
   const common = {
     code: 'encoder.patch-collapse',
     subject: 'encoder' as const,
     name: null,
     evidence: {
-      collapse: scan.collapse,
+      collapse,
+      ...(scan.fitted === undefined ? {} : { collapseOfGrid: scan.collapse }),
       collapseWithout: scan.base,
       ...(scan.opposite === undefined ? {} : { collapseOpposite: scan.opposite }),
       collapseLimit,
@@ -386,7 +449,7 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
       flipsOf: flips.undefended.n,
     },
   };
-  const cosines = `mean cosine ${scan.collapse.toFixed(3)} instead of ${scan.base.toFixed(3)}`;
+  const cosines = `mean cosine ${collapse.toFixed(3)} instead of ${scan.base.toFixed(3)}`;
   if (isTrigger(scan) && (flips.undefended.share < leastFlipped || scan.images < fewestScanned)) {
     return {
       ...common,
@@ -407,8 +470,7 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
     };
   }
   const setsApart = flips.undefended.share >= leastFlipped && flips.sanitized.share <= mostFlippedSanitized;
-  const ownDoing = scan.opposite === undefined || scan.collapse - scan.opposite >= leastOverOpposite;
-  if (isTrigger(scan, drawnLimit) && ownDoing && setsApart && scan.images >= fewestScanned) {
+  if (drawsTogether(scan) && setsApart && scan.images >= fewestScanned) {
     return {
       ...common,
       code: 'encoder.patch-drawn',
@@ -433,7 +495,7 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
     ...common,
     verdict: 'inconclusive',
     confidence: null,
-    claim: `No solid square of ${size} pixels makes the encoder collapse (at worst ${cosines}); other kinds of triggers were not looked for.`,
+    claim: `No solid square of ${scan.patch.size} pixels makes the encoder collapse (at worst mean cosine ${scan.collapse.toFixed(3)} instead of ${scan.base.toFixed(3)}); other kinds of triggers were not looked for.`,
     wouldChange: 'A scan for other kinds of triggers. The sanitized model does not depend on this verdict.',
   };
 }

@@ -5,7 +5,6 @@
 import type { ChannelFacts } from '../../../src-shared/domain/result.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import type { PatchScan } from '../evidence/patch-scan.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Beside } from './beside.ts';
@@ -15,8 +14,7 @@ import { purified, runCrossFit, type CrossFit } from './cross-fit.ts';
 import { distil } from './distil.ts';
 import type { SecondStart } from './second-start.ts';
 import { runChannels, unusedChannels } from './stage-channels.ts';
-import { scanEncoder } from './stage-evidence.ts';
-import type { ExpandStage, SiftStage } from './stage-sift.ts';
+import type { ExpandStage } from './stage-sift.ts';
 import { startModel } from './start-model.ts';
 
 /** A clean model, by either mode. */
@@ -33,8 +31,6 @@ export interface Checked {
   readonly crossFit: CrossFit;
   readonly pool: Int32Array;
   readonly grown: Grown;
-  /** The scan of the encoder, begun beside; null where it is still to be done. */
-  readonly scanning: Promise<PatchScan> | null;
 }
 
 /** What a clean model is grown from. */
@@ -51,42 +47,34 @@ export async function checkAndGrow(
   context: PipelineContext,
   encoder: Encoder,
   beside: Beside,
-  { guard, peers }: SiftStage,
+  { guard, peers, distrusted }: Pick<Start, 'guard' | 'peers' | 'distrusted'>,
   first: ExpandStage,
 ): Promise<Checked> {
   const { samples } = context;
   const side = await beside.provider();
   const check = { pool: first.pool, input: first.digest, beside: side };
-  const start = { ...first, guard, peers, distrusted: new Int32Array(0) };
-  const scan = (where: Provider, pool: Int32Array): Promise<PatchScan> =>
-    scanEncoder(context, where, encoder, pool, () => {});
+  const start = { ...first, guard, peers, distrusted };
   switch (context.mode) {
     case 'paper': {
       const { pool } = first;
       const growing = growFromChannels(context, encoder, start);
       if (side === null) {
         const grown = await growing;
-        return { crossFit: await runCrossFit(context, encoder, check), pool, grown, scanning: null };
+        return { crossFit: await runCrossFit(context, encoder, check), pool, grown };
       }
       const until = unheard(growing.then(() => {}));
-      const looked = Promise.withResolvers<null>();
-      const checking = unheard(
-        runCrossFit(context, encoder, { ...check, until, onLooked: () => looked.resolve(null) }),
-      );
-      // One after the other, and then nothing: what the thread holds in memory comes on top of what the run holds.
-      const free = Promise.race([looked.promise, checking]);
-      const scanning = unheard(free.then(() => scan(side, pool)));
-      void unheard(scanning.then(() => beside.dispose()));
+      // What the thread holds in memory comes on top of what the run holds.
+      const onLooked = (): void => void unheard(beside.dispose());
+      const checking = unheard(runCrossFit(context, encoder, { ...check, until, onLooked }));
       const grown = await growing;
-      return { crossFit: await checking, pool, grown, scanning };
+      return { crossFit: await checking, pool, grown };
     }
     case 'distilled': {
       const crossFit = await runCrossFit(context, encoder, check);
       const { pool } = purified(first.pool, crossFit.contradicted, samples.labels, samples.classes.length);
-      const scanning = side === null ? null : unheard(scan(side, pool));
       const grown = await growStudent(context, encoder, { ...start, pool, digest: crossFit.digest }, side);
-      if (scanning !== null) void unheard(scanning.then(() => beside.dispose()));
-      return { crossFit, pool, grown, scanning };
+      void unheard(beside.dispose());
+      return { crossFit, pool, grown };
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The audit from end to end: probe, sift and expand; then a clean model, in paper mode by unlearning, recovering,
+ * The audit from end to end: probe, sift, expand and scan (`outset.ts`); then a clean model, in paper mode by unlearning, recovering,
  * filtering and bootstrapping (T-Core), in distilled mode by a student made anew; then evidence, a second growth where
  * the model learnt a pattern that it should not know, and the verdict. Every stage is a journalled step: its result is
  * read back when an earlier, interrupted run committed it.
@@ -7,10 +7,11 @@
 import { worksAsTrigger, type ClassWarning, type LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import { squareTrigger } from '../evidence/patch-scan.ts';
+import { squareOf, squareTrigger } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { learntClaim, learntNumbers } from '../evidence/learnt.ts';
 import type { RefusalEvidence } from '../evidence/refused.ts';
+import type { Flips } from '../evidence/trigger.ts';
 import { clustersOf, rankSuspects, refusedGroups, suspectGroups, withCarriers } from '../evidence/suspects.ts';
 import { sanitizedModel } from '../encoder/surgery.ts';
 import { neighbourRefusal } from './admission.ts';
@@ -25,16 +26,16 @@ import {
 } from './context.ts';
 import { rejectedClasses, type CrossFit } from './cross-fit.ts';
 import type { Evaluation } from './evaluate.ts';
-import { checkAndGrow, growAgain, type Checked, type Grown } from './grow.ts';
+import { checkAndGrow, growAgain, type Grown } from './grow.ts';
 import { fitMemory } from './memory.ts';
+import { outsetOf, type Outset } from './outset.ts';
 import { prepareEncoder } from './prepare.ts';
 import { secondStart } from './second-start.ts';
 import { runEvidence, type EvidenceStage } from './stage-evidence.ts';
 import { lookAgain, runInversion, type LearntGroup } from './stage-inversion.ts';
 import { runKinds } from './stage-kinds.ts';
 import { runOpinions } from './stage-opinions.ts';
-import { runProbe, type ProbeStage } from './stage-probe.ts';
-import { runExpand, runSift } from './stage-sift.ts';
+import type { ScanStage } from './stage-scan.ts';
 import { runTriggers, type TriggerStage } from './stage-triggers.ts';
 import { count, membership } from './steps.ts';
 
@@ -51,15 +52,14 @@ export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineRe
 
 async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: Beside): Promise<PipelineResult> {
   const { samples, inputDigests } = context;
-  const probe = await runProbe(context, encoder, [inputDigests.encoder, inputDigests.dataset]);
-  const sifted = await runSift(context, encoder, probe.digest);
-  const expanded = await runExpand(context, encoder, sifted);
+  const { probe, sifted, first: expanded, scanned, apart } = await outsetOf(context, encoder, beside);
   const first = context.forcedLeak === undefined ? expanded.pool : union(expanded.pool, context.forcedLeak);
-  const checked = await checkAndGrow(context, encoder, beside, sifted, { pool: first, digest: expanded.digest });
+  const before = { probe, scanned, apart, peers: sifted.peers };
+  const start = { guard: sifted.guard, peers: sifted.peers, distrusted: apart };
+  const checked = await checkAndGrow(context, encoder, beside, start, { pool: first, digest: expanded.digest });
   const { crossFit } = checked;
-  const outset = { ...checked, guard: sifted.guard, inputs: [checked.grown.digest, crossFit.digest] };
-  const before = { probe, peers: sifted.peers };
-  const looked = await lookAt(context, encoder, before, outset);
+  const inputs = [checked.grown.digest, crossFit.digest];
+  const looked = await lookAt(context, encoder, before, { ...checked, guard: sifted.guard, inputs });
   const { pool, guard, grown, final, refusals, learnt, carriers, ever, growths, digest, resumed } = await withoutLearnt(
     context,
     encoder,
@@ -69,7 +69,17 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   const refused = rankSuspects(refusals, samples.classes.length);
   const { loss } = final.evaluation;
-  const listed = withCarriers(refused, withCopies(context, carriers), loss);
+  const { showing } = scanned;
+  const target = scanned.flips.target;
+  const marked = withCarriers(
+    refused,
+    withCopies(
+      context,
+      showing.filter((i) => samples.labels[i] === target),
+    ),
+    loss,
+  );
+  const listed = withCarriers(marked, withCopies(context, carriers), loss);
   const unlisted = credibleSamples(grown.admittedRound, guard, listed);
   const groups = [...suspectGroups(refusals, listed), ...refusedGroups(refusals, samples.classes.length)];
   const { kinds, digest: asked } = await runKinds(context, refusals, unlisted, digest);
@@ -90,11 +100,17 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     sifting,
     uncertainClasses: sifted.uncertainClasses,
     suspects,
-    carrying: listed.length - refused.length,
+    marked: marked.length - refused.length,
+    carrying: listed.length - marked.length,
     showing: suspects.length - listed.length,
     outcome,
-    scan: final.scan,
-    flips: final.flips,
+    scan: scanned.scan,
+    flips: { undefended: scanned.flips, sanitized: final.flips },
+    shown: {
+      samples: showing.length,
+      ofTarget: count(showing, (i) => samples.labels[i] === target),
+      apart: apart.length,
+    },
     estimate: found.evidence.estimate,
     kinds,
     learnt,
@@ -144,7 +160,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     growths,
     outcome,
     verdict,
-    recovered: recoveredTriggers(samples.shape, verdict, final, found),
+    recovered: recoveredTriggers(samples.shape, verdict, scanned, final.flips, found),
     undefended: probe.classifier,
     sanitized: sanitizedModel({
       classifier: grown.classifier,
@@ -161,8 +177,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
 }
 
 /** What is known before anything is grown. */
-interface Before {
-  readonly probe: ProbeStage;
+interface Before extends Pick<Outset, 'probe' | 'scanned' | 'apart'> {
   readonly peers: readonly Int32Array[];
 }
 
@@ -187,14 +202,14 @@ interface Looked {
 async function lookAt(
   context: PipelineContext,
   encoder: Encoder,
-  { probe, peers }: Before,
-  from: Pick<Looked, 'pool' | 'guard' | 'grown'> & Pick<Checked, 'scanning'> & { readonly inputs: readonly string[] },
+  { probe, scanned, peers }: Before,
+  from: Pick<Looked, 'pool' | 'guard' | 'grown'> & { readonly inputs: readonly string[] },
 ): Promise<Looked> {
-  const { pool, guard, grown, inputs, scanning } = from;
+  const { pool, guard, grown, inputs } = from;
   const { classifier, admittedRound } = grown;
   context.emit({ type: 'stage', stage: 'evidence', state: 'started' });
   const models = { undefended: probe.classifier, sanitized: classifier };
-  const final = await runEvidence(context, encoder, models, pool, inputs, scanning);
+  const final = await runEvidence(context, encoder, classifier, scanned, inputs);
   const { evaluation, digest } = final;
   const { labels, classes } = context.samples;
   const company = neighbourRefusal(peers, context.parameters['grow.company'], evaluation.loss);
@@ -225,19 +240,25 @@ async function withoutLearnt(
   let givenUp: readonly LearntGroup[] = [];
   let distrusted: Int32Array = new Int32Array(0);
   for (let time = 0; time < parameters['inversion.again'] && now.learnt.length > 0; time++) {
-    const { learnt, grown: earlier, final, digest } = now;
+    const { learnt, grown: earlier, digest } = now;
     context.emit({ type: 'stage', stage: 'evidence', state: now.resumed ? 'resumed' : 'finished' });
     const names = learnt.map(({ classIndex }) => `"${samples.classes[classIndex]}"`).join(', ');
-    const start = secondStart(now, distrusted, samples.labels, learnt, copiesOf(context));
+    const start = secondStart(
+      now,
+      distrusted,
+      samples.labels,
+      learnt,
+      new Set([...copiesOf(context), ...before.apart]),
+    );
     const sharing = start.distrusted.length;
     const message = `The model learnt a pattern that ${sharing} samples labelled ${names} share. It is grown once more, without them.`;
     context.emit({ type: 'warning', code: 'grown-again', message, subject: null, values: { sharing, names } });
     again = anotherTime(again, earlier.rounds.length);
-    const next = await growAgain(again, encoder, { ...start, peers: before.peers, digest });
+    const never = union(start.distrusted, before.apart);
+    const next = await growAgain(again, encoder, { ...start, distrusted: never, peers: before.peers, digest });
     // The rounds of the times before stay in the story.
     const grown = { ...next, rounds: [...earlier.rounds, ...next.rounds] };
-    const scanning = Promise.resolve(final.scan);
-    const found = await lookAt(again, encoder, before, { ...start, grown, inputs: [grown.digest], scanning });
+    const found = await lookAt(again, encoder, before, { ...start, grown, inputs: [grown.digest] });
     now = {
       ...found,
       ever: union(now.ever, found.ever),
@@ -272,17 +293,18 @@ function worstOfClass(learnt: readonly LearntGroup[]): LearntGroup[] {
 function recoveredTriggers(
   shape: readonly [number, number, number],
   { encoder }: AuditVerdict,
-  { scan, flips }: EvidenceStage,
+  { scan, flips }: ScanStage,
+  sanitized: Flips,
   { evidence, trigger }: TriggerStage,
 ): Recovered[] {
   const square: Recovered = {
     by: 'scan',
-    trigger: squareTrigger(scan.patch, shape),
+    trigger: squareTrigger(squareOf(scan), shape),
     announced: encoder.verdict === 'suspicious',
-    flippedUndefended: flips.undefended.share,
-    flippedSanitized: flips.sanitized.share,
+    flippedUndefended: flips.share,
+    flippedSanitized: sanitized.share,
     flippedControl: null,
-    n: flips.undefended.n,
+    n: flips.n,
   };
   const { estimate } = evidence;
   if (trigger === null || estimate === null) return [square];

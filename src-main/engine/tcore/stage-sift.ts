@@ -27,7 +27,13 @@ export interface SiftStage {
   readonly digest: string;
 }
 
-export async function runSift(context: PipelineContext, encoder: Encoder, input: string): Promise<SiftStage> {
+/** @param apart samples that are set aside: never picked, and not counted as their class's */
+export async function runSift(
+  context: PipelineContext,
+  encoder: Encoder,
+  input: string,
+  apart: Int32Array = new Int32Array(0),
+): Promise<SiftStage> {
   const { provider, samples, parameters } = context;
   const params = { ...(select(context, 'sift', 'expand', 'grow', 'guard') as object), rule: 3 };
   const step = await stage(context, 'sift', params, [input], async () => {
@@ -65,7 +71,7 @@ export async function runSift(context: PipelineContext, encoder: Encoder, input:
         majority: parameters['sift.majority'] as MajorityRule,
         consistency: parameters['sift.consistency'] as ConsistencyRule,
         splits: last(scores.splits),
-        duplicates: copiesOf(context),
+        duplicates: new Set([...copiesOf(context), ...apart]),
         conflicts: new Set(context.conflicts),
         order,
         classNames: samples.classes,
@@ -153,7 +159,13 @@ export interface ExpandStage {
   readonly digest: string;
 }
 
-export async function runExpand(context: PipelineContext, encoder: Encoder, sifted: SiftStage): Promise<ExpandStage> {
+/** @param apart samples that are set aside: never members of the pool */
+export async function runExpand(
+  context: PipelineContext,
+  encoder: Encoder,
+  sifted: SiftStage,
+  apart: Int32Array = new Int32Array(0),
+): Promise<ExpandStage> {
   const { provider, samples, parameters, seed, signal } = context;
   if (parameters['expand.method'] === 'direct') return { pool: sifted.pool, digest: sifted.digest };
   const step = await stage(context, 'expand', select(context, 'expand'), [sifted.digest], async () => {
@@ -168,7 +180,7 @@ export async function runExpand(context: PipelineContext, encoder: Encoder, sift
       signal,
       onStep: progressOf(context, 'expand', 'steps'),
     });
-    const held = new Set(sifted.guard);
+    const held = new Set([...sifted.guard, ...apart]);
     const pool = expandByConfusion(
       sifted.seeds,
       sifted.score.map((value, i) => (held.has(i) ? 0 : value)),

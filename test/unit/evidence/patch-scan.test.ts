@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { smallNet } from '../../../src-main/engine/attacks/encoder/small-net.ts';
+import type { Encoder } from '../../../src-main/engine/encoder/encoder.ts';
 import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
 import {
+  drawsTogether,
   isTrigger,
   meanPairwiseCosine,
   patchGrid,
   scanForPatches,
+  squareOf,
   stampedSource,
+  turnsUndefended,
   type Patch,
 } from '../../../src-main/engine/evidence/patch-scan.ts';
+import { graphBuilder } from '../../../src-main/engine/graph/builder.ts';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { SampleSource } from '../../../src-main/engine/samples.ts';
@@ -63,6 +68,107 @@ describe('collapse', () => {
     expect(isTrigger({ ...scan, base: 0.5, collapse: 0.98 })).toBe(true);
     expect(isTrigger({ ...scan, base: 0.5, collapse: 0.74 })).toBe(false);
     expect(isTrigger({ ...scan, base: 0.93, collapse: 0.98 })).toBe(false);
+  });
+});
+
+describe('what is known of a square before a clean model is grown', () => {
+  const collapsed = { ...scan, base: 0.5, collapse: 0.98 };
+  const drawn = { ...scan, base: 0.5, collapse: 0.8, opposite: 0.4 };
+
+  it('is that it is a trigger where images collapse, or are drawn together by it alone, and it turns most of them', () => {
+    expect([turnsUndefended(collapsed, 0.6), turnsUndefended(collapsed, 0.4)]).toEqual([true, false]);
+    expect([turnsUndefended(drawn, 0.6), turnsUndefended(drawn, 0.4)]).toEqual([true, false]);
+  });
+
+  it('is nothing where its place alone draws them together, without enough images, or short of both limits', () => {
+    expect(drawsTogether({ ...drawn, opposite: 0.7 })).toBe(false);
+    expect(turnsUndefended({ ...drawn, opposite: 0.7 }, 1)).toBe(false);
+    expect(turnsUndefended({ ...collapsed, images: 29 }, 1)).toBe(false);
+    expect(turnsUndefended({ ...scan, base: 0.5, collapse: 0.74, opposite: 0 }, 1)).toBe(false);
+  });
+});
+
+describe('a square that is not one of the grid', () => {
+  const shape = [1, 28, 28] as const;
+  const count = 12;
+  const planted: Patch = { row: 15, column: 9, size: 9, value: 1 };
+  const random = randomStream(4, 'images');
+  const pixels = Float32Array.from({ length: count * 784 }, () => random.uniform());
+  const samples: SampleSource = {
+    count,
+    shape,
+    labels: new Int32Array(count),
+    classes: ['a'],
+    read(indices, out) {
+      for (let at = 0; at < indices.length; at++) {
+        out.set(pixels.subarray(indices[at] * 784, (indices[at] + 1) * 784), at * 784);
+      }
+    },
+  };
+
+  /** Random projections of the image, and one far away that the square alone drives: white inside of it, not white around it. */
+  function answering(): Encoder {
+    const graph = graphBuilder(undefined, { name: 'answering' });
+    const weight = randomStream(5, 'weights');
+    const [wide, ring] = [16, 2];
+    const rows = Float32Array.from({ length: (wide + 1) * 784 }, () => weight.normal());
+    // What all images have in common is left out, or they would look alike.
+    for (let k = 0; k < wide; k++) {
+      const own = rows.subarray(k * 784, (k + 1) * 784);
+      const mean = own.reduce((sum, value) => sum + value, 0) / 784;
+      own.set(own.map((value) => value - mean));
+    }
+    const last = wide * 784;
+    rows.fill(0, last);
+    const { row, column, size } = planted;
+    for (let y = row - ring; y < row + size + ring; y++) {
+      for (let x = column - ring; x < column + size + ring; x++) {
+        const inside = y >= row && y < row + size && x >= column && x < column + size;
+        rows[last + y * 28 + x] = inside ? 8 : -3;
+      }
+    }
+    const floor = new Float32Array(wide + 1);
+    floor[wide] = -380;
+    const image = graph.input('pixels', 'float32', ['N', ...shape]);
+    const kernel = graph.constant({ dtype: 'float32', dims: [wide + 1, ...shape], data: rows }, 'kernel');
+    const bias = graph.constant({ dtype: 'float32', dims: [wide + 1], data: floor }, 'bias');
+    const flat = graph.flatten(graph.relu(graph.conv(image, kernel, bias, {})), 1);
+    graph.node('Identity', [flat], {}, 'representation');
+    graph.setOutputs([{ name: 'representation', dtype: 'float32', shape: ['N', wide + 1] }]);
+    return { graph: graph.build() } as Encoder;
+  }
+
+  it('is fitted to the pixel, and the same with half of the squares tried beside', async () => {
+    const [provider, beside] = [await createOrtProvider({ threads: 1 }), await createOrtProvider({ threads: 1 })];
+    const indices = Int32Array.from({ length: count }, (_, i) => i);
+    let told = 0;
+    const options = { signal: new AbortController().signal, onProgress: () => told++ };
+    try {
+      const alone = await scanForPatches(provider, answering(), samples, indices, options);
+      expect(isTrigger(alone)).toBe(true);
+      expect(patchGrid(28, 28)).toContainEqual(alone.patch);
+      expect(squareOf(alone)).toEqual(planted);
+      expect(alone.fitted?.collapse).toBeGreaterThan(alone.collapse);
+      expect(told).toBe(alone.positions);
+      expect(await scanForPatches(provider, answering(), samples, indices, { ...options, beside })).toEqual(alone);
+    } finally {
+      await provider.dispose();
+      await beside.dispose();
+    }
+  });
+
+  it('is not looked for where nothing draws the images together', async () => {
+    const provider = await createOrtProvider({ threads: 1 });
+    try {
+      const encoder = understandEncoder(smallNet([1, 28, 28], 3, [4, 4, 8]).graph);
+      const options = { signal: new AbortController().signal, onProgress: () => {} };
+      const quiet = await scanForPatches(provider, encoder, samples, Int32Array.of(0, 1, 2), options);
+      // Images of noise look alike to random weights.
+      expect(isTrigger(quiet, 0)).toBe(false);
+      expect([quiet.fitted, squareOf(quiet)]).toEqual([undefined, quiet.patch]);
+    } finally {
+      await provider.dispose();
+    }
   });
 });
 

@@ -44,6 +44,8 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     },
     uncertainClasses: [],
     suspects: rankSuspects(base, classes.length),
+    marked: 0,
+    shown: { samples: 0, ofTarget: 0, apart: 0 },
     carrying: 0,
     showing: 0,
     outcome: { guardSamples: 40, probeAccuracy: 1, sanitizedAccuracy: 1 },
@@ -104,6 +106,56 @@ describe('the verdict on the dataset', () => {
     expect(dataset.claim).toContain('1 more carries a pattern');
     expect(dataset.claim).toContain('2 more show the trigger');
     expect(judge(evidence(30)).dataset.evidence).not.toHaveProperty('showing');
+  });
+
+  it('is suspicious where samples of the class show the trigger of the encoder, and says who was taught to no model', () => {
+    const scan = {
+      base: 0.5,
+      collapse: 0.95,
+      patch: { row: 18, column: 18, size: 8, value: 1 },
+      images: 64,
+      positions: 242,
+    };
+    const fitted = { patch: { row: 17, column: 18, size: 9, value: 1 }, collapse: 0.99 };
+    const flips = { undefended: { target: 2, share: 0.98, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } };
+    const suspects = Int32Array.from({ length: 30 }, (_, i) => 200 + i);
+    const shown = { samples: 34, ofTarget: 30, apart: 34 };
+    const marked = evidence(0, { scan: { ...scan, fitted }, flips, suspects, marked: 30, shown });
+    const { encoder, dataset, classes: findings } = judge(marked);
+    expect([encoder.verdict, dataset.verdict, dataset.code]).toEqual([
+      'suspicious',
+      'suspicious',
+      'dataset.encoder-trigger',
+    ]);
+    expect(encoder.claim).toContain('rows 17-25, columns 18-26');
+    expect(encoder.evidence).toMatchObject({ patchSize: 9, collapse: 0.99, collapseOfGrid: 0.95 });
+    expect(findings.map(({ code }) => code)[2]).toBe('class.encoder-trigger');
+    expect(findings[2].claim).toMatch(
+      /Of 100 .* "boot", 30 show .* rows 17-25.* 98[.0]* % of 50 .* other samples 4 show it/,
+    );
+    expect(dataset.claim).toMatch(/30 samples labelled "boot" .* whoever shows it was taught to no model/);
+    expect(dataset.evidence).toMatchObject({ refused: 0, marked: 30, shownByOthers: 4, setAside: 34, shownIn: 'boot' });
+    const spared = judge({ ...marked, shown: { ...shown, apart: 4 } }).dataset.claim;
+    expect(spared).toContain('of the 34 that show it 4 were taught to no model');
+  });
+
+  it('is not suspicious for a few who show it, nor for those whom it does not turn images to', () => {
+    const flips = { undefended: { target: 2, share: 0.98, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } };
+    const few = evidence(0, { flips, shown: { samples: 5, ofTarget: 5, apart: 5 } });
+    expect(judge(few).dataset.verdict).toBe('trusted');
+    const others = evidence(0, { flips, shown: { samples: 30, ofTarget: 0, apart: 30 } });
+    expect(judge(others).dataset.verdict).toBe('trusted');
+  });
+
+  it('tells of a refused cluster first, and of who shows the trigger of the encoder beside it', () => {
+    const { suspects } = evidence(30);
+    const flips = { undefended: { target: 2, share: 0.98, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } };
+    const shown = { samples: 32, ofTarget: 32, apart: 32 };
+    const more = Int32Array.from([...suspects, 200, 201]);
+    const { dataset } = judge(evidence(30, { flips, shown, suspects: more, marked: 2 }));
+    expect(dataset.code).toBe('dataset.refused-cluster');
+    expect(dataset.evidence).toMatchObject({ refused: 30, marked: 2 });
+    expect(dataset.claim).toContain('2 more show the square that the encoder answers to');
   });
 
   it('is trusted where nothing is refused, and says what would not be seen', () => {

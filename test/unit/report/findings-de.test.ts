@@ -55,6 +55,34 @@ describe('a refused cluster in German', () => {
   });
 });
 
+describe('samples that show the trigger of the encoder, in German', () => {
+  const numbers = {
+    samples: 300,
+    shownByTarget: 30,
+    shownByOthers: 4,
+    setAside: 34,
+    flippedUndefended: 0.98,
+    flipsOf: 50,
+  };
+
+  it('are told of with what it does to others', () => {
+    const claim = deFinding(learnt(numbers, { code: 'class.encoder-trigger', name: 'Stiefel' }))?.claim;
+    expect(claim).toMatch(/^Von 300 .* „Stiefel“ zeigen 30 .* 98 % von 50 .* zeigen es 4\./);
+  });
+
+  it('are told of the dataset, too, or beside those that are refused', () => {
+    const of = { code: 'dataset.encoder-trigger', subject: 'dataset', name: null } as const;
+    expect(deFinding(learnt({ ...numbers, shownIn: 'Stiefel' }, of))?.claim).toMatch(/30 .* „Stiefel“ .*; 34 Proben/);
+    const refused = { ...of, code: 'dataset.refused-cluster' };
+    const claim = (marked: number): string | undefined =>
+      deFinding(learnt({ suspects: 30, refused: 28, samples: 300, marked }, refused))?.claim;
+    expect([claim(2), claim(1)]).toEqual([
+      expect.stringContaining('2 weitere zeigen das Quadrat'),
+      expect.stringContaining('1 weitere zeigt das Quadrat'),
+    ]);
+  });
+});
+
 describe('a trigger of refused samples in German', () => {
   const numbers = { flippedUndefended: 0.83, flippedSanitized: 0, flipsOf: 525 };
   const claim = (evidence: Finding['evidence']): string | undefined =>

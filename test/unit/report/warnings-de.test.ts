@@ -68,6 +68,8 @@ describe('warnings of sifting in German', () => {
 
   it.each([
     ['grown-again', { sharing: 40, names: '"bag"' }],
+    ['trigger-shown', { showing: 34, apart: 34 }],
+    ['trigger-shown', { showing: 34, apart: 30 }],
     ['memory-fitted', { limit: 400, changes: 'train.batch 32' }],
     ['engine-silent', { seconds: 40 }],
     ['provider-changed', { was: 'webgpu', is: 'cpu' }],
