@@ -36,7 +36,7 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   shownIn: { words: 'class of those that show the trigger of the encoder' },
   shownByTarget: { words: 'of that class, samples that show it' },
   shownByOthers: { words: 'of the other classes, samples that show it' },
-  setAside: { words: 'of both, samples that were taught to no model' },
+  setAside: { words: 'samples that show it and were not taught to the sanitized model' },
   flippedControl: { words: 'flipped by a random pattern of its size, undefended model', share: true },
   strength: { words: 'times as strong as it was estimated, laid on' },
   sharing: { words: 'samples that share the pattern' },

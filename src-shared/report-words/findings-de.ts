@@ -147,7 +147,7 @@ function said(one: Finding): Said | null {
       };
     case 'dataset.encoder-trigger suspicious':
       return {
-        claim: `Keine Klasse enthält eine abgelehnte Gruppe, aber ${count(e['shownByTarget'])} Proben mit dem Etikett „${word(e['shownIn'])}“ zeigen das Quadrat, auf das der Encoder anspricht; ${count(e['setAside'])} Proben, die es zeigen, wurden keinem Modell beigebracht.`,
+        claim: `${count(e['shownByTarget'])} Proben mit dem Etikett „${word(e['shownIn'])}“ zeigen das Quadrat, auf das der Encoder anspricht; ${count(e['setAside'])} Proben, die es zeigen, wurden dem bereinigten Modell nicht beigebracht.`,
         wouldChange: 'Ein Blick auf diese Proben: Gehört das Quadrat zu dem, was sie zeigen, so ist es kein Auslöser.',
       };
     case 'encoder.patch-collapse suspicious':
@@ -213,7 +213,8 @@ export const deTerms: Readonly<Record<string, string>> = {
   'class of those that show the trigger of the encoder': 'Klasse derer, die den Auslöser des Encoders zeigen',
   'of that class, samples that show it': 'aus dieser Klasse Proben, die ihn zeigen',
   'of the other classes, samples that show it': 'aus den anderen Klassen Proben, die ihn zeigen',
-  'of both, samples that were taught to no model': 'aus beiden Proben, die keinem Modell beigebracht wurden',
+  'samples that show it and were not taught to the sanitized model':
+    'Proben, die ihn zeigen und dem bereinigten Modell nicht beigebracht wurden',
   'mean cosine without it': 'mittlerer Kosinus ohne es',
   'mean cosine with the square of opposite brightness': 'mittlerer Kosinus mit dem Quadrat der Gegenhelligkeit',
   'cosine from which this is a collapse': 'Kosinus, ab dem es ein Zusammenfall ist',

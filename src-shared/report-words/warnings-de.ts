@@ -38,8 +38,8 @@ function said(code: string, name: string, v: Lookup): string | null {
       return `Das Modell hat ein Muster gelernt, das ${count(v['sharing'])} Proben mit dem Etikett ${word(v['names'])} gemeinsam haben. Es wächst noch einmal, ohne sie.`;
     case 'trigger-shown':
       return v['apart'] === v['showing']
-        ? `${count(v['apart'])} Proben zeigen den Auslöser, den der Suchlauf im Encoder gefunden hat. Sie werden beiseitegelegt und keinem Modell beigebracht.`
-        : `${count(v['showing'])} Proben zeigen den Auslöser, den der Suchlauf im Encoder gefunden hat. ${count(v['apart'])} werden beiseitegelegt und keinem Modell beigebracht; von den Klassen der übrigen ist sonst kaum etwas da.`;
+        ? `${count(v['apart'])} Proben zeigen den Auslöser, den der Suchlauf im Encoder gefunden hat. Sie werden beiseitegelegt und dem bereinigten Modell nicht beigebracht.`
+        : `${count(v['showing'])} Proben zeigen den Auslöser, den der Suchlauf im Encoder gefunden hat. ${count(v['apart'])} werden beiseitegelegt und dem bereinigten Modell nicht beigebracht; von den Klassen der übrigen zeigen ihn so viele, dass sie vielleicht so aussehen, oder es bliebe kaum etwas.`;
     case 'memory-fitted':
       return `Um unter ${count(v['limit'])} MB zu bleiben, nimmt sich der Lauf weniger auf einmal vor: ${word(v['changes'])}.`;
     case 'engine-silent':

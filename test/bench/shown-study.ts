@@ -1,5 +1,5 @@
 /**
- * `npm run bench:shown -- [--encoder file.onnx --square 9] [--cases ...] [--seeds 1,2,3] [--samples 1500] [--threads 1]`
+ * `npm run bench:shown -- [--encoder file.onnx --square 9] [--cases "clean label,none"] [--seeds 1,2,3] [--samples 1500] [--threads 1]`
  *
  * Who of a dataset shows the trigger that the scan found in the encoder? Two measures of every sample, by who is poison or a cover and
  * who is not: how far its pixels are from the square (mean distance, 0..1), and how much its representation stays where it is when the
@@ -12,10 +12,11 @@ import { plant, type EncoderTriggerOptions } from '../../src-main/engine/attacks
 import { asSamples, type LabelledImages } from '../../src-main/engine/attacks/images.ts';
 import { whiteSquare } from '../../src-main/engine/attacks/patch.ts';
 import { understandEncoder } from '../../src-main/engine/encoder/understand.ts';
-import { scanForPatches, stampedSource } from '../../src-main/engine/evidence/patch-scan.ts';
+import { scanForPatches, squareOf, stampedSource } from '../../src-main/engine/evidence/patch-scan.ts';
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
+import { distancesFrom } from '../../src-main/engine/evidence/shown-square.ts';
 import { representations } from '../../src-main/engine/tcore/features.ts';
 import { square } from './leak-cases.ts';
 import { encoderBytes, readImages, readLabels } from './planted.ts';
@@ -66,7 +67,7 @@ async function study(name: string, seed: number): Promise<void> {
     signal,
     onProgress: () => {},
   });
-  const { patch } = scan;
+  const patch = squareOf(scan);
   const all = Int32Array.from({ length: samples.count }, (_, i) => i);
   const options = { batch: 100, signal, onProgress: () => {} };
   const before = await representations(provider, encoder, samples, all, options);
@@ -77,15 +78,7 @@ async function study(name: string, seed: number): Promise<void> {
   );
   const pixels = new Float32Array(samples.count * 784);
   samples.read(all, pixels);
-  const distance = Array.from(all, (i) => {
-    let sum = 0;
-    for (let y = patch.row; y < patch.row + patch.size; y++) {
-      for (let x = patch.column; x < patch.column + patch.size; x++) {
-        sum += Math.abs(pixels[i * 784 + y * 28 + x] - patch.value);
-      }
-    }
-    return sum / patch.size ** 2;
-  });
+  const distance = [...distancesFrom(pixels, samples.count, samples.shape, patch)];
   const poison = new Set([...(made?.truth.poisoned ?? []), ...(made?.truth.covers ?? [])]);
   const spread = (values: readonly number[], who: (i: number) => boolean): string => {
     const own = values.filter((_, i) => who(i)).sort((a, b) => a - b);
@@ -94,7 +87,7 @@ async function study(name: string, seed: number): Promise<void> {
     return [0, 0.01, 0.1, 0.5, 0.9, 0.99, 1].map(at).join(' ');
   };
   console.log(
-    `${name}, seed ${seed}: collapse ${scan.collapse.toFixed(3)} under ${patch.value} at ${patch.row}, ${patch.column} of ${patch.size}; ${poison.size} show the trigger`,
+    `${name}, seed ${seed}: collapse ${scan.collapse.toFixed(3)} (fitted ${scan.fitted?.collapse.toFixed(3) ?? 'none'}) under ${patch.value === 1 ? 'white' : 'black'} ${patch.size} x ${patch.size} at ${patch.row}, ${patch.column}; ${poison.size} show the trigger`,
   );
   const { labels } = samples;
   for (const [who, holds] of [

@@ -153,7 +153,9 @@ async function openLane(
       const outputs = await compiled.run({
         pixels: { dtype: 'float32', dims: [n, channels, height, width], data: stamped },
       });
-      return meanPairwiseCosine(outputs.representation.data as Float32Array, n);
+      const cosine = meanPairwiseCosine(outputs.representation.data as Float32Array, n);
+      // A representation that is not finite is like nothing.
+      return Number.isFinite(cosine) ? cosine : -1;
     },
     dispose: () => compiled.dispose(),
   };

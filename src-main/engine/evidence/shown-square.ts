@@ -10,8 +10,10 @@ const shows = 0.05;
 const nearly = 0.1;
 /** Most who nearly show it, as a share of those who do: more is content that happens to be as bright. */
 const mostNearly = 0.1;
-/** Most who show it, as a share of the samples with other labels than it turns images to: more is how such images look. */
-const mostElsewhere = 0.25;
+/** Most who show it, as a share of the samples of another class, and of all others: more is how such images look. */
+const mostOfClass = 0.25;
+/** The same of the class that it turns images to, where those who show it do not stand apart. */
+const mostOfTarget = 0.5;
 
 /** Mean distance of each image from the square under it, 0..1. @param pixels `[n, C, H, W]` in 0..1 */
 export function distancesFrom(
@@ -32,16 +34,43 @@ export function distancesFrom(
   });
 }
 
+export interface Showing {
+  /** The samples that show the square and are not spared, ascending. */
+  readonly samples: Int32Array;
+  /**
+   * Whether they stand apart from all others. Content that happens to be like the square is so more or less; but so are images that an
+   * attacker made a little fainter, so this says what may be claimed of the dataset, not alone who is taught.
+   */
+  readonly plain: boolean;
+  /** How many show it of classes of which so many do that it is how they look: they are spared. */
+  readonly spared: number;
+}
+
+export const nobodyShows: Showing = { samples: new Int32Array(0), plain: false, spared: 0 };
+
 /**
- * The samples that show the square, ascending; none where it cannot be told from what images of this kind look like.
  * @param distances as above, one a sample @param labels -1 = a copy, which is not counted @param target class it turns images to
  */
-export function whoShows(distances: Float64Array, labels: Int32Array, target: number): Int32Array {
-  const counted = Int32Array.from([...labels.keys()].filter((i) => labels[i] >= 0));
-  const showing = counted.filter((i) => distances[i] <= shows);
-  const close = counted.filter((i) => distances[i] > shows && distances[i] <= nearly);
-  const others = counted.filter((i) => labels[i] !== target).length;
-  const elsewhere = showing.filter((i) => labels[i] !== target).length;
-  if (close.length > mostNearly * showing.length || elsewhere > mostElsewhere * others) return new Int32Array(0);
-  return showing;
+export function whoShows(distances: Float64Array, labels: Int32Array, classes: number, target: number): Showing {
+  const sizes = new Float64Array(classes);
+  const showing = new Float64Array(classes);
+  let close = 0;
+  for (let i = 0; i < labels.length; i++) {
+    if (labels[i] < 0) continue;
+    sizes[labels[i]]++;
+    if (distances[i] <= shows) showing[labels[i]]++;
+    else if (distances[i] <= nearly) close++;
+  }
+  const sum = (values: Float64Array): number => values.reduce((all, value) => all + value, 0);
+  const all = sum(showing);
+  const plain = close <= mostNearly * all;
+  const crowd = all - showing[target] > mostOfClass * (sum(sizes) - sizes[target]);
+  const spares = Array.from(sizes, (size, c) => {
+    if (crowd) return true;
+    return c === target ? !plain && showing[c] > mostOfTarget * size : showing[c] > mostOfClass * size;
+  });
+  const samples = Int32Array.from(labels.keys()).filter(
+    (i) => labels[i] >= 0 && distances[i] <= shows && !spares[labels[i]],
+  );
+  return { samples, plain: plain && samples.length > 0, spared: all - samples.length };
 }

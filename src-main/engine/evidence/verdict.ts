@@ -49,8 +49,16 @@ export interface VerdictEvidence extends RefusalEvidence {
   };
   readonly scan: PatchScan;
   readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
-  /** Who shows the trigger that the scan found: all, those labelled as what it flips images to, and those who were taught to no model. */
-  readonly shown: { readonly samples: number; readonly ofTarget: number; readonly apart: number };
+  /**
+   * Who shows the trigger that the scan found: all, those labelled as what it flips images to, and of each class those who were not taught
+   * to the sanitized model; and whether they stand apart from images that show something like it.
+   */
+  readonly shown: {
+    readonly samples: number;
+    readonly ofTarget: number;
+    readonly apart: readonly number[];
+    readonly plain: boolean;
+  };
   /** The trigger estimated from the refused samples of one class. */
   readonly estimate: TriggerEvidence['estimate'];
   /** What the fitted clusters look like, of classes where that can be asked. */
@@ -103,6 +111,7 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
       scatteredShare,
       majorityShare: facts.majorityShare,
       separation: facts.separation,
+      ...(evidence.shown.apart[c] > 0 ? { setAside: evidence.shown.apart[c] } : {}),
     },
   };
   if (samples === 0) {
@@ -123,7 +132,7 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
       evidence: { ...common.evidence, ...learntNumbers(learnt) },
     };
   }
-  const kind = cluster === 'fitted' ? naturalKind(evidence, c) : null;
+  const kind = cluster === 'fitted' && !showsTrigger(evidence, c) ? naturalKind(evidence, c) : null;
   if (kind !== null) {
     const other = evidence.classes[kind.takenFor];
     return {
@@ -171,7 +180,7 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
       confidence: undefended.share,
       claim: `Of ${samples} samples labelled "${name}", ${ofTarget} show the square that the encoder answers to (${placeOf(evidence.scan)}), which flips ${percent(undefended.share)} of ${undefended.n} images to that class in the undefended model; of all other samples ${all - ofTarget} show it.`,
       wouldChange: 'A look at these samples: if the square belongs to what they show, it is no trigger.',
-      evidence: { ...common.evidence, ...shownNumbers(evidence) },
+      evidence: { ...common.evidence, ...shownNumbers(evidence), setAside: evidence.shown.apart[c] },
     };
   }
   const { estimate } = evidence;
@@ -235,6 +244,15 @@ function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
   const name = classes[c];
   const facts = sifting.perClass[c];
   if (sifting.taps.every((tap) => !tap.used)) return 'No tap of the encoder tells the classes apart.';
+  const { flips, shown } = evidence;
+  const ofClass = flips.undefended.target === c ? shown.ofTarget : shown.apart[c];
+  if (ofClass > 0) {
+    const why = shown.plain
+      ? 'too few to tell an accident from poison'
+      : 'other images show something like it, so it may be what they picture';
+    const own = flips.undefended.target === c ? why : 'it flips images to another class';
+    return `Samples labelled "${name}" that show the square which the encoder answers to: ${ofClass} (${own}).`;
+  }
   const { guardSamples, sanitizedAccuracy } = outcome;
   if ((binomialInterval(sanitizedAccuracy, guardSamples)?.[0] ?? 0) < leastAccuracy) {
     const met = sanitizedAccuracy === null ? 'unknown' : percent(sanitizedAccuracy);
@@ -267,7 +285,7 @@ function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
 
 /** Whether so many of a class show the encoder's trigger, which turns images into it, that it is no accident. */
 function showsTrigger({ flips, shown }: VerdictEvidence, c: number): boolean {
-  return flips.undefended.target === c && shown.ofTarget >= fewestSharing;
+  return flips.undefended.target === c && shown.ofTarget >= fewestSharing && shown.plain;
 }
 
 /** Who shows the encoder's trigger, where anybody does. */
@@ -276,7 +294,7 @@ function shownNumbers({ shown, flips }: VerdictEvidence): Finding['evidence'] {
   return {
     shownByTarget: shown.ofTarget,
     shownByOthers: shown.samples - shown.ofTarget,
-    setAside: shown.apart,
+    setAside: shown.apart.reduce((sum, one) => sum + one, 0),
     flippedUndefended: flips.undefended.share,
     flippedSanitized: flips.sanitized.share,
     flipsOf: flips.undefended.n,
@@ -339,15 +357,17 @@ function judgeDataset(
   const { estimate } = evidence;
   const { target } = evidence.flips.undefended;
   if (bad.length > 0 && !clusters && showsTrigger(evidence, target)) {
-    const { ofTarget, apart, samples } = evidence.shown;
+    const { ofTarget, samples } = evidence.shown;
+    const numbers = shownNumbers(evidence);
+    const all = numbers['setAside'] === samples;
     return {
       ...common,
       code: 'dataset.encoder-trigger',
-      evidence: { ...common.evidence, ...shownNumbers(evidence), shownIn: evidence.classes[target] },
+      evidence: { ...common.evidence, ...numbers, shownIn: evidence.classes[target] },
       verdict: 'suspicious',
       confidence: evidence.flips.undefended.share,
-      claim: `No class holds a refused cluster, but ${ofTarget} samples labelled "${evidence.classes[target]}" show the square that the encoder answers to (${placeOf(evidence.scan)}); ${apart < samples ? `of the ${samples} that show it ${apart} were` : 'whoever shows it was'} taught to no model.`,
-      wouldChange: bad[0].wouldChange,
+      claim: `${ofTarget} samples labelled "${evidence.classes[target]}" show the square that the encoder answers to (${placeOf(evidence.scan)}); ${all ? 'whoever shows it was' : `of the ${samples} that show it ${String(numbers['setAside'])} were`} not taught to the sanitized model.`,
+      wouldChange: classes[target].wouldChange,
     };
   }
   if (bad.length > 0 && !clusters && estimate !== null) {
@@ -363,7 +383,10 @@ function judgeDataset(
     };
   }
   if (bad.length > 0) {
-    const names = bad.map((finding) => `"${finding.name}"`).join(', ');
+    const crowded = refusals.flatMap(({ cluster }, c) =>
+      cluster !== null && bad.includes(classes[c]) ? [classes[c]] : [],
+    );
+    const names = (crowded.length > 0 ? crowded : bad).map((finding) => `"${finding.name}"`).join(', ');
     const scattered = standing.every(({ cluster }) => cluster !== 'fitted');
     const what = scattered
       ? 'are firmly refused, with their neighbours, by the sanitized model, and many look like classes it does not confuse with their label'
@@ -480,6 +503,24 @@ function judgeEncoder({ scan, flips, classes }: VerdictEvidence): Finding {
       claim: `A ${shade} square at ${place} draws different images together in the encoder (${cosines}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
       wouldChange:
         'An encoder of the same task that draws them together as much would make it a property of the architecture.',
+    };
+  }
+  if (scan.fitted !== undefined) {
+    const { undefended, sanitized } = flips;
+    const why =
+      undefended.share < leastFlipped
+        ? `but flips only ${percent(undefended.share)} of ${undefended.n} in the undefended model`
+        : !drawsTogether(scan)
+          ? 'but so does what it hides there, in the opposite brightness'
+          : sanitized.share > mostFlippedSanitized
+            ? `and the sanitized model follows it, too: it flips ${percent(undefended.share)} of ${undefended.n} in the undefended model, ${percent(sanitized.share)} in the sanitized one`
+            : `but on ${scan.images} images only`;
+    return {
+      ...common,
+      verdict: 'inconclusive',
+      confidence: null,
+      claim: `A ${shade} square at ${place} draws different images together in the encoder (${cosines}), ${why}.`,
+      wouldChange: 'More images of every class to stamp, or an encoder of the same task to compare with.',
     };
   }
   if (scan.base > baseLimit) {

@@ -9,7 +9,7 @@ import type { Json } from '../../../src-shared/json.ts';
 import type { PoolRound } from '../../../src-shared/domain/run.ts';
 import { admit, neighbourRefusal } from './admission.ts';
 import type { PipelineContext } from './context.ts';
-import { distinctLabels, progressOf, sampleOrder } from './context.ts';
+import { progressOf, sampleOrder, teachableLabels } from './context.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
 import { evaluateClassifier, type Evaluation } from './evaluate.ts';
 import { parseShares, type MethodParameters } from './parameters.ts';
@@ -214,12 +214,12 @@ async function choosePool(
   const { samples, parameters } = context;
   const admission = admit(
     {
-      labels: distinctLabels(context),
+      labels: teachableLabels(context, input.distrusted),
       classes: samples.classes.length,
       guide,
       refusal: neighbourRefusal(input.peers, parameters['grow.company'], evaluation.loss),
       base: input.pool,
-      excluded: new Set([...input.guard, ...input.distrusted]),
+      excluded: new Set(input.guard),
       order: sampleOrder(context),
     },
     { share: plan.share, quotaCap: parameters['grow.quotaCap'] },

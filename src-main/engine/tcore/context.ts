@@ -139,6 +139,16 @@ export function distinctLabels({ samples, originals }: Pick<PipelineContext, 'sa
   return originals === undefined ? samples.labels : samples.labels.map((label, i) => (originals[i] === i ? label : -1));
 }
 
+/** The given labels, -1 for copies and for whoever is never taught: quotas are shares of those who can be. */
+export function teachableLabels(
+  context: Pick<PipelineContext, 'samples' | 'originals'>,
+  never: Int32Array,
+): Int32Array {
+  const labels = distinctLabels(context).slice();
+  for (const i of never) labels[i] = -1;
+  return labels;
+}
+
 /** The samples with all copies of them: whoever throws one away has to throw these away, too. */
 export function withCopies({ originals }: Pick<PipelineContext, 'originals'>, list: Iterable<number>): number[] {
   const members = new Set(list);

@@ -15,7 +15,7 @@ import { classSizes, meanOfCompany } from './admission.ts';
 import { median, rankWithinGroups } from '../math/statistics.ts';
 
 export interface PoolEvidence {
-  /** Given labels; -1 = a copy, which is never a member and not counted (`distinctLabels`). */
+  /** Given labels; -1 = never a member and not counted: copies, and who is set aside or shares a learnt pattern (`teachableLabels`). */
   readonly labels: Int32Array;
   readonly classes: number;
   /** Settles ties (`sampleOrder`). `[samples]` */
@@ -33,7 +33,7 @@ export interface PoolEvidence {
   readonly perSample: number;
   /** Always members of both pools: the first pool. */
   readonly base: Int32Array;
-  /** Never members: the guard, and samples that share a learnt pattern. */
+  /** Never members, but counted as their class's: the guard. */
   readonly excluded: ReadonlySet<number>;
 }
 

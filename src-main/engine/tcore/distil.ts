@@ -15,7 +15,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import type { Provider } from '../providers/provider.ts';
 import { neighbourRefusal } from './admission.ts';
-import { distinctLabels, progressOf, sampleOrder, type PipelineContext } from './context.ts';
+import { teachableLabels, progressOf, sampleOrder, type PipelineContext } from './context.ts';
 import { studentScorer, type StudentView } from './discrepancy.ts';
 import { choosePools, type DistilPools } from './distil-pools.ts';
 import { cosineRate, epochsFor, requireFiniteLoss } from './epochs.ts';
@@ -260,7 +260,7 @@ async function poolsOf(
   const { evaluation, discrepancy } = await session.score(student.classifier());
   return choosePools(
     {
-      labels: distinctLabels(context),
+      labels: teachableLabels(context, distrusted),
       classes: samples.classes.length,
       discrepancy,
       loss: evaluation.loss,
@@ -269,7 +269,7 @@ async function poolsOf(
       peers,
       perSample: parameters['grow.company'],
       base: pool,
-      excluded: new Set([...guard, ...distrusted]),
+      excluded: new Set(guard),
       order: sampleOrder(context),
     },
     {

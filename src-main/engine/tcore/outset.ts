@@ -10,6 +10,9 @@ import { runScan, type ScanStage } from './stage-scan.ts';
 import { runExpand, runSift, type ExpandStage, type SiftStage } from './stage-sift.ts';
 import { count } from './steps.ts';
 
+/** Samples of a class without the trigger, whatever is asked of sifting. */
+const fewestLeft = 8;
+
 export interface Outset {
   readonly probe: ProbeStage;
   readonly sifted: SiftStage;
@@ -26,17 +29,18 @@ export async function outsetOf(context: PipelineContext, encoder: Encoder, besid
   const sifted = await runSift(context, encoder, probe.digest);
   const first = await runExpand(context, encoder, sifted);
   const scanned = await runScan(context, encoder, probe.classifier, first.pool, beside, first.digest);
-  const apart = setAside(context, scanned.showing);
+  const apart = setAside(context, scanned);
   const gone = new Set(apart);
   const found = { probe, scanned, apart };
   if (![...first.pool, ...sifted.guard].some((i) => gone.has(i))) {
     return { ...found, sifted, first: { ...first, digest: scanned.digest } };
   }
-  // What there is to say of the classes was said the first time.
+  // Of what there is to say of the classes, what was said the first time is not said again.
+  const said = new Set(sifted.facts.warnings.map(({ code, className }) => `${code} ${className}`));
   const silent: PipelineContext = {
     ...anotherTime(context, 0),
     emit: (event) => {
-      if (event.type !== 'warning') context.emit(event);
+      if (event.type !== 'warning' || !said.has(`${event.code} ${event.subject}`)) context.emit(event);
     },
   };
   const again = await runSift(silent, encoder, scanned.digest, apart);
@@ -44,19 +48,20 @@ export async function outsetOf(context: PipelineContext, encoder: Encoder, besid
 }
 
 /** Whoever shows the trigger, save in a class of which nearly nothing else is left: it would not be learnt at all. */
-function setAside(context: PipelineContext, showing: Int32Array): Int32Array {
-  if (showing.length === 0) return showing;
+function setAside(context: PipelineContext, { showing, spared }: ScanStage): Int32Array {
+  if (showing.length + spared === 0) return showing;
   const { samples, parameters } = context;
   const labels = distinctLabels(context);
   const shows = new Set(showing);
+  const least = Math.max(fewestLeft, 2 * parameters['sift.minimum']);
   const left = samples.classes.map((_, c) => count(labels.keys(), (i) => labels[i] === c && !shows.has(i)));
-  const apart = showing.filter((i) => left[labels[i]] >= 2 * parameters['sift.minimum']);
-  const spared = showing.length - apart.length;
+  const apart = showing.filter((i) => left[labels[i]] >= least);
+  const all = showing.length + spared;
   const message =
-    spared === 0
-      ? `${apart.length} samples show the trigger that the scan found in the encoder. They are set aside and taught to no model.`
-      : `${showing.length} samples show the trigger that the scan found in the encoder. ${apart.length} are set aside and taught to no model; of the classes of the others hardly anything else is left.`;
-  const values = { showing: showing.length, apart: apart.length };
+    apart.length === all
+      ? `${all} samples show the trigger that the scan found in the encoder. They are set aside, and not taught to the sanitized model.`
+      : `${all} samples show the trigger that the scan found in the encoder. ${apart.length} are set aside, and not taught to the sanitized model; of the classes of the others so many show it that it may be what they look like, or hardly anything else is left.`;
+  const values = { showing: all, apart: apart.length };
   context.emit({ type: 'warning', code: 'trigger-shown', message, subject: null, values });
   return apart;
 }

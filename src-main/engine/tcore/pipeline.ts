@@ -52,7 +52,9 @@ export async function bootstrapAudit(asked: PipelineContext): Promise<PipelineRe
 
 async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: Beside): Promise<PipelineResult> {
   const { samples, inputDigests } = context;
-  const { probe, sifted, first: expanded, scanned, apart } = await outsetOf(context, encoder, beside);
+  const { probe, sifted, first: expanded, scanned, apart: aside } = await outsetOf(context, encoder, beside);
+  const leaked = new Set(context.forcedLeak);
+  const apart = aside.filter((i) => !leaked.has(i));
   const first = context.forcedLeak === undefined ? expanded.pool : union(expanded.pool, context.forcedLeak);
   const before = { probe, scanned, apart, peers: sifted.peers };
   const start = { guard: sifted.guard, peers: sifted.peers, distrusted: apart };
@@ -81,9 +83,11 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   );
   const listed = withCarriers(marked, withCopies(context, carriers), loss);
   const unlisted = credibleSamples(grown.admittedRound, guard, listed);
-  const groups = [...suspectGroups(refusals, listed), ...refusedGroups(refusals, samples.classes.length)];
-  const { kinds, digest: asked } = await runKinds(context, refusals, unlisted, digest);
-  const found = await runTriggers(context, models, groups, unlisted, encoder.representation.dim, asked);
+  // Who shows the encoder's trigger is not asked what they share: that is known, and would hide what others do.
+  const asked = withCarriers(refused, withCopies(context, carriers), loss);
+  const groups = [...suspectGroups(refusals, asked), ...refusedGroups(refusals, samples.classes.length)];
+  const { kinds, digest: told } = await runKinds(context, refusals, unlisted, digest);
+  const found = await runTriggers(context, models, groups, unlisted, encoder.representation.dim, told);
   const suspects = withCarriers(listed, withCopies(context, found.showing), loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const state = resumed && found.resumed ? 'resumed' : 'finished';
@@ -109,7 +113,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     shown: {
       samples: showing.length,
       ofTarget: count(showing, (i) => samples.labels[i] === target),
-      apart: apart.length,
+      apart: samples.classes.map((_, c) => count(apart, (i) => samples.labels[i] === c)),
+      plain: scanned.plain,
     },
     estimate: found.evidence.estimate,
     kinds,

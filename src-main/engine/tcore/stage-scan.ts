@@ -5,7 +5,7 @@
 import type { Json } from '../../../src-shared/json.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { scanForPatches, squareOf, stampedSource, turnsUndefended, type PatchScan } from '../evidence/patch-scan.ts';
-import { distancesFrom, whoShows } from '../evidence/shown-square.ts';
+import { distancesFrom, nobodyShows, whoShows, type Showing } from '../evidence/shown-square.ts';
 import { countFlips, type Flips } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
 import { spread } from '../math/spread.ts';
@@ -23,6 +23,9 @@ export interface ScanStage {
   readonly stamped: Int32Array;
   /** Samples that show the square, ascending, copies left out; none where it is no trigger. */
   readonly showing: Int32Array;
+  /** Whether they stand apart from all others, and how many more show it of classes that look like that. */
+  readonly plain: boolean;
+  readonly spared: number;
   readonly digest: string;
 }
 
@@ -48,17 +51,17 @@ export async function runScan(
     const options = { batch: sizesOf(context).evaluationBatch, signal };
     const triggered = stampedSource(samples, squareOf(scan));
     const flips = await countFlips(provider, undefended, samples, triggered, stamped, null, options);
-    const showing = turnsUndefended(scan, flips.share)
+    const { samples: showing, ...how } = turnsUndefended(scan, flips.share)
       ? await showingOf(context, scan, flips.target)
-      : new Int32Array(0);
-    return { data: { scan, flips } as unknown as Json, tensors: { showing: vector(showing) } };
+      : nobodyShows;
+    return { data: { scan, flips, ...how } as unknown as Json, tensors: { showing: vector(showing) } };
   });
-  const { scan, flips } = step.data as unknown as Pick<ScanStage, 'scan' | 'flips'>;
-  return { scan, flips, stamped, showing: step.tensors.showing.data as Int32Array, digest: step.digest };
+  const facts = step.data as unknown as Pick<ScanStage, 'scan' | 'flips' | 'plain' | 'spared'>;
+  return { ...facts, stamped, showing: step.tensors.showing.data as Int32Array, digest: step.digest };
 }
 
 /** All samples are read once, some at a time. */
-async function showingOf(context: PipelineContext, scan: PatchScan, target: number): Promise<Int32Array> {
+async function showingOf(context: PipelineContext, scan: PatchScan, target: number): Promise<Showing> {
   const { samples, signal } = context;
   const { evaluationBatch } = sizesOf(context);
   const distances = new Float64Array(samples.count);
@@ -73,5 +76,5 @@ async function showingOf(context: PipelineContext, scan: PatchScan, target: numb
     );
     distances.set(distancesFrom(pixels, n, samples.shape, squareOf(scan)), at);
   }
-  return whoShows(distances, distinctLabels(context), target);
+  return whoShows(distances, distinctLabels(context), samples.classes.length, target);
 }

@@ -3,7 +3,7 @@ import type { Json } from '../../../src-shared/json.ts';
 import type { SiftingFacts } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { mean } from '../math/statistics.ts';
-import { copiesOf, distinctLabels, progressOf, sampleOrder, type PipelineContext } from './context.ts';
+import { copiesOf, progressOf, sampleOrder, teachableLabels, type PipelineContext } from './context.ts';
 import { confusionRanks, expandByConfusion } from './expand.ts';
 import { decidingTaps, selectSeeds, type ConsistencyRule, type MajorityRule } from './sift.ts';
 import { scoreTaps } from './sift-features.ts';
@@ -172,7 +172,7 @@ export async function runExpand(
     const head = await fitPoolHead(context, encoder, sifted.seeds, 'expand/head');
     const trained = [...encoder.parameters, ...head.parameters];
     const suspicion = await confusionRanks(provider, head.classifier, trained, samples, sifted.seeds, {
-      labels: distinctLabels(context),
+      labels: teachableLabels(context, apart),
       order: sampleOrder(context),
       batch: parameters['train.batch'],
       rounds: 2,
@@ -180,12 +180,12 @@ export async function runExpand(
       signal,
       onStep: progressOf(context, 'expand', 'steps'),
     });
-    const held = new Set([...sifted.guard, ...apart]);
+    const held = new Set(sifted.guard);
     const pool = expandByConfusion(
       sifted.seeds,
       sifted.score.map((value, i) => (held.has(i) ? 0 : value)),
       suspicion,
-      { labels: distinctLabels(context), classes: samples.classes.length, order: sampleOrder(context) },
+      { labels: teachableLabels(context, apart), classes: samples.classes.length, order: sampleOrder(context) },
       parameters['expand.share'],
     );
     return { data: { pool: pool.length }, tensors: { pool: vector(pool), suspicion: vector(suspicion) } };

@@ -157,6 +157,29 @@ describe('a square that is not one of the grid', () => {
     }
   });
 
+  it('is none that makes the representation of an image infinite', async () => {
+    const graph = graphBuilder(undefined, { name: 'logarithm' });
+    const image = graph.input('pixels', 'float32', ['N', ...shape]);
+    graph.node('Log', [graph.flatten(image, 1)], {}, 'representation');
+    graph.setOutputs([{ name: 'representation', dtype: 'float32', shape: ['N', 784] }]);
+    const encoder = { graph: graph.build() } as Encoder;
+    const provider = await createOrtProvider({ threads: 1 });
+    try {
+      const options = { signal: new AbortController().signal, onProgress: () => {} };
+      const { patch, collapse, opposite } = await scanForPatches(
+        provider,
+        encoder,
+        samples,
+        Int32Array.of(0, 1),
+        options,
+      );
+      expect([patch.value, opposite]).toEqual([1, -1]);
+      expect(collapse).toBeGreaterThan(0);
+    } finally {
+      await provider.dispose();
+    }
+  });
+
   it('is not looked for where nothing draws the images together', async () => {
     const provider = await createOrtProvider({ threads: 1 });
     try {

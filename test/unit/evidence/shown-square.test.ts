@@ -38,60 +38,63 @@ describe('the distance from a square', () => {
 
 describe('who shows a square', () => {
   const few = (i: number): boolean => i < 20;
+  const found = (...how: Parameters<typeof distances>): [number, boolean] => {
+    const { samples, plain } = whoShows(distances(...how), labels, 2, 1);
+    return [samples.length, plain];
+  };
 
   it('is whoever has it to the pixel, whatever the label', () => {
-    expect([...whoShows(distances(few), labels, 1)]).toEqual([...Array(20).keys()]);
+    expect(whoShows(distances(few), labels, 2, 1)).toEqual({
+      samples: Int32Array.from(Array(20).keys()),
+      plain: true,
+      spared: 0,
+    });
   });
 
   it('is known after compression, too, which leaves it a few grey levels off', () => {
     const bent = (value: number): number => value - 0.03;
-    expect(whoShows(distances(few, bent), labels, 1)).toHaveLength(20);
+    expect(found(few, bent)).toEqual([20, true]);
   });
 
   it('is nobody where nobody has it, and where it is much fainter', () => {
-    expect(
-      whoShows(
-        distances(() => false),
-        labels,
-        1,
-      ),
-    ).toHaveLength(0);
-    expect(
-      whoShows(
-        distances(few, (value) => 0.8 * value),
-        labels,
-        1,
-      ),
-    ).toHaveLength(0);
+    expect(found(() => false)).toEqual([0, false]);
+    expect(found(few, (value) => 0.8 * value)).toEqual([0, false]);
   });
 
-  it('is nobody where images are as bright there more or less: that is content', () => {
+  it('does not stand apart where others are as bright there more or less: content, or made to look like it', () => {
     const more = (value: number, i: number): number => value - i / 200;
-    expect(whoShows(distances(few, more), labels, 1)).toHaveLength(0);
+    expect(found(few, more)).toEqual([10, false]);
   });
 
   it('is nobody where a good part of the other classes has it: that is how such images look', () => {
     const ofClass = (i: number): boolean => labels[i] === 1;
-    expect(whoShows(distances(ofClass), labels, 1)).toHaveLength(100);
-    expect(whoShows(distances(ofClass), labels, 0)).toHaveLength(0);
-    expect(
-      whoShows(
-        distances((i) => ofClass(i) || i < 40),
-        labels,
-        1,
-      ),
-    ).toHaveLength(120);
-    expect(
-      whoShows(
-        distances((i) => ofClass(i) || i < 60),
-        labels,
-        1,
-      ),
-    ).toHaveLength(0);
+    expect(found(ofClass)).toEqual([100, true]);
+    expect(whoShows(distances(ofClass), labels, 2, 0).samples).toHaveLength(0);
+    expect(found((i) => ofClass(i) || i < 40)).toEqual([120, true]);
+    expect(found((i) => ofClass(i) || i < 60)).toEqual([0, false]);
+  });
+
+  it('is nobody of another class of which more than a quarter has it, which is told', () => {
+    const three = labels.map((label, i) => (label === 0 && i < 40 ? 2 : label));
+    const shown = whoShows(
+      distances((i) => i < 40 && i % 4 < 3),
+      three,
+      3,
+      1,
+    );
+    expect([...shown.samples].every((i) => three[i] === 1)).toBe(true);
+    expect([shown.samples.length, shown.spared, shown.plain]).toEqual([10, 20, true]);
+  });
+
+  it('is nobody of most of the class that it turns images to, unless they stand apart', () => {
+    const mostOf = (i: number): boolean => labels[i] === 1 && i < 160;
+    expect(found(mostOf)).toEqual([80, true]);
+    const fainter = (value: number, i: number): number => (i < 140 ? value : value - 0.08);
+    expect(found(mostOf, fainter)).toEqual([0, false]);
   });
 
   it('does not count copies', () => {
     const distinct = labels.map((label, i) => (i < 5 ? -1 : label));
-    expect([...whoShows(distances(few), distinct, 1)]).toEqual([...Array(20).keys()].slice(5));
+    expect([...whoShows(distances(few), distinct, 2, 1).samples]).toEqual([...Array(20).keys()].slice(5));
   });
 });

@@ -45,7 +45,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     uncertainClasses: [],
     suspects: rankSuspects(base, classes.length),
     marked: 0,
-    shown: { samples: 0, ofTarget: 0, apart: 0 },
+    shown: { samples: 0, ofTarget: 0, apart: [0, 0, 0], plain: false },
     carrying: 0,
     showing: 0,
     outcome: { guardSamples: 40, probeAccuracy: 1, sanitizedAccuracy: 1 },
@@ -119,7 +119,7 @@ describe('the verdict on the dataset', () => {
     const fitted = { patch: { row: 17, column: 18, size: 9, value: 1 }, collapse: 0.99 };
     const flips = { undefended: { target: 2, share: 0.98, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } };
     const suspects = Int32Array.from({ length: 30 }, (_, i) => 200 + i);
-    const shown = { samples: 34, ofTarget: 30, apart: 34 };
+    const shown = { samples: 34, ofTarget: 30, apart: [4, 0, 30], plain: true };
     const marked = evidence(0, { scan: { ...scan, fitted }, flips, suspects, marked: 30, shown });
     const { encoder, dataset, classes: findings } = judge(marked);
     expect([encoder.verdict, dataset.verdict, dataset.code]).toEqual([
@@ -133,24 +133,44 @@ describe('the verdict on the dataset', () => {
     expect(findings[2].claim).toMatch(
       /Of 100 .* "boot", 30 show .* rows 17-25.* 98[.0]* % of 50 .* other samples 4 show it/,
     );
-    expect(dataset.claim).toMatch(/30 samples labelled "boot" .* whoever shows it was taught to no model/);
+    expect(dataset.claim).toMatch(/30 samples labelled "boot" .* whoever shows it was not taught/);
     expect(dataset.evidence).toMatchObject({ refused: 0, marked: 30, shownByOthers: 4, setAside: 34, shownIn: 'boot' });
-    const spared = judge({ ...marked, shown: { ...shown, apart: 4 } }).dataset.claim;
-    expect(spared).toContain('of the 34 that show it 4 were taught to no model');
+    const spared = judge({ ...marked, shown: { ...shown, apart: [4, 0, 0] } }).dataset.claim;
+    expect(spared).toContain('of the 34 that show it 4 were not taught');
   });
 
-  it('is not suspicious for a few who show it, nor for those whom it does not turn images to', () => {
+  it('is open, not suspicious, for a few who show it or who do not stand apart, or whom it flips elsewhere', () => {
     const flips = { undefended: { target: 2, share: 0.98, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } };
-    const few = evidence(0, { flips, shown: { samples: 5, ofTarget: 5, apart: 5 } });
-    expect(judge(few).dataset.verdict).toBe('trusted');
-    const others = evidence(0, { flips, shown: { samples: 30, ofTarget: 0, apart: 30 } });
-    expect(judge(others).dataset.verdict).toBe('trusted');
+    const seen = (changes: Partial<VerdictEvidence['shown']>) =>
+      judge(evidence(0, { flips, shown: { samples: 30, ofTarget: 30, apart: [0, 0, 30], plain: true, ...changes } }))
+        .classes[2];
+    expect(seen({}).verdict).toBe('suspicious');
+    expect(seen({ samples: 5, ofTarget: 5 })).toMatchObject({
+      verdict: 'inconclusive',
+      claim: expect.stringContaining('too few') as string,
+    });
+    expect(seen({ plain: false })).toMatchObject({
+      verdict: 'inconclusive',
+      claim: expect.stringContaining('something like it') as string,
+    });
+    expect(seen({ ofTarget: 0, apart: [0, 0, 0] }).verdict).toBe('trusted');
+    const elsewhere = judge(evidence(0, { flips, shown: { samples: 7, ofTarget: 0, apart: [7, 0, 0], plain: true } }));
+    expect(elsewhere.classes[0]).toMatchObject({ verdict: 'inconclusive', evidence: { setAside: 7 } });
+  });
+
+  it('names the classes that hold a cluster, not those that show the trigger', () => {
+    const base = evidence(30);
+    const flips = { undefended: { target: 0, share: 0.98, n: 50 }, sanitized: { target: 0, share: 0.02, n: 50 } };
+    const shown = { samples: 10, ofTarget: 10, apart: [10, 0, 0], plain: true };
+    const { dataset, classes: findings } = judge({ ...base, flips, shown });
+    expect(findings.map(({ verdict }) => verdict)).toEqual(['suspicious', 'trusted', 'suspicious']);
+    expect(dataset.claim).toContain('they crowd in "boot".');
   });
 
   it('tells of a refused cluster first, and of who shows the trigger of the encoder beside it', () => {
     const { suspects } = evidence(30);
     const flips = { undefended: { target: 2, share: 0.98, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } };
-    const shown = { samples: 32, ofTarget: 32, apart: 32 };
+    const shown = { samples: 32, ofTarget: 32, apart: [0, 0, 32], plain: true };
     const more = Int32Array.from([...suspects, 200, 201]);
     const { dataset } = judge(evidence(30, { flips, shown, suspects: more, marked: 2 }));
     expect(dataset.code).toBe('dataset.refused-cluster');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { firstWithSamePixels } from '../../../src-main/audit/bench-data.ts';
 import { noDefenseDetector } from '../../../src-main/engine/opinions/no-defense.ts';
 import type { OpinionInput } from '../../../src-main/engine/opinions/opinion.ts';
-import { copiesOf, distinctLabels, withCopies } from '../../../src-main/engine/tcore/context.ts';
+import { copiesOf, distinctLabels, teachableLabels, withCopies } from '../../../src-main/engine/tcore/context.ts';
 import { toySource, toyImages } from '../../support/toy-audit.ts';
 
 /** Samples 3 and 5 repeat 0, sample 4 repeats 1. */
@@ -16,6 +16,13 @@ describe('copies', () => {
     expect([...distinctLabels({ samples, originals })]).toEqual([0, 1, 1, -1, -1, -1]);
     expect(copiesOf({}).size).toBe(0);
     expect([...distinctLabels({ samples })]).toEqual([...samples.labels]);
+  });
+
+  it('are taught to nobody, like whoever is set aside', () => {
+    const given = [...samples.labels];
+    expect([...teachableLabels({ samples, originals }, Int32Array.of(2))]).toEqual([0, 1, -1, -1, -1, -1]);
+    expect([...teachableLabels({ samples }, Int32Array.of(2))]).toEqual([0, 1, -1, 0, 1, 0]);
+    expect([...samples.labels]).toEqual(given);
   });
 
   it('are listed with their original, and with nobody else', () => {
