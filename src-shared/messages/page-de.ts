@@ -406,7 +406,7 @@ export const de: PageMessages = {
         other: `# Bilder sind verdächtig, ${most} davon mit dem Etikett ${name}.`,
       }),
     suspectNote:
-      'Verdächtig: Das bereinigte Modell weist das Bild samt seinen Nachbarn ab, oder es zeigt, was solche Bilder gemeinsam haben.',
+      'Verdächtig: Das bereinigte Modell weist das Bild samt seinen Nachbarn ab, oder es zeigt, was solche Bilder gemeinsam haben, oder den Auslöser des Encoders.',
     suspect: 'verdächtig',
     suspectsPerClass: 'Verdächtige je Klasse',
     seeSuspects: 'Verdächtige ansehen',

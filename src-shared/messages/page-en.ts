@@ -377,7 +377,7 @@ export const en = {
         other: `# samples are suspect, ${most} of them labelled ${name}.`,
       }),
     suspectNote:
-      'Suspect: the sanitized model refuses the sample with its neighbours, or it shows what such samples have in common.',
+      'Suspect: the sanitized model refuses the sample with its neighbours, or it shows what such samples have in common, or the trigger of the encoder.',
     suspect: 'suspect',
     suspectsPerClass: 'Suspects per class',
     seeSuspects: 'See the suspects',

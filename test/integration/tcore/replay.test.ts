@@ -19,12 +19,13 @@ afterAll(() => provider.dispose());
 const images = toyImages({ sizes: [24, 24, 24] });
 const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
   paper: [
-    ...['probe', 'sift', 'unlearn', 'recover', 'filter', 'warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final'],
+    ...['probe', 'sift', 'scan', 'unlearn', 'recover', 'filter', 'warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final'],
     ...['expand/cross-fit', 'evidence', 'evidence/learnt', 'evidence/triggers'],
   ],
   distilled: [
     'probe',
     'sift',
+    'scan',
     'expand/cross-fit',
     'warm-up',
     'grow/discrepancy/0.4',
@@ -36,8 +37,9 @@ const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
   ],
 };
 
-/** The teacher is asked what it knows before the round that depends on it. */
-const stageOfStep = (name: string): string => (name === 'teacher' ? 'final' : name.split('/')[0]);
+/** The teacher is asked what it knows before the round that depends on it; who shows the encoder's trigger leaves the expanded pool. */
+const stageOfStep = (name: string): string =>
+  name === 'teacher' ? 'final' : name === 'scan' ? 'expand' : name.split('/')[0];
 
 /** Everything a run decides, comparable bit by bit. */
 function decided(result: PipelineResult): unknown {
