@@ -2,7 +2,7 @@
  * `npm run bench:shown -- [--encoder file.onnx --square 9] [--cases "clean label,none"] [--seeds 1,2,3] [--samples 1500] [--threads 1]`
  *
  * Who of a dataset shows the trigger that the scan found in the encoder? Two measures of every sample, by who is poison or a cover and
- * who is not: how far its pixels are from the square (mean distance, 0..1), and how much its representation stays where it is when the
+ * who is not: how far its pixels are from the core of the square (mean distance, 0..1), and how much its representation stays where it is when the
  * square is put on it once more (cosine).
  */
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { scanForPatches, squareOf, stampedSource } from '../../src-main/engine/e
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
-import { distancesFrom } from '../../src-main/engine/evidence/shown-square.ts';
+import { coreOf, distancesFrom } from '../../src-main/engine/evidence/shown-square.ts';
 import { representations } from '../../src-main/engine/tcore/features.ts';
 import { square } from './leak-cases.ts';
 import { encoderBytes, readImages, readLabels } from './planted.ts';
@@ -78,7 +78,7 @@ async function study(name: string, seed: number): Promise<void> {
   );
   const pixels = new Float32Array(samples.count * 784);
   samples.read(all, pixels);
-  const distance = [...distancesFrom(pixels, samples.count, samples.shape, patch)];
+  const distance = [...distancesFrom(pixels, samples.count, samples.shape, coreOf(patch))];
   const poison = new Set([...(made?.truth.poisoned ?? []), ...(made?.truth.covers ?? [])]);
   const spread = (values: readonly number[], who: (i: number) => boolean): string => {
     const own = values.filter((_, i) => who(i)).sort((a, b) => a - b);

@@ -15,6 +15,12 @@ const mostOfClass = 0.25;
 /** The same of the class that it turns images to, where those who show it do not stand apart. */
 const mostOfTarget = 0.5;
 
+/** What of the square every image with the trigger shows, though it was fitted a pixel off: all but its outermost pixels, where it has a core. */
+export function coreOf(patch: Patch): Patch {
+  if (patch.size < 5) return patch;
+  return { ...patch, row: patch.row + 1, column: patch.column + 1, size: patch.size - 2 };
+}
+
 /** Mean distance of each image from the square under it, 0..1. @param pixels `[n, C, H, W]` in 0..1 */
 export function distancesFrom(
   pixels: Float32Array,

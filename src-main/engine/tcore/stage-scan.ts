@@ -5,7 +5,7 @@
 import type { Json } from '../../../src-shared/json.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { scanForPatches, squareOf, stampedSource, turnsUndefended, type PatchScan } from '../evidence/patch-scan.ts';
-import { distancesFrom, nobodyShows, whoShows, type Showing } from '../evidence/shown-square.ts';
+import { coreOf, distancesFrom, nobodyShows, whoShows, type Showing } from '../evidence/shown-square.ts';
 import { countFlips, type Flips } from '../evidence/trigger.ts';
 import type { Graph } from '../graph/ir.ts';
 import { spread } from '../math/spread.ts';
@@ -74,7 +74,7 @@ async function showingOf(context: PipelineContext, scan: PatchScan, target: numb
       context,
       Int32Array.from({ length: n }, (_, i) => at + i),
     );
-    distances.set(distancesFrom(pixels, n, samples.shape, squareOf(scan)), at);
+    distances.set(distancesFrom(pixels, n, samples.shape, coreOf(squareOf(scan))), at);
   }
   return whoShows(distances, distinctLabels(context), samples.classes.length, target);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stampedSource } from '../../../src-main/engine/evidence/patch-scan.ts';
-import { distancesFrom, whoShows } from '../../../src-main/engine/evidence/shown-square.ts';
+import { coreOf, distancesFrom, whoShows } from '../../../src-main/engine/evidence/shown-square.ts';
 import { randomStream } from '../../../src-main/engine/math/random.ts';
 import { toySource } from '../../support/toy-audit.ts';
 
@@ -33,6 +33,22 @@ describe('the distance from a square', () => {
     expect(distancesFrom(image, 1, shape, patch)[0]).toBeCloseTo((0.75 * 74) / 75, 6);
     image[9 * 16 + 3] = 1;
     expect(distancesFrom(image, 1, shape, patch)[0]).toBeCloseTo((0.75 * 74) / 75, 6);
+  });
+});
+
+describe('the core of a square', () => {
+  it('lies inside of a planted one that was fitted a pixel off, and is the square itself where that is tiny', () => {
+    expect(coreOf({ row: 17, column: 17, size: 10, value: 1 })).toEqual({ row: 18, column: 18, size: 8, value: 1 });
+    expect(coreOf({ row: 3, column: 0, size: 4, value: 0 })).toEqual({ row: 3, column: 0, size: 4, value: 0 });
+    const off = distances((i) => i < 20);
+    for (const by of [-1, 0, 1]) {
+      const fitted = { ...patch, row: patch.row + by, column: patch.column - by };
+      const all = new Float32Array(labels.length * size);
+      for (const i of labels.keys())
+        (i < 20 ? stamped : images).read(Int32Array.of(i), all.subarray(i * size, (i + 1) * size));
+      const found = distancesFrom(all, labels.length, shape, coreOf(fitted));
+      expect([...found.keys()].filter((i) => found[i] <= 0.05)).toEqual([...off.keys()].filter((i) => off[i] <= 0.05));
+    }
   });
 });
 
