@@ -8,11 +8,15 @@ import type { Patch } from './patch-scan.ts';
 /** Mean distance from the square up to which an image shows it, and up to which one might nearly, of 0..1. */
 const shows = 0.05;
 const nearly = 0.1;
-/** Most who nearly show it, as a share of those who do: more is content that happens to be as bright. */
-const mostNearly = 0.1;
+/**
+ * Most who nearly show it, as a share of those who do: of content that happens to be like it 20 times as many come near as show it
+ * (docs/efficacy.md). Where most of the class that it turns images to shows it, more is asked.
+ */
+const mostNearly = 0.5;
+const mostNearlyOfMost = 0.1;
 /** Most who show it, as a share of the samples of another class, and of all others: more is how such images look. */
 const mostOfClass = 0.25;
-/** The same of the class that it turns images to, where those who show it do not stand apart. */
+/** The same of the class that it turns images to, where those who show it do not stand apart that clearly. */
 const mostOfTarget = 0.5;
 
 /** What of the square every image with the trigger shows, though it was fitted a pixel off: all but its outermost pixels, where it has a core. */
@@ -73,7 +77,9 @@ export function whoShows(distances: Float64Array, labels: Int32Array, classes: n
   const crowd = all - showing[target] > mostOfClass * (sum(sizes) - sizes[target]);
   const spares = Array.from(sizes, (size, c) => {
     if (crowd) return true;
-    return c === target ? !plain && showing[c] > mostOfTarget * size : showing[c] > mostOfClass * size;
+    return c === target
+      ? close > mostNearlyOfMost * all && showing[c] > mostOfTarget * size
+      : showing[c] > mostOfClass * size;
   });
   const samples = Int32Array.from(labels.keys()).filter(
     (i) => labels[i] >= 0 && distances[i] <= shows && !spares[labels[i]],
