@@ -100,6 +100,7 @@ async function study(name: string, seed: number): Promise<void> {
     pool: told ? named : pure,
     guard: told ? new Int32Array(0) : sifted.guard,
     distrusted: new Int32Array(0),
+    apart: new Int32Array(0),
     peers: sifted.peers,
     input: told ? `${given.oracle ? 'oracle' : 'everything'} ${name} ${seed}` : crossFit.digest,
   });

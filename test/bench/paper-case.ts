@@ -183,6 +183,7 @@ export async function growCase<T>(
       guard: sifted.guard,
       peers: sifted.peers,
       distrusted: new Int32Array(0),
+      apart: new Int32Array(0),
       trainer,
       warmUpTrainer: () => model.train(own.parameters['warmup.batch']),
       context: own,

@@ -9,7 +9,7 @@
 import { median, rankWithinGroups } from '../math/statistics.ts';
 
 export interface AdmissionEvidence {
-  /** Given labels; -1 = never a member and not counted: copies, and who is set aside or shares a learnt pattern (`teachableLabels`). */
+  /** Given labels; -1 = never a member and not counted: copies, and who is set aside (`teachableLabels`). */
   readonly labels: Int32Array;
   readonly classes: number;
   /** Settles ties (`sampleOrder`). `[samples]` */
@@ -20,7 +20,7 @@ export interface AdmissionEvidence {
   readonly refusal: Float32Array;
   /** Always members: the first clean pool. */
   readonly base: Int32Array;
-  /** Never members, but counted as their class's: the guard's held-out samples. */
+  /** Never members, but counted as their class's: the guard's held-out samples, and those that share a learnt pattern. */
   readonly excluded: ReadonlySet<number>;
 }
 

@@ -36,6 +36,8 @@ export interface BootstrapInput {
   readonly guard: Int32Array;
   /** Samples whose labels are never taught. */
   readonly distrusted: Int32Array;
+  /** Samples that are set aside: never taught, and not counted as their class's either. */
+  readonly apart: Int32Array;
   /** Neighbours of the same given label in the untrusted encoder, `[late taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
   /** Digest of the filtering step. */
@@ -214,12 +216,12 @@ async function choosePool(
   const { samples, parameters } = context;
   const admission = admit(
     {
-      labels: teachableLabels(context, input.distrusted),
+      labels: teachableLabels(context, input.apart),
       classes: samples.classes.length,
       guide,
       refusal: neighbourRefusal(input.peers, parameters['grow.company'], evaluation.loss),
       base: input.pool,
-      excluded: new Set(input.guard),
+      excluded: new Set([...input.guard, ...input.distrusted]),
       order: sampleOrder(context),
     },
     { share: plan.share, quotaCap: parameters['grow.quotaCap'] },

@@ -15,7 +15,7 @@ import { classSizes, meanOfCompany } from './admission.ts';
 import { median, rankWithinGroups } from '../math/statistics.ts';
 
 export interface PoolEvidence {
-  /** Given labels; -1 = never a member and not counted: copies, and who is set aside or shares a learnt pattern (`teachableLabels`). */
+  /** Given labels; -1 = never a member and not counted: copies, and who is set aside (`teachableLabels`). */
   readonly labels: Int32Array;
   readonly classes: number;
   /** Settles ties (`sampleOrder`). `[samples]` */
@@ -33,7 +33,7 @@ export interface PoolEvidence {
   readonly perSample: number;
   /** Always members of both pools: the first pool. */
   readonly base: Int32Array;
-  /** Never members, but counted as their class's: the guard. */
+  /** Never members, but counted as their class's: the guard, and samples that share a learnt pattern. */
   readonly excluded: ReadonlySet<number>;
 }
 

@@ -44,6 +44,8 @@ export interface DistilInput {
   readonly guard: Int32Array;
   /** Samples that neither pool admits. */
   readonly distrusted: Int32Array;
+  /** Samples that are set aside: never taught, and not counted as their class's either. */
+  readonly apart: Int32Array;
   /** Neighbours of the same given label in the untrusted encoder, `[late taps][samples * grow.company]`. */
   readonly peers: readonly Int32Array[];
   /** Digest of the step before. */
@@ -250,7 +252,7 @@ async function poolsOf(
   plan: DistilPlan,
   previous: RoundState | null,
 ): Promise<DistilPools> {
-  const { context, pool, guard, distrusted, peers } = session;
+  const { context, pool, guard, distrusted, apart, peers } = session;
   const { samples, parameters } = context;
   if (previous === null) return { labels: pool, answers: pool };
   if (previous.round.stopped !== null) {
@@ -260,7 +262,7 @@ async function poolsOf(
   const { evaluation, discrepancy } = await session.score(student.classifier());
   return choosePools(
     {
-      labels: teachableLabels(context, distrusted),
+      labels: teachableLabels(context, apart),
       classes: samples.classes.length,
       discrepancy,
       loss: evaluation.loss,
@@ -269,7 +271,7 @@ async function poolsOf(
       peers,
       perSample: parameters['grow.company'],
       base: pool,
-      excluded: new Set(guard),
+      excluded: new Set([...guard, ...distrusted]),
       order: sampleOrder(context),
     },
     {

@@ -35,6 +35,8 @@ export interface Checked {
 
 /** What a clean model is grown from. */
 interface Start extends SecondStart {
+  /** Samples that are set aside for the encoder's trigger. */
+  readonly apart: Int32Array;
   readonly peers: readonly Int32Array[];
   readonly digest: string;
 }
@@ -47,13 +49,13 @@ export async function checkAndGrow(
   context: PipelineContext,
   encoder: Encoder,
   beside: Beside,
-  { guard, peers, distrusted }: Pick<Start, 'guard' | 'peers' | 'distrusted'>,
+  { guard, peers, apart }: Pick<Start, 'guard' | 'peers' | 'apart'>,
   first: ExpandStage,
 ): Promise<Checked> {
   const { samples } = context;
   const side = await beside.provider();
   const check = { pool: first.pool, input: first.digest, beside: side };
-  const start = { ...first, guard, peers, distrusted };
+  const start = { ...first, guard, peers, apart, distrusted: new Int32Array(0) };
   switch (context.mode) {
     case 'paper': {
       const { pool } = first;

@@ -57,7 +57,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const apart = aside.filter((i) => !leaked.has(i));
   const first = context.forcedLeak === undefined ? expanded.pool : union(expanded.pool, context.forcedLeak);
   const before = { probe, scanned, apart, peers: sifted.peers };
-  const start = { guard: sifted.guard, peers: sifted.peers, distrusted: apart };
+  const start = { guard: sifted.guard, peers: sifted.peers, apart };
   const checked = await checkAndGrow(context, encoder, beside, start, { pool: first, digest: expanded.digest });
   const { crossFit } = checked;
   const inputs = [checked.grown.digest, crossFit.digest];
@@ -259,8 +259,7 @@ async function withoutLearnt(
     const message = `The model learnt a pattern that ${sharing} samples labelled ${names} share. It is grown once more, without them.`;
     context.emit({ type: 'warning', code: 'grown-again', message, subject: null, values: { sharing, names } });
     again = anotherTime(again, earlier.rounds.length);
-    const never = union(start.distrusted, before.apart);
-    const next = await growAgain(again, encoder, { ...start, distrusted: never, peers: before.peers, digest });
+    const next = await growAgain(again, encoder, { ...start, apart: before.apart, peers: before.peers, digest });
     // The rounds of the times before stay in the story.
     const grown = { ...next, rounds: [...earlier.rounds, ...next.rounds] };
     const found = await lookAt(again, encoder, before, { ...start, grown, inputs: [grown.digest] });

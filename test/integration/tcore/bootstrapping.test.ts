@@ -49,6 +49,7 @@ async function run(
       context,
       ...parts,
       distrusted: new Int32Array(0),
+      apart: new Int32Array(0),
       peers: [],
       input: 'toy',
     });
