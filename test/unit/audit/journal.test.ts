@@ -26,11 +26,11 @@ function project(): { writer: ProjectWriter; run: string } {
 }
 
 /** A journal as the engine has it, over messages that were cloned on their way. */
-function journalOf(writer: ProjectWriter, run: string): StepJournal {
+function journalOf(writer: ProjectWriter, run: string, labels = new Int32Array(0)): StepJournal {
   const keeper = storeKeeper(
     writer,
     run,
-    () => new Int32Array(0),
+    () => labels,
     () => {},
   );
   return stepJournal({
@@ -157,4 +157,37 @@ describe('a step', () => {
     );
     expect(writer.reader.poolRounds(run)).toEqual([round]);
   });
+});
+
+it('samples that are sifted again are a set of their own beside the first', async () => {
+  const { writer, run } = project();
+  const labels = Int32Array.of(0, 0, 1);
+  const journal = journalOf(writer, run, labels);
+  const floats = (length: number) => ({
+    dtype: 'float32' as const,
+    dims: [length],
+    data: new Float32Array(length).fill(0.5),
+  });
+  const picked = (...samples: number[]) => ({
+    dtype: 'int32' as const,
+    dims: [samples.length],
+    data: Int32Array.from(samples),
+  });
+  const siftedAs = (name: string, ...samples: number[]) =>
+    journal.step({ name, params: {}, inputs: [] }, () =>
+      Promise.resolve({
+        data: { facts: { seeds: samples.length } },
+        tensors: {
+          ...{ majority: floats(3), consistency: floats(3), plane: floats(6) },
+          ...{ seeds: picked(...samples), pool: picked(...samples) },
+        },
+      }),
+    );
+  await siftedAs('sift', 0, 2);
+  await siftedAs('sift/again', 1);
+  const seeds = (label: string) => [...(writer.reader.column(run, 'seed', label) as Uint8Array)];
+  expect([seeds('sift'), seeds('sift/again')]).toEqual([
+    [1, 0, 1],
+    [0, 1, 0],
+  ]);
 });

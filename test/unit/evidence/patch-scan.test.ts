@@ -18,8 +18,17 @@ import { randomStream } from '../../../src-main/engine/math/random.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { SampleSource } from '../../../src-main/engine/samples.ts';
 import { representations } from '../../../src-main/engine/tcore/features.ts';
+import { toySource } from '../../support/toy-audit.ts';
 
 const scan = { patch: { row: 0, column: 0, size: 8, value: 1 }, images: 64, positions: 242 };
+
+/** Images of noise, all of one class. */
+function noise(shape: SampleSource['shape'], count: number, seed: number): SampleSource {
+  const random = randomStream(seed, 'images');
+  const size = shape[0] * shape[1] * shape[2];
+  const pixels = Array.from({ length: count }, () => Float32Array.from({ length: size }, () => random.uniform()));
+  return toySource({ shape, pixels, labels: new Int32Array(count), classes: ['a'] });
+}
 
 describe('the patch grid', () => {
   it('covers a 28 x 28 image with 121 positions of an 8-pixel square in black and white, the last at the edge', () => {
@@ -92,19 +101,7 @@ describe('a square that is not one of the grid', () => {
   const shape = [1, 28, 28] as const;
   const count = 12;
   const planted: Patch = { row: 15, column: 9, size: 9, value: 1 };
-  const random = randomStream(4, 'images');
-  const pixels = Float32Array.from({ length: count * 784 }, () => random.uniform());
-  const samples: SampleSource = {
-    count,
-    shape,
-    labels: new Int32Array(count),
-    classes: ['a'],
-    read(indices, out) {
-      for (let at = 0; at < indices.length; at++) {
-        out.set(pixels.subarray(indices[at] * 784, (indices[at] + 1) * 784), at * 784);
-      }
-    },
-  };
+  const samples = noise(shape, count, 4);
 
   /** Random projections of the image, and one far away that the square alone drives: white inside of it, not white around it. */
   function answering(): Encoder {
@@ -198,19 +195,7 @@ describe('a square that is not one of the grid', () => {
 it('a scan says what the square of opposite brightness does in the place of its worst one', async () => {
   const shape = [1, 12, 12] as const;
   const count = 6;
-  const random = randomStream(2, 'images');
-  const pixels = Float32Array.from({ length: count * 144 }, () => random.uniform());
-  const samples: SampleSource = {
-    count,
-    shape,
-    labels: new Int32Array(count),
-    classes: ['a'],
-    read(indices, out) {
-      for (let at = 0; at < indices.length; at++) {
-        out.set(pixels.subarray(indices[at] * 144, (indices[at] + 1) * 144), at * 144);
-      }
-    },
-  };
+  const samples = noise(shape, count, 2);
   const encoder = understandEncoder(smallNet(shape, 3, [4, 4, 8]).graph);
   const indices = Int32Array.from({ length: count }, (_, i) => i);
   const provider = await createOrtProvider({ threads: 1 });
