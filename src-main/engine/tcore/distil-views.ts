@@ -112,9 +112,11 @@ export interface CorruptionOptions {
   /** Probability of one rectangle, and of one overlay, 0..1. */
   readonly rectangle: number;
   readonly overlay: number;
+  /** Share of the overlays that are plane waves, not blocks, 0..1. */
+  readonly waves: number;
 }
 
-/** Sides of a rectangle as shares of the image's shorter side, and the most an overlay may weigh. */
+/** Sides of a rectangle as shares of the image's shorter side, and the most an overlay may weigh, or a wave rise. */
 const rectangleSides = [4 / 28, 12 / 28] as const;
 const overlayWeight = 0.3;
 
@@ -137,7 +139,9 @@ export function corrupt(
       const other = random.integer(count);
       coverRectangle(target, clean.subarray(other * size, (other + 1) * size), shape, random);
     }
-    if (random.uniform() < options.overlay) overlay(target, shape, random);
+    if (random.uniform() >= options.overlay) continue;
+    if (random.uniform() < options.waves) addWave(target, shape, random);
+    else layBlocks(target, shape, random);
   }
 }
 
@@ -165,7 +169,7 @@ function coverRectangle(target: Float32Array, other: Float32Array, shape: ImageS
 }
 
 /** A random pattern over the whole image, from single pixels to blocks of a fourth of the shorter side. */
-function overlay(target: Float32Array, shape: ImageShape, random: RandomStream): void {
+function layBlocks(target: Float32Array, shape: ImageShape, random: RandomStream): void {
   const [channels, height, width] = shape;
   const weight = overlayWeight * random.uniform();
   const block = 1 + random.integer(Math.max(1, Math.floor(Math.min(height, width) / 4)));
@@ -178,6 +182,31 @@ function overlay(target: Float32Array, shape: ImageShape, random: RandomStream):
         const at = (channel * height + y) * width + x;
         const value = pattern[Math.floor(y / block) * wide + Math.floor(x / block)];
         target[at] = (1 - weight) * target[at] + weight * value;
+      }
+    }
+  }
+}
+
+/**
+ * A plane wave of any direction, from one period over the shorter side to the finest that pixels show. Every faint pattern over
+ * whole images is a sum of such waves, and one of them, in images whose labels are right, is all that SIG shows the student.
+ */
+function addWave(target: Float32Array, shape: ImageShape, random: RandomStream): void {
+  const [channels, height, width] = shape;
+  const shorter = Math.min(height, width);
+  const periods = 1 + (shorter / 2 - 1) * random.uniform();
+  const direction = Math.PI * random.uniform();
+  const perPixel = (2 * Math.PI * periods) / shorter;
+  const [down, right] = [perPixel * Math.sin(direction), perPixel * Math.cos(direction)];
+  const strongest = overlayWeight * random.uniform();
+  for (let channel = 0; channel < channels; channel++) {
+    const amplitude = channels === 1 ? strongest : strongest * (2 * random.uniform() - 1);
+    const phase = 2 * Math.PI * random.uniform();
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const at = (channel * height + y) * width + x;
+        const value = target[at] + amplitude * Math.sin(down * y + right * x + phase);
+        target[at] = Math.min(1, Math.max(0, value));
       }
     }
   }

@@ -314,7 +314,11 @@ async function trainRound(
         flip: parameters['augment.flip'],
         jitter: parameters['distil.jitter'],
       },
-      corruption: { rectangle: parameters['distil.rectangle'], overlay: parameters['distil.overlay'] },
+      corruption: {
+        rectangle: parameters['distil.rectangle'],
+        overlay: parameters['distil.overlay'],
+        waves: parameters['distil.waves'],
+      },
       seed: context.seed,
       stream: `distil/${plan.name}/epoch/${epoch}`,
       rate: rateOf(session, plan, epoch),

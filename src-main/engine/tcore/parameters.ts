@@ -122,9 +122,10 @@ const defaults = {
   /** Least area of a crop, largest change of brightness and contrast. */
   'distil.crop': 0.5,
   'distil.jitter': 0.3,
-  /** How often the student's input gets a rectangle, and an overlay. */
+  /** How often the student's input gets a rectangle, and an overlay; share of the overlays that are plane waves. */
   'distil.rectangle': 0.7,
   'distil.overlay': 0.4,
+  'distil.waves': 0.5,
 
   /** Most memory that the engine may take, bytes; 0 = no bound (`memory.ts`). */
   'memory.limit': 0,
@@ -199,6 +200,7 @@ const shares = new Set<ParameterName>([
   'distil.jitter',
   'distil.rectangle',
   'distil.overlay',
+  'distil.waves',
 ]);
 
 /** Parameters that are rising shares in 0..1 with commas between them. */

@@ -75,22 +75,56 @@ describe('views for distillation', () => {
   it("corrupts only what it is told to, and never the teacher's copy", () => {
     const clean = images();
     const pixels = images();
-    corrupt(pixels, clean, 4, shape, { rectangle: 0, overlay: 0 }, randomStream(1, 'corrupt'));
+    corrupt(pixels, clean, 4, shape, { rectangle: 0, overlay: 0, waves: 0.5 }, randomStream(1, 'corrupt'));
     expect(pixels).toEqual(images());
-    corrupt(pixels, clean, 4, shape, { rectangle: 1, overlay: 0 }, randomStream(1, 'corrupt'));
+    corrupt(pixels, clean, 4, shape, { rectangle: 1, overlay: 0, waves: 0.5 }, randomStream(1, 'corrupt'));
     expect(clean).toEqual(images());
     const changed = pixels.reduce((sum, value, i) => sum + (value === clean[i] ? 0 : 1), 0);
     // A rectangle covers at most 12/28 of the shorter side each way.
     expect(changed).toBeGreaterThan(0);
     expect(changed).toBeLessThanOrEqual(4 * 3 * Math.round((12 / 28) * 10) ** 2);
     const overlaid = images();
-    corrupt(overlaid, clean, 4, shape, { rectangle: 0, overlay: 1 }, randomStream(1, 'overlay'));
+    corrupt(overlaid, clean, 4, shape, { rectangle: 0, overlay: 1, waves: 0.5 }, randomStream(1, 'overlay'));
     overlaid.forEach((value, i) => expect(Math.abs(value - clean[i])).toBeLessThanOrEqual(0.3));
+  });
+
+  it('lays blocks over half of those that get an overlay, and adds a plane wave to the others', () => {
+    const [count, side] = [200, 16];
+    const pixels = new Float32Array(count * side * side).fill(0.5);
+    corrupt(
+      pixels,
+      pixels.slice(),
+      count,
+      [1, side, side],
+      { rectangle: 0, overlay: 1, waves: 0.5 },
+      randomStream(1, 'waves'),
+    );
+    // Along a line a wave, and nothing that is drawn at random, keeps d(x - 1) + d(x + 1) = k d(x) with one k everywhere.
+    const isWave = (image: Float32Array): boolean => {
+      const lines = Array.from({ length: side * (side - 2) }, (_, i) => {
+        const at = Math.floor(i / (side - 2)) * side + 1 + (i % (side - 2));
+        return [image[at] - 0.5, image[at - 1] + image[at + 1] - 1] as const;
+      });
+      const k = lines.reduce((sum, [d, s]) => sum + d * s, 0) / lines.reduce((sum, [d]) => sum + d * d, 0);
+      return lines.every(([d, s]) => Math.abs(s - k * d) < 1e-5);
+    };
+    const waves = Array.from({ length: count }, (_, i) => isWave(pixels.subarray(i * side ** 2, (i + 1) * side ** 2)));
+    const found = waves.filter(Boolean).length;
+    expect(found).toBeGreaterThan(0.4 * count);
+    expect(found).toBeLessThan(0.6 * count);
+    expect(Math.max(...pixels.map((value) => Math.abs(value - 0.5)))).toBeGreaterThan(0.2);
   });
 
   it('corrupts images of one pixel without leaving them', () => {
     const pixels = Float32Array.of(0.5);
-    corrupt(pixels, Float32Array.of(0.5), 1, [1, 1, 1], { rectangle: 1, overlay: 1 }, randomStream(1, 'tiny'));
+    corrupt(
+      pixels,
+      Float32Array.of(0.5),
+      1,
+      [1, 1, 1],
+      { rectangle: 1, overlay: 1, waves: 0.5 },
+      randomStream(1, 'tiny'),
+    );
     expect(pixels[0]).toBeGreaterThanOrEqual(0);
     expect(pixels[0]).toBeLessThanOrEqual(1);
   });
