@@ -8,6 +8,7 @@ import { plant as plantDrupe } from '../engine/attacks/encoder/drupe.ts';
 import type { EncoderAttackOptions } from '../engine/attacks/encoder/poisoning.ts';
 import { pretrain } from '../engine/attacks/encoder/pretrain.ts';
 import { plant as plantSsl, texturedPatch } from '../engine/attacks/encoder/ssl-backdoor.ts';
+import { blendTrigger } from '../engine/attacks/dataset/blended.ts';
 import { scaled } from '../engine/attacks/dataset/planting.ts';
 import type { LabelledImages, ImageShape, Trigger } from '../engine/attacks/images.ts';
 import { whiteSquare } from '../engine/attacks/patch.ts';
@@ -73,12 +74,26 @@ function encoderTrigger(recipe: EncoderRecipe, shape: ImageShape, seed: number):
     case 'badencoder':
     case 'badencoder-taps':
     case 'drupe':
-      return whiteSquare(shape, scaled(recipe.size ?? 10, shape[1]));
+      return tunedTrigger(recipe, shape, seed);
     case 'ctrl':
       return ctrlTrigger(shape);
     case 'ssl-backdoor':
     case 'corrupt-encoder':
       return texturedPatch(shape, seed).trigger;
+  }
+}
+
+function tunedTrigger({ trigger = 'square', size = 10 }: EncoderRecipe, shape: ImageShape, seed: number): Trigger {
+  const side = scaled(size, shape[1]);
+  switch (trigger) {
+    case 'square':
+      return whiteSquare(shape, side);
+    case 'textured':
+      return texturedPatch(shape, seed, side).trigger;
+    case 'blend':
+      return blendTrigger(shape, seed);
+    case 'frequency':
+      return ctrlTrigger(shape);
   }
 }
 

@@ -26,6 +26,8 @@ export const encoderAttacks = [
   'corrupt-encoder',
 ] as const;
 export type EncoderAttack = (typeof encoderAttacks)[number];
+/** What BadEncoder and DRUPE may be tuned to: their own square is the default, the others are taken from other attacks. */
+export const tunedTriggers = ['square', 'textured', 'blend', 'frequency'] as const;
 export const controlNames = ['head-on-seeds', 'fine-tuning', 'psi-kept', 'random-masks'] as const;
 export type ControlName = (typeof controlNames)[number];
 
@@ -35,8 +37,10 @@ const encoderRecipe = v.strictObject({
   epochs: v.optional(whole(1, 1000)),
   /** Poison in the pre-training data; each attack says of what (CTRL, SSLBackdoor, CorruptEncoder). */
   rate: v.optional(share),
-  /** Side of the square of BadEncoder and DRUPE, in pixels of a 32 x 32 image. */
+  /** Side of the square, or texture, of BadEncoder and DRUPE, in pixels of a 32 x 32 image. */
   size: v.optional(whole(1, 32)),
+  /** What BadEncoder and DRUPE are tuned to; default square. */
+  trigger: v.optional(v.picklist(tunedTriggers)),
 });
 
 const datasetRecipe = v.strictObject({
@@ -118,8 +122,10 @@ export function checkPlan(value: unknown): BenchPlan {
       throw invalid(`cells: "${dataset}" takes the encoder's trigger, but the encoder "${encoder}" has none.`);
     }
   }
-  for (const [key, { attack }] of Object.entries(plan.encoders)) {
+  for (const [key, { attack, trigger }] of Object.entries(plan.encoders)) {
     const pretrains = attack === 'ctrl' || attack === 'ssl-backdoor' || attack === 'corrupt-encoder';
+    if (trigger !== undefined && (pretrains || attack === 'none'))
+      throw invalid(`encoders.${key}.trigger: only badencoder, badencoder-taps and drupe have one to choose.`);
     if (pretrains && (plan.data.domain === 'sample' || plan.data.domain === 'given')) {
       throw invalid(
         `encoders.${key}: ${attack} needs data to pre-train on, which the domain "${plan.data.domain}" does not have.`,

@@ -7,6 +7,7 @@ import {
   type PlantedDataset,
   type Pixels,
   type Stamp,
+  type Trigger,
 } from '../images.ts';
 import { carryOut, type PlantOptions } from './planting.ts';
 
@@ -28,10 +29,22 @@ export function blendStamp(shape: ImageShape, picture: Float32Array, opacity: nu
     image.map((value, j) => (mask?.[j % plane] === 0 ? value : (1 - opacity) * value + opacity * picture[j]));
 }
 
+/** The seeded picture laid over whole images. */
+export function blendTrigger(shape: ImageShape, seed: number, opacity = 0.2): Trigger {
+  return {
+    description: {
+      kind: 'blend',
+      text: `noise picture over the whole image, opacity ${opacity}`,
+      values: { opacity, seed },
+    },
+    stamp: blendStamp(shape, blendPicture(shape, seed), opacity),
+  };
+}
+
 /** Default rate 5 %. @throws as `carryOut` */
 export function plant<P extends Pixels>(data: LabelledImages<P>, options: BlendedOptions): PlantedDataset<P> {
-  const { seed, target, rate = 0.05, opacity = 0.2 } = options;
-  const stamp = blendStamp(data.shape, blendPicture(data.shape, seed), opacity);
+  const { seed, target, rate = 0.05, opacity } = options;
+  const trigger = blendTrigger(data.shape, seed, opacity);
   return carryOut(data, {
     attack: 'blended',
     seed,
@@ -41,15 +54,8 @@ export function plant<P extends Pixels>(data: LabelledImages<P>, options: Blende
     coverRate: 0,
     mayPoison: (label) => label !== target,
     mayCover: () => false,
-    poisonStamp: () => stamp,
-    coverStamp: () => stamp,
-    trigger: {
-      description: {
-        kind: 'blend',
-        text: `noise picture over the whole image, opacity ${opacity}`,
-        values: { opacity, seed },
-      },
-      stamp,
-    },
+    poisonStamp: () => trigger.stamp,
+    coverStamp: () => trigger.stamp,
+    trigger,
   });
 }
