@@ -314,10 +314,10 @@ function recoveredRows(
   const victims = [...test.labels.keys()].filter((i) => isAttacked(test.labels[i], target, source));
   const images = takeImages(test, victims.slice(0, comparedImages));
   const mayBeOf: Record<BenchRow['trigger'], readonly Recovered['by'][]> = {
-    encoder: ['scan'],
+    encoder: ['scan', 'overlay'],
     dataset: ['suspects'],
-    both: ['scan', 'suspects'],
-    none: ['scan', 'suspects'],
+    both: ['scan', 'overlay', 'suspects'],
+    none: ['scan', 'overlay', 'suspects'],
   };
   const margin = ({ flippedUndefended, flippedSanitized, flippedControl }: Recovered): number =>
     flippedUndefended - Math.max(flippedSanitized, flippedControl ?? 0);

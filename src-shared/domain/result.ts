@@ -238,11 +238,33 @@ export interface ClassKind {
 }
 
 /** What refused samples have in common, and the trigger estimated from it. */
+/** The faint overlay under which the untrusted encoder sees different images most alike. */
+export interface EncoderOverlay {
+  /** Most that it changes a pixel, of 0..1. */
+  readonly budget: number;
+  /** Mean pairwise cosine of so many images' representations, -1..1, without and with it. */
+  readonly base: number;
+  readonly collapse: number;
+  readonly images: number;
+  /** Shares (0..1) of `n` images that it flips to a class; null where it does not draw images together. */
+  readonly turned: {
+    readonly target: number;
+    readonly flippedUndefended: number;
+    readonly flippedSanitized: number;
+    readonly n: number;
+  } | null;
+  /** Around mid-grey, so many times as strong as it is. */
+  readonly picture: Picture;
+  readonly strength: number;
+}
+
 export interface TriggerEvidence {
   /** Refused samples of one class minus the mean of credible samples like them; mid-grey = no difference. */
   readonly residues: readonly { readonly sample: number; readonly picture: Picture }[];
   readonly meanResidue: Picture | null;
   readonly estimate: RecoveredTrigger | null;
+  /** Null where none was searched, absent in records of versions that did not. */
+  readonly overlay?: EncoderOverlay | null;
 }
 
 export interface AuditResult {

@@ -1,4 +1,5 @@
-/** The verdict on the encoder: what the patch scan met, and how its square flips both models. */
+/** The verdict on the encoder: what the scans met that draws different images together in it, and how that flips both models. */
+import type { RecoveredTrigger } from '../../../src-shared/domain/result.ts';
 import type { Finding } from '../../../src-shared/domain/verdict.ts';
 import {
   baseLimit,
@@ -12,19 +13,134 @@ import {
   type PatchScan,
 } from './patch-scan.ts';
 import { percent } from './percent.ts';
+import type { OverlayScan } from './overlay-scan.ts';
 import type { Flips } from './trigger.ts';
 
 /** Most that a patch which draws images together without collapse may flip in the sanitized model. */
 const mostFlippedSanitized = 0.2;
+
+/** What the overlay scan met, and how its overlay flips both models (null where it draws nothing together); or why there was no scan. */
+export type Overlay =
+  | {
+      readonly scan: OverlayScan;
+      readonly turned: { readonly undefended: Flips; readonly sanitized: Flips } | null;
+    }
+  | { readonly none: 'off' | 'few-images' | 'no-gradient' };
+
+/** How near the trigger that was recovered from refused samples brings so many images in the encoder. */
+export interface OwnTrigger {
+  readonly base: number;
+  readonly collapse: number;
+  readonly images: number;
+}
 
 export interface EncoderEvidence {
   readonly scan: PatchScan;
   /** How the scan's square flips both models, counted for the same class. */
   readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
   readonly classes: readonly string[];
+  readonly overlay: Overlay;
+  /** Null where none was recovered that works. */
+  readonly own: OwnTrigger | null;
+  /** The trigger estimated from the refused samples of one class. */
+  readonly estimate: RecoveredTrigger | null;
 }
 
-export function judgeEncoder({ scan, flips, classes }: EncoderEvidence): Finding {
+/** The first of the scans that met a trigger says so; where none did, the patch scan says what it met. */
+export function judgeEncoder(evidence: EncoderEvidence): Finding {
+  const square = judgeSquare(evidence);
+  if (square.verdict === 'suspicious') return square;
+  return judgeOwn(evidence) ?? judgeOverlay(evidence) ?? square;
+}
+
+/** Poison of the dataset that carries the encoder's own trigger. */
+function judgeOwn({ own, estimate, classes }: EncoderEvidence): Finding | null {
+  if (own === null || estimate === null || !isTrigger(own) || own.images < fewestScanned) return null;
+  const { form, target, flippedUndefended, flippedSanitized, n } = estimate;
+  return {
+    code: 'encoder.trigger-collapse',
+    subject: 'encoder',
+    name: null,
+    evidence: {
+      collapse: own.collapse,
+      collapseWithout: own.base,
+      collapseLimit,
+      images: own.images,
+      form,
+      flippedTo: classes[target],
+      flippedUndefended,
+      flippedSanitized,
+      flipsOf: n,
+    },
+    verdict: 'suspicious',
+    confidence: (own.collapse - collapseLimit) / (1 - collapseLimit),
+    claim: `What the refused samples of "${classes[target]}" share makes the encoder itself see ${own.images} other images as nearly one (${cosines(own)}): their poison carries the encoder's own trigger. It flips ${percent(flippedUndefended)} of ${n} to that class in the undefended model, ${percent(flippedSanitized)} in the sanitized one.`,
+    wouldChange:
+      'An encoder of the same task that also collapses under it would make it a property of the architecture.',
+  };
+}
+
+/** Null where it met nothing. */
+function judgeOverlay({ overlay, classes }: EncoderEvidence): Finding | null {
+  if (!('scan' in overlay) || overlay.turned === null) return null;
+  const { scan, turned } = overlay;
+  const { undefended, sanitized } = turned;
+  const common = {
+    code: 'encoder.overlay-collapse',
+    subject: 'encoder' as const,
+    name: null,
+    evidence: {
+      collapse: scan.collapse,
+      collapseWithout: scan.base,
+      collapseLimit,
+      overlayBudget: scan.budget,
+      images: scan.images,
+      flippedTo: classes[undefended.target],
+      flippedUndefended: undefended.share,
+      flippedSanitized: sanitized.share,
+      flipsOf: undefended.n,
+    },
+  };
+  const met = `An overlay that changes no pixel by more than ${percent(scan.budget)} of its range makes the encoder see ${scan.images} images as nearly one (${cosines(scan)})`;
+  if (undefended.share < leastFlipped || scan.images < fewestScanned) {
+    return {
+      ...common,
+      verdict: 'inconclusive',
+      confidence: null,
+      claim: `${met}, but flips only ${percent(undefended.share)} of ${undefended.n} in the undefended model.`,
+      wouldChange: 'More images of every class to lay it over.',
+    };
+  }
+  return {
+    ...common,
+    verdict: 'suspicious',
+    confidence: (scan.collapse - collapseLimit) / (1 - collapseLimit),
+    claim: `${met}, and flips ${percent(undefended.share)} of ${undefended.n} to "${classes[undefended.target]}" in the undefended model, ${percent(sanitized.share)} in the sanitized one.`,
+    wouldChange:
+      'An encoder of the same task that also collapses under an overlay that faint would make it a property of the architecture.',
+  };
+}
+
+const cosines = ({ base, collapse }: { readonly base: number; readonly collapse: number }): string =>
+  `mean cosine ${collapse.toFixed(3)} instead of ${base.toFixed(3)}`;
+
+/** What the overlay scan says where it met nothing, in words. */
+function overlayWords(overlay: Overlay): string {
+  if ('scan' in overlay) {
+    const { scan } = overlay;
+    return `nor does an overlay that changes no pixel by more than ${percent(scan.budget)} of its range (at worst ${scan.collapse.toFixed(3)})`;
+  }
+  switch (overlay.none) {
+    case 'off':
+      return 'overlays were not looked for, as asked';
+    case 'few-images':
+      return 'overlays were not looked for, for want of images';
+    case 'no-gradient':
+      return 'overlays were not looked for, because the encoder has an operator without a gradient';
+  }
+}
+
+function judgeSquare({ scan, flips, classes, overlay }: EncoderEvidence): Finding {
   const { row, column, size, value } = squareOf(scan);
   const place = `rows ${row}-${row + size - 1}, columns ${column}-${column + size - 1}`;
   const shade = value === 1 ? 'white' : 'black';
@@ -49,15 +165,18 @@ export function judgeEncoder({ scan, flips, classes }: EncoderEvidence): Finding
       flippedUndefended: flips.undefended.share,
       flippedSanitized: flips.sanitized.share,
       flipsOf: flips.undefended.n,
+      ...('scan' in overlay
+        ? { overlayBudget: overlay.scan.budget, overlayCollapse: overlay.scan.collapse }
+        : { overlayNot: overlay.none }),
     },
   };
-  const cosines = `mean cosine ${collapse.toFixed(3)} instead of ${scan.base.toFixed(3)}`;
+  const apart = cosines({ base: scan.base, collapse });
   if (isTrigger(scan) && (flips.undefended.share < leastFlipped || scan.images < fewestScanned)) {
     return {
       ...common,
       verdict: 'inconclusive',
       confidence: null,
-      claim: `A ${shade} square at ${place} makes the encoder see ${scan.images} images as nearly one (${cosines}), but flips only ${percent(flips.undefended.share)} of ${flips.undefended.n} in the undefended model.`,
+      claim: `A ${shade} square at ${place} makes the encoder see ${scan.images} images as nearly one (${apart}), but flips only ${percent(flips.undefended.share)} of ${flips.undefended.n} in the undefended model.`,
       wouldChange: 'More images of every class to stamp.',
     };
   }
@@ -66,7 +185,7 @@ export function judgeEncoder({ scan, flips, classes }: EncoderEvidence): Finding
       ...common,
       verdict: 'suspicious',
       confidence: (scan.collapse - collapseLimit) / (1 - collapseLimit),
-      claim: `A ${shade} square at ${place} makes the encoder see different images as one (${cosines}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
+      claim: `A ${shade} square at ${place} makes the encoder see different images as one (${apart}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
       wouldChange:
         'An encoder of the same task that also collapses under this square would make it a property of the architecture.',
     };
@@ -79,7 +198,7 @@ export function judgeEncoder({ scan, flips, classes }: EncoderEvidence): Finding
       evidence: { ...common.evidence, drawnLimit },
       verdict: 'suspicious',
       confidence: (scan.collapse - drawnLimit) / (1 - drawnLimit),
-      claim: `A ${shade} square at ${place} draws different images together in the encoder (${cosines}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
+      claim: `A ${shade} square at ${place} draws different images together in the encoder (${apart}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
       wouldChange:
         'An encoder of the same task that draws them together as much would make it a property of the architecture.',
     };
@@ -98,7 +217,7 @@ export function judgeEncoder({ scan, flips, classes }: EncoderEvidence): Finding
       ...common,
       verdict: 'inconclusive',
       confidence: null,
-      claim: `A ${shade} square at ${place} draws different images together in the encoder (${cosines}), ${why}.`,
+      claim: `A ${shade} square at ${place} draws different images together in the encoder (${apart}), ${why}.`,
       wouldChange: 'More images of every class to stamp, or an encoder of the same task to compare with.',
     };
   }
@@ -115,7 +234,7 @@ export function judgeEncoder({ scan, flips, classes }: EncoderEvidence): Finding
     ...common,
     verdict: 'inconclusive',
     confidence: null,
-    claim: `No solid square of ${scan.patch.size} pixels makes the encoder collapse (at worst mean cosine ${scan.collapse.toFixed(3)} instead of ${scan.base.toFixed(3)}); other kinds of triggers were not looked for.`,
+    claim: `No solid square of ${scan.patch.size} pixels makes the encoder collapse (at worst ${cosines(scan)}); ${overlayWords(overlay)}. Other kinds of triggers were not looked for.`,
     wouldChange: 'A scan for other kinds of triggers. The sanitized model does not depend on this verdict.',
   };
 }

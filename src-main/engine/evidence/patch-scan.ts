@@ -3,13 +3,14 @@
  * stamped at every position of a grid on different images; an encoder with a planted patch trigger maps them all to
  * nearly one representation, a clean one keeps them apart.
  *
- * It sees solid squares of about 8/28 of the image only. Textured patches, blends, frequency triggers and attacks that
- * avoid collapse better than DRUPE pass it unseen, so a silent scan never makes an encoder "trusted".
+ * It sees solid squares of about 8/28 of the image only. Textured patches, blends, frequency triggers (for the last two see
+ * `overlay-scan.ts`) and attacks that avoid collapse better than DRUPE pass it unseen, so a silent scan never makes an encoder "trusted".
  */
 import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
+import { meanPairwiseCosine } from './collapse.ts';
 import type { Trigger } from './trigger.ts';
 
 /** A solid square; rows and columns from 0, `value` in 0..1 for all channels. */
@@ -56,7 +57,8 @@ export const fewestScanned = 30;
  */
 const leastOverOpposite = 0.25;
 
-export function isTrigger(scan: PatchScan, limit = collapseLimit): boolean {
+/** Whether a trigger draws images together as only a planted one does, and they were not like one before. */
+export function isTrigger(scan: Pick<PatchScan, 'base' | 'collapse'>, limit = collapseLimit): boolean {
   return scan.collapse >= limit && scan.base <= baseLimit;
 }
 
@@ -239,28 +241,6 @@ function stamp(pixels: Float32Array, planes: number, height: number, width: numb
       pixels.fill(patch.value, at, at + patch.size);
     }
   }
-}
-
-/**
- * Mean cosine over all pairs of the `n` rows: (|sum of unit rows|^2 - n) / (n (n - 1)). A row of zeros has cosine 0 with
- * others and 1 with another row of zeros, which the encoder sees as the same.
- */
-export function meanPairwiseCosine(rows: Float32Array, n: number): number {
-  const d = rows.length / n;
-  const sum = new Float64Array(d);
-  let units = 0;
-  for (let i = 0; i < n; i++) {
-    let squares = 0;
-    for (let j = 0; j < d; j++) squares += rows[i * d + j] ** 2;
-    if (squares === 0) continue;
-    units++;
-    const scale = 1 / Math.sqrt(squares);
-    for (let j = 0; j < d; j++) sum[j] += rows[i * d + j] * scale;
-  }
-  let length = 0;
-  for (let j = 0; j < d; j++) length += sum[j] ** 2;
-  const zeros = n - units;
-  return (length - units + zeros * (zeros - 1)) / (n * (n - 1));
 }
 
 /** The square as a trigger for images `[C, H, W]`. */

@@ -8,7 +8,6 @@ import {
   type ClassKind,
   type LearntPattern,
   type SiftingFacts,
-  type TriggerEvidence,
 } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
 import { binomialInterval } from '../../../src-shared/statistics.ts';
@@ -45,8 +44,6 @@ export interface VerdictEvidence extends RefusalEvidence, EncoderEvidence {
     readonly apart: readonly number[];
     readonly plain: boolean;
   };
-  /** The trigger estimated from the refused samples of one class. */
-  readonly estimate: TriggerEvidence['estimate'];
   /** What the fitted clusters look like, of classes where that can be asked. */
   readonly kinds: readonly ClassKind[];
   /** Patterns that the sanitized model follows and should not know. */

@@ -58,7 +58,8 @@ export interface EncoderSummary {
 }
 
 export interface Recovered {
-  readonly by: 'scan' | 'suspects';
+  /** The patch scan of the encoder, its overlay scan, or what refused samples share. */
+  readonly by: 'scan' | 'overlay' | 'suspects';
   readonly trigger: Trigger;
   /** Whether the audit calls it a trigger. */
   readonly announced: boolean;

@@ -132,6 +132,8 @@ const defaults = {
 
   /** Images that the patch scan of the encoder stamps. */
   'scan.images': 64,
+  /** Most that the overlay scan of the encoder may change a pixel, of 0..1; 0 = no such scan. */
+  'scan.overlay': 0.06,
 
   /** Second opinions beside the audit: "none", "cheap" or "all" (`engine/opinions`). They never change the verdict. */
   'opinions.extent': 'cheap',
@@ -201,6 +203,7 @@ const shares = new Set<ParameterName>([
   'distil.rectangle',
   'distil.overlay',
   'distil.waves',
+  'scan.overlay',
 ]);
 
 /** Parameters that are rising shares in 0..1 with commas between them. */

@@ -31,6 +31,7 @@ import { fitMemory } from './memory.ts';
 import { outsetOf, type Outset } from './outset.ts';
 import { prepareEncoder } from './prepare.ts';
 import { secondStart } from './second-start.ts';
+import { runCollapse, type CollapseStage } from './stage-collapse.ts';
 import { runEvidence, type EvidenceStage } from './stage-evidence.ts';
 import { lookAgain, runInversion, type LearntGroup } from './stage-inversion.ts';
 import { runKinds } from './stage-kinds.ts';
@@ -90,7 +91,9 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const found = await runTriggers(context, models, groups, unlisted, encoder.representation.dim, told);
   const suspects = withCarriers(listed, withCopies(context, found.showing), loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
-  const state = resumed && found.resumed ? 'resumed' : 'finished';
+  const recovered = found.evidence.estimate !== null && worksAsTrigger(found.evidence.estimate) ? found.trigger : null;
+  const drawn = await runCollapse(context, encoder, models, credible, recovered, found.digest);
+  const state = resumed && found.resumed && drawn.resumed ? 'resumed' : 'finished';
   context.emit({ type: 'stage', stage: 'evidence', state });
   const alarms = [...crossFitWarnings(crossFit, samples.classes), ...learntWarnings(learnt, samples.classes)];
   for (const { code, message, className, values } of alarms) {
@@ -116,6 +119,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
       apart: samples.classes.map((_, c) => count(apart, (i) => samples.labels[i] === c)),
       plain: scanned.plain,
     },
+    overlay: drawn.overlay,
+    own: drawn.own,
     estimate: found.evidence.estimate,
     kinds,
     learnt,
@@ -126,7 +131,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     suspects,
     credible,
     channels: grown.channels,
-    input: found.digest,
+    input: drawn.digest,
   });
   const inPool = membership(pool, samples.count);
   const suspectRank = new Int32Array(samples.count).fill(-1);
@@ -142,7 +147,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     sifting,
     channels: grown.channels,
     rounds: grown.rounds,
-    triggers: found.evidence,
+    triggers: { ...found.evidence, overlay: drawn.shown },
     opinions,
     columns: {
       index: Int32Array.from({ length: samples.count }, (_, i) => i),
@@ -165,19 +170,19 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     growths,
     outcome,
     verdict,
-    recovered: recoveredTriggers(samples.shape, verdict, scanned, final.flips, found),
+    recovered: recoveredTriggers(samples.shape, verdict, scanned, final.flips, found, drawn),
     undefended: probe.classifier,
     sanitized: sanitizedModel({
       classifier: grown.classifier,
       restoredNorms: encoder.restoredNorms,
       classes: samples.classes,
       provenance: {
-        'coresift.run.digest': found.digest,
+        'coresift.run.digest': drawn.digest,
         'coresift.encoder.sha256': inputDigests.encoder,
         'coresift.mode': context.mode,
       },
     }),
-    digest: found.digest,
+    digest: drawn.digest,
   };
 }
 
@@ -293,28 +298,54 @@ function worstOfClass(learnt: readonly LearntGroup[]): LearntGroup[] {
   return [...worst.values()];
 }
 
-/** The square of the scan and the estimate from the suspects, where there is one. */
+/** The square of the patch scan, the overlay of the other where it draws images together, and the estimate from the suspects. */
 function recoveredTriggers(
   shape: readonly [number, number, number],
   { encoder }: AuditVerdict,
   { scan, flips }: ScanStage,
   sanitized: Flips,
   { evidence, trigger }: TriggerStage,
+  drawn: CollapseStage,
 ): Recovered[] {
+  const isAnnounced = (...codes: readonly string[]): boolean =>
+    encoder.verdict === 'suspicious' && codes.includes(encoder.code);
   const square: Recovered = {
     by: 'scan',
     trigger: squareTrigger(squareOf(scan), shape),
-    announced: encoder.verdict === 'suspicious',
+    announced: isAnnounced('encoder.patch-collapse', 'encoder.patch-drawn'),
     flippedUndefended: flips.share,
     flippedSanitized: sanitized.share,
     flippedControl: null,
     n: flips.n,
   };
+  const overlays: Recovered[] =
+    drawn.trigger === null || drawn.shown === null || drawn.shown.turned === null
+      ? []
+      : [
+          {
+            by: 'overlay',
+            trigger: drawn.trigger,
+            announced: isAnnounced('encoder.overlay-collapse'),
+            flippedUndefended: drawn.shown.turned.flippedUndefended,
+            flippedSanitized: drawn.shown.turned.flippedSanitized,
+            flippedControl: null,
+            n: drawn.shown.turned.n,
+          },
+        ];
   const { estimate } = evidence;
-  if (trigger === null || estimate === null) return [square];
+  if (trigger === null || estimate === null) return [square, ...overlays];
   const { flippedUndefended, flippedSanitized, flippedControl = null, n } = estimate;
   const announced = worksAsTrigger(estimate);
-  return [square, { by: 'suspects', trigger, announced, flippedUndefended, flippedSanitized, flippedControl, n }];
+  const shared: Recovered = {
+    by: 'suspects',
+    trigger,
+    announced,
+    flippedUndefended,
+    flippedSanitized,
+    flippedControl,
+    n,
+  };
+  return [square, ...overlays, shared];
 }
 
 /** The run fitted to its bound on memory, and a word on what that changed. */

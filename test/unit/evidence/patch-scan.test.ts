@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { smallNet } from '../../../src-main/engine/attacks/encoder/small-net.ts';
 import type { Encoder } from '../../../src-main/engine/encoder/encoder.ts';
 import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
+import { meanPairwiseCosine } from '../../../src-main/engine/evidence/collapse.ts';
 import {
   drawsTogether,
   isTrigger,
-  meanPairwiseCosine,
   patchGrid,
   scanForPatches,
   squareOf,

@@ -1,0 +1,76 @@
+/** How near a trigger brings different images to one representation: what an encoder does by itself, whatever a head was taught. */
+import { CancelledError } from '../../../src-shared/failure.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { SampleSource } from '../samples.ts';
+import { applyTrigger, type Trigger } from './trigger.ts';
+
+/** Images per run. */
+const batch = 32;
+
+/**
+ * Mean pairwise cosine, -1..1, of the samples' representations without and with the trigger on each.
+ * @param indices at least 2 samples @throws RangeError, CancelledError
+ */
+export async function collapseUnder(
+  provider: Provider,
+  encoder: Encoder,
+  samples: SampleSource,
+  indices: Int32Array,
+  trigger: Trigger,
+  signal: AbortSignal,
+): Promise<{ readonly base: number; readonly collapse: number }> {
+  const n = indices.length;
+  if (n < 2) throw new RangeError(`a mean over pairs needs at least 2 images, met ${n}`);
+  const [channels, height, width] = samples.shape;
+  const size = channels * height * width;
+  const { dim } = encoder.representation;
+  const each = Math.min(batch, n);
+  const compiled = await provider.compile(encoder.graph, { dims: { N: each } });
+  try {
+    const cosineUnder = async (put: (pixels: Float32Array) => void): Promise<number> => {
+      const rows = new Float32Array(n * dim);
+      const pixels = new Float32Array(each * size);
+      for (let at = 0; at < n; at += each) {
+        if (signal.aborted) throw new CancelledError();
+        // The last run is filled up with images that were in the one before.
+        const from = Math.min(at, n - each);
+        samples.read(indices.subarray(from, from + each), pixels);
+        put(pixels);
+        const outputs = await compiled.run({
+          pixels: { dtype: 'float32', dims: [each, channels, height, width], data: pixels },
+        });
+        rows.set(outputs.representation.data as Float32Array, from * dim);
+      }
+      const cosine = meanPairwiseCosine(rows, n);
+      // A representation that is not finite is like nothing.
+      return Number.isFinite(cosine) ? cosine : -1;
+    };
+    const base = await cosineUnder(() => undefined);
+    return { base, collapse: await cosineUnder((pixels) => applyTrigger(pixels, trigger)) };
+  } finally {
+    await compiled.dispose();
+  }
+}
+
+/**
+ * Mean cosine over all pairs of the `n` rows: (|sum of unit rows|^2 - n) / (n (n - 1)). A row of zeros has cosine 0 with
+ * others and 1 with another row of zeros, which the encoder sees as the same.
+ */
+export function meanPairwiseCosine(rows: Float32Array, n: number): number {
+  const d = rows.length / n;
+  const sum = new Float64Array(d);
+  let units = 0;
+  for (let i = 0; i < n; i++) {
+    let squares = 0;
+    for (let j = 0; j < d; j++) squares += rows[i * d + j] ** 2;
+    if (squares === 0) continue;
+    units++;
+    const scale = 1 / Math.sqrt(squares);
+    for (let j = 0; j < d; j++) sum[j] += rows[i * d + j] * scale;
+  }
+  let length = 0;
+  for (let j = 0; j < d; j++) length += sum[j] ** 2;
+  const zeros = n - units;
+  return (length - units + zeros * (zeros - 1)) / (n * (n - 1));
+}

@@ -1,0 +1,135 @@
+/**
+ * A scan of the encoder for faint patterns over whole images (blends, frequencies), by gradient: of all overlays that change no pixel
+ * by more than a small budget, the one under which different images come nearest to one representation. A clean encoder keeps images
+ * apart under any overlay that faint; one that was made to answer to such a pattern is drawn to its answer. It needs no label and no
+ * poisoned sample. Patches pass it unseen: they change few pixels by more than the budget.
+ *
+ * The loss is that of DECREE (Feng et al., CVPR 2023), the negative mean pairwise cosine; what is searched is a bounded shift instead
+ * of a mask, which clean encoders of this size give way to as easily as poisoned ones (docs/efficacy.md).
+ */
+import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import { graphBuilder } from '../graph/builder.ts';
+import type { Tensor } from '../graph/ir.ts';
+import { LEARNING_RATE, trainingStep, type TrainingStep } from '../graph/training.ts';
+import { randomStream } from '../math/random.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { SampleSource } from '../samples.ts';
+import { collapseUnder } from './collapse.ts';
+import type { Trigger } from './trigger.ts';
+
+export interface OverlayScan {
+  /** Most that a pixel may change, of 0..1. */
+  readonly budget: number;
+  /** Mean pairwise cosine of the images' representations, -1..1, without and with the overlay; none of them was searched on. */
+  readonly base: number;
+  readonly collapse: number;
+  readonly images: number;
+}
+
+const batch = 32;
+const steps = 100;
+/** Adam's rate, of the argument of tanh; smaller for the last of the steps. */
+const rateAt = (step: number): number => (step < 0.7 * steps ? 0.1 : 0.03);
+
+interface Options {
+  /** Most that a pixel may change, 0..1. */
+  readonly budget: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/**
+ * @param measured samples to measure on, at least 2 @param others samples to search on, at least 1; none of those measured
+ * @returns null where the encoder has an operator without a gradient
+ * @throws CancelledError
+ */
+export async function scanForOverlay(
+  provider: Provider,
+  encoder: Encoder,
+  samples: SampleSource,
+  measured: Int32Array,
+  others: Int32Array,
+  options: Options,
+): Promise<{ readonly scan: OverlayScan; readonly trigger: Trigger } | null> {
+  let shift: Float32Array;
+  try {
+    shift = await searchShift(provider, encoder, samples, others, options);
+  } catch (error) {
+    // An operator without a gradient ends the search, not the audit.
+    if (error instanceof ExpectedError && error.code === 'unknown-operator') return null;
+    throw error;
+  }
+  const trigger: Trigger = { form: 'overlay', shift };
+  const { base, collapse } = await collapseUnder(provider, encoder, samples, measured, trigger, options.signal);
+  return { scan: { budget: options.budget, base, collapse, images: measured.length }, trigger };
+}
+
+/** @returns the shift of every pixel, `[C, H, W]` in -budget..budget */
+async function searchShift(
+  provider: Provider,
+  encoder: Encoder,
+  samples: SampleSource,
+  others: Int32Array,
+  { budget, seed, signal, onProgress }: Options,
+): Promise<Float32Array> {
+  const [channels, height, width] = samples.shape;
+  const size = channels * height * width;
+  const random = randomStream(seed, 'evidence/overlay');
+  const start = Float32Array.from({ length: size }, () => 0.2 * (random.uniform() - 0.5));
+  const step = searchStep(encoder, samples.shape, budget, start);
+  const compiled = await provider.compile(step.graph, { dims: {}, state: step.state });
+  try {
+    compiled.setState(step.initialState);
+    const pixels = new Float32Array(batch * size);
+    const chosen = new Int32Array(batch);
+    for (let at = 0; at < steps; at++) {
+      if (signal.aborted) throw new CancelledError();
+      for (let i = 0; i < batch; i++) chosen[i] = others[random.integer(others.length)];
+      samples.read(chosen, pixels);
+      await compiled.run({
+        pixels: { dtype: 'float32', dims: [batch, channels, height, width], data: pixels },
+        [LEARNING_RATE]: { dtype: 'float32', dims: [], data: Float32Array.of(rateAt(at)) },
+      });
+      onProgress(at + 1, steps);
+    }
+    const found = step.readParameters(compiled.getState())[parameter];
+    return Float32Array.from(found.data as Float32Array, (value) => budget * Math.tanh(value));
+  } finally {
+    await compiled.dispose();
+  }
+}
+
+const parameter = 'overlay/shift';
+
+function searchStep(
+  encoder: Encoder,
+  [channels, height, width]: SampleSource['shape'],
+  budget: number,
+  start: Float32Array,
+): TrainingStep {
+  const b = graphBuilder(encoder.graph);
+  const dims = [1, channels, height, width];
+  const shift: Tensor = { dtype: 'float32', dims, data: start };
+  const raw = b.constant(shift, parameter);
+  // What read the pixels reads the shifted ones, whose name is known before they are made.
+  const shifted = b.fresh('overlay/pixels');
+  b.redirect('pixels', shifted);
+  const sum = b.add('pixels', b.mul(b.tanh(raw), b.scalar(budget)));
+  b.node('Clip', [sum, b.scalar(0), b.scalar(1)], {}, shifted);
+  const length = b.sqrt(b.reduceSum(b.mul('representation', 'representation'), [1], true));
+  const units = b.div('representation', b.add(length, b.scalar(1e-12)));
+  const total = b.reduceSum(units, [0], true);
+  const pairs = b.sub(b.reduceSum(b.mul(total, total), null), b.reduceSum(b.mul(units, units), null));
+  b.setOutputs([]);
+  b.node('Identity', [b.mul(pairs, b.scalar(-1 / (batch * (batch - 1))))], {}, 'loss');
+  b.output('loss', 'float32', []);
+  return trainingStep({
+    graph: b.build(),
+    dims: { N: batch },
+    loss: 'loss',
+    parameters: [{ name: parameter }],
+    optimiser: { kind: 'adam', beta1: 0.5, beta2: 0.9, weightDecay: 0 },
+  });
+}

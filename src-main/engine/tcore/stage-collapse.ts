@@ -1,0 +1,125 @@
+/**
+ * What else draws images together in the untrusted encoder than the square of the patch scan: the faintest of overlays, searched by
+ * gradient, and the trigger that was recovered from refused samples. The latter says whether poison of the dataset carries the encoder's
+ * own trigger: a head can be taught to answer to anything, but not to make the encoder see different images as one.
+ */
+import type { Json } from '../../../src-shared/json.ts';
+import type { EncoderOverlay } from '../../../src-shared/domain/result.ts';
+import type { Encoder } from '../encoder/encoder.ts';
+import { collapseUnder } from '../evidence/collapse.ts';
+import type { Overlay, OwnTrigger } from '../evidence/encoder-verdict.ts';
+import { scanForOverlay } from '../evidence/overlay-scan.ts';
+import { isTrigger } from '../evidence/patch-scan.ts';
+import { pictureOf, triggerImage } from '../evidence/picture.ts';
+import { countFlips, triggeredSource, type Trigger } from '../evidence/trigger.ts';
+import type { Graph } from '../graph/ir.ts';
+import { spread } from '../math/spread.ts';
+import { progressOf, type PipelineContext } from './context.ts';
+import { sizesOf } from './memory.ts';
+import { select } from './steps.ts';
+import { packTrigger, unpackTrigger } from './trigger-tensors.ts';
+
+export interface CollapseStage {
+  readonly overlay: Overlay;
+  /** Null where there is no trigger to ask about. */
+  readonly own: OwnTrigger | null;
+  /** The overlay in full size, and as evidence; null where none was searched. */
+  readonly trigger: Trigger | null;
+  readonly shown: EncoderOverlay | null;
+  readonly digest: string;
+  readonly resumed: boolean;
+}
+
+interface Models {
+  readonly undefended: Graph;
+  readonly sanitized: Graph;
+}
+
+/** @param credible samples the sanitized model was grown from, no suspect among them @param recovered a trigger that works */
+export async function runCollapse(
+  context: PipelineContext,
+  encoder: Encoder,
+  models: Models,
+  credible: Int32Array,
+  recovered: Trigger | null,
+  input: string,
+): Promise<CollapseStage> {
+  const { provider, samples, parameters, signal, seed } = context;
+  const params = { seed, ...(select(context, 'scan') as object) } as Json;
+  const step = await context.journal.step({ name: 'evidence/collapse', params, inputs: [input] }, async () => {
+    const measured = spread(credible, parameters['scan.images']);
+    const { overlay, trigger } = await searchOverlay(context, encoder, models, credible, measured);
+    const own =
+      recovered === null || measured.length < 2
+        ? null
+        : {
+            ...(await collapseUnder(provider, encoder, samples, measured, recovered, signal)),
+            images: measured.length,
+          };
+    return { data: { overlay, own } as unknown as Json, tensors: trigger === null ? {} : packTrigger(trigger) };
+  });
+  const { overlay, own } = step.data as unknown as Pick<CollapseStage, 'overlay' | 'own'>;
+  const trigger = unpackTrigger(step.tensors);
+  const shown = trigger === null || !('scan' in overlay) ? null : shownOverlay(overlay, trigger, samples);
+  return { overlay, own, trigger, shown, digest: step.digest, resumed: step.resumed };
+}
+
+/** @param measured of the credible ones */
+async function searchOverlay(
+  context: PipelineContext,
+  encoder: Encoder,
+  models: Models,
+  credible: Int32Array,
+  measured: Int32Array,
+): Promise<{ readonly overlay: Overlay; readonly trigger: Trigger | null }> {
+  const { provider, samples, parameters, signal, seed } = context;
+  const budget = parameters['scan.overlay'];
+  if (budget === 0) return { overlay: { none: 'off' }, trigger: null };
+  const taken = new Set(measured);
+  const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !taken.has(i));
+  if (measured.length < 2 || others.length === 0) return { overlay: { none: 'few-images' }, trigger: null };
+  const onProgress = progressOf(context, 'evidence', 'steps');
+  const found = await scanForOverlay(provider, encoder, samples, measured, others, {
+    budget,
+    seed,
+    signal,
+    onProgress,
+  });
+  if (found === null) return { overlay: { none: 'no-gradient' }, trigger: null };
+  const { scan, trigger } = found;
+  // What does not draw images together is no trigger, whatever it turns.
+  if (!isTrigger(scan)) return { overlay: { scan, turned: null }, trigger };
+  const tried = spread(credible, 10 * parameters['scan.images']);
+  const laid = triggeredSource(samples, trigger);
+  const options = { batch: sizesOf(context).evaluationBatch, signal };
+  const undefended = await countFlips(provider, models.undefended, samples, laid, tried, null, options);
+  const { target } = undefended;
+  const sanitized = await countFlips(provider, models.sanitized, samples, laid, tried, target, options);
+  return { overlay: { scan, turned: { undefended, sanitized } }, trigger };
+}
+
+/** A budget is hardly seen as it is: the picture has the overlay ten times as strong. */
+const shownStronger = 10;
+
+function shownOverlay(
+  { scan, turned }: Extract<Overlay, { readonly scan: unknown }>,
+  trigger: Trigger,
+  { shape }: PipelineContext['samples'],
+): EncoderOverlay {
+  const strong: Trigger =
+    trigger.form === 'overlay' ? { ...trigger, shift: trigger.shift.map((value) => shownStronger * value) } : trigger;
+  return {
+    ...scan,
+    turned:
+      turned === null
+        ? null
+        : {
+            target: turned.undefended.target,
+            flippedUndefended: turned.undefended.share,
+            flippedSanitized: turned.sanitized.share,
+            n: turned.undefended.n,
+          },
+    picture: pictureOf(triggerImage(strong), shape),
+    strength: shownStronger,
+  };
+}
