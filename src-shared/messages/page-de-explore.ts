@@ -189,6 +189,13 @@ export const deExplore: typeof enExplore = {
     soon: 'Die Verdachtsliste kommt am Ende des Laufs.',
     trigger: 'Gefundener Auslöser',
     triggerAlt: (size, row, column) => `Quadrat von ${size} Bildpunkten in Zeile ${row}, Spalte ${column} des Bildes`,
+    triggerOverlay: (budget, times) =>
+      `Eine Überlagerung, die keinen Bildpunkt um mehr als ${budget} seines Bereichs ändert, hier ${times}-mal so stark um Mittelgrau. Sie wurde mit Gradienten gesucht: Der Encoder antwortet auf sie, doch muss sie nicht die gepflanzte sein.`,
+    triggerOverlayAlt: 'Die schwache Überlagerung, unter der der Encoder verschiedene Bilder als eines sieht',
+    triggerShared:
+      'Der Encoder antwortet auf das, was abgelehnte Proben gemeinsam haben; es ist auf dieser Seite gezeigt.',
+    triggerNoneOfBoth:
+      'Die Suchen nach einem Quadrat und nach einer schwachen Überlagerung fanden nichts, das verschiedene Bilder gleich macht. Andere Arten von Auslösern wurden nicht gesucht.',
     triggerNone:
       'Die Suche nach einem Quadrat fand keines, das verschiedene Bilder gleich macht. Andere Arten von Auslösern wurden nicht gesucht.',
     triggerFlips: (undefended, sanitized, n) =>

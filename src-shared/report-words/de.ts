@@ -315,6 +315,13 @@ const words: Words = {
   'trigger.none': 'Aus dem Encoder wurde kein Muster gewonnen.',
   'trigger.claim': (p) =>
     `Das ungünstigste gefundene Quadrat ist ${p.size} Bildpunkte breit, in Zeile ${p.row}, Spalte ${p.column}; es kippt ${p.undefended} der Bilder im ungeschützten Modell zu „${p.target}“ und ${p.sanitized} im bereinigten.`,
+  'trigger.overlay': (p) =>
+    `Die Überlagerung, unter der der Encoder Bilder am ähnlichsten sieht, ändert keinen Bildpunkt um mehr als ${p.budget} seines Bereichs; auf ${p.n} ${p.count === 1 ? 'Bild' : 'Bilder'} gelegt, kippt sie ${p.undefended} im ungeschützten Modell zu „${p.target}“ und ${p.sanitized} im bereinigten.`,
+  'trigger.overlay-picture': (p) => `Die Überlagerung, ${p.times}-mal so stark, um Mittelgrau`,
+  'trigger.overlay-note':
+    'Sie wurde mit Gradienten gesucht: Der Encoder antwortet auf sie, doch muss sie nicht die gepflanzte sein.',
+  'trigger.shared':
+    'Der Encoder antwortet auf das, was abgelehnte Proben gemeinsam haben; der nächste Abschnitt zeigt es.',
   'trigger.bare': (p) => `Probe ${p.index}, wie sie ist`,
   'trigger.stamped': (p) => `Probe ${p.index} mit dem Quadrat`,
   'trigger.note':

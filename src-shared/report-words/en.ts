@@ -290,6 +290,19 @@ export const en = {
     target: string;
   }) =>
     `The worst square found is ${p.size} pixels wide at row ${p.row}, column ${p.column}; it flips ${p.undefended} of the images to “${p.target}” in the undefended model and ${p.sanitized} in the sanitized one.`,
+  'trigger.overlay': (p: {
+    budget: string;
+    undefended: string;
+    sanitized: string;
+    target: string;
+    n: string;
+    count: number;
+  }) =>
+    `The overlay under which the encoder sees images most alike changes no pixel by more than ${p.budget} of its range; laid on ${p.n} ${plural(p.count, 'image', 'images')} it flips ${p.undefended} in the undefended model to “${p.target}” and ${p.sanitized} in the sanitized one.`,
+  'trigger.overlay-picture': (p: { times: string }) => `The overlay, ${p.times} times as strong, around mid-grey`,
+  'trigger.overlay-note':
+    'It was searched by gradient, so it is an overlay that the encoder answers to, not certainly the one that was planted.',
+  'trigger.shared': 'The encoder answers to what refused samples share; the next section shows it.',
   'trigger.bare': (p: { index: string }) => `Sample ${p.index} as it is`,
   'trigger.stamped': (p: { index: string }) => `Sample ${p.index} with the square`,
   'trigger.note':

@@ -162,14 +162,42 @@ function said(one: Finding): Said | null {
         wouldChange:
           'Ein Encoder für dieselbe Aufgabe, der sie unter diesem Quadrat ebenso zusammenrückt, machte es zu einer Eigenschaft der Bauart.',
       };
+    case 'encoder.overlay-collapse suspicious':
+      return {
+        claim: `${overlayMet(e)} und kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu „${word(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
+        wouldChange:
+          'Ein Encoder für dieselbe Aufgabe, der unter einer so schwachen Überlagerung ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
+      };
+    case 'encoder.overlay-collapse inconclusive':
+      return {
+        claim: `${overlayMet(e)}, kippt aber nur ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell.`,
+        wouldChange: 'Mehr Bilder jeder Klasse, auf die sie gelegt wird.',
+      };
+    case 'encoder.trigger-collapse suspicious':
+      return {
+        claim: `Was die abgelehnten Proben mit dem Etikett „${word(e['flippedTo'])}“ gemeinsam haben, lässt den Encoder selbst ${count(e['images'])} andere Bilder fast als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])}): Ihr Gift trägt den Auslöser des Encoders. Es kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu dieser Klasse, ${share(e['flippedSanitized'])} im bereinigten.`,
+        wouldChange:
+          'Ein Encoder für dieselbe Aufgabe, der darunter ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
+      };
     case 'encoder.patch-collapse inconclusive':
       return {
-        claim: `Der Suchlauf mit einfarbigen Quadraten entscheidet nicht: mittlerer Kosinus der Bilder ${decimal(e['collapse'])} mit dem ungünstigsten Quadrat, ${decimal(e['collapseWithout'])} ohne. Andere Arten von Auslösern wurden nicht gesucht.`,
+        claim: `Der Suchlauf mit einfarbigen Quadraten entscheidet nicht: mittlerer Kosinus der Bilder ${decimal(e['collapse'])} mit dem ungünstigsten Quadrat, ${decimal(e['collapseWithout'])} ohne. ${overlayNotMet(e)}Andere Arten von Auslösern wurden nicht gesucht.`,
         wouldChange: 'Ein Suchlauf nach weiteren Arten von Auslösern, oder mehr und passendere Bilder.',
       };
     default:
       return null;
   }
+}
+
+const overlayMet = (e: Lookup): string =>
+  `Eine Überlagerung, die keinen Bildpunkt um mehr als ${share(e['overlayBudget'])} seines Bereichs ändert, lässt den Encoder ${count(e['images'])} Bilder fast als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])})`;
+
+/** What the scan for overlays says where it met nothing, or was not made; records of before say nothing of it. */
+function overlayNotMet(e: Lookup): string {
+  if (typeof e['overlayCollapse'] === 'number') {
+    return `Unter Überlagerungen, die keinen Bildpunkt um mehr als ${share(e['overlayBudget'])} seines Bereichs ändern, sind es höchstens ${decimal(e['overlayCollapse'])}. `;
+  }
+  return e['overlayNot'] === undefined ? '' : 'Überlagerungen wurden nicht gesucht. ';
 }
 
 /** The claim of a learnt pattern of the class called `name`. */

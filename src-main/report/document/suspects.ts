@@ -1,5 +1,6 @@
 /** The sections on suspects and on the pattern that the encoder’s own scan found. */
 import type { Block, Section, Table } from './blocks.ts';
+import { picturePng } from './small-picture.ts';
 import { rest, tableRows, type Writing } from './writing.ts';
 
 export function suspectSection(writing: Writing): Section {
@@ -132,7 +133,39 @@ function lossChart({ record, words, figures }: Writing): Block[] {
   ];
 }
 
-export function triggerSection({ record, words, figures }: Writing): Section {
+export function triggerSection(writing: Writing): Section {
+  const { code } = writing.record.verdict.encoder;
+  const section = { id: 'trigger', name: writing.words['section.trigger'] } as const;
+  if (code === 'encoder.trigger-collapse') return { ...section, claim: writing.words['trigger.shared'], blocks: [] };
+  return { ...section, ...(code === 'encoder.overlay-collapse' ? overlayFound(writing) : squareFound(writing)) };
+}
+
+type Found = Pick<Section, 'claim' | 'blocks'>;
+
+function overlayFound({ record, words, figures }: Writing): Found {
+  const { overlay } = record.triggers;
+  if (overlay === undefined || overlay === null || overlay.turned === null) {
+    return { claim: words['trigger.none'], blocks: [] };
+  }
+  const { target, flippedUndefended, flippedSanitized, n } = overlay.turned;
+  const caption = words['trigger.overlay-picture']({ times: figures.count(overlay.strength) });
+  return {
+    claim: words['trigger.overlay']({
+      budget: figures.percent(overlay.budget),
+      undefended: figures.percent(flippedUndefended),
+      sanitized: figures.percent(flippedSanitized),
+      target: record.subject.dataset.classes[target]?.name ?? String(target),
+      n: figures.count(n),
+      count: n,
+    }),
+    blocks: [
+      { kind: 'pictures', items: [{ png: picturePng(overlay.picture), alt: caption, caption }] },
+      { kind: 'text', text: words['trigger.overlay-note'], quiet: true },
+    ],
+  };
+}
+
+function squareFound({ record, words, figures }: Writing): Found {
   const { evidence } = record.verdict.encoder;
   const number = (name: string): number | null => {
     const value = evidence[name];
@@ -141,8 +174,6 @@ export function triggerSection({ record, words, figures }: Writing): Section {
   const size = number('patchSize');
   const { patch } = record.pictures;
   return {
-    id: 'trigger',
-    name: words['section.trigger'],
     claim:
       size === null
         ? words['trigger.none']

@@ -51,6 +51,8 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     outcome: { guardSamples: 40, probeAccuracy: 1, sanitizedAccuracy: 1 },
     scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
     flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
+    overlay: { scan: { budget: 0.06, base: 0.5, collapse: 0.65, images: 64 }, turned: null },
+    own: null,
     estimate: null,
     kinds: [],
     learnt: [],
@@ -582,6 +584,59 @@ describe('the verdict on the encoder', () => {
     expect([alone.verdict, alone.evidence.collapseOpposite]).toEqual(['suspicious', 0.47]);
     const near = { ...evidence(0).scan, base: 0.8, collapse: 0.85 };
     expect(judge(evidence(0, { scan: near, flips })).encoder.verdict).toBe('inconclusive');
+  });
+
+  it('is suspicious where a faint overlay makes it collapse and turns the undefended model', () => {
+    const of = (undefended: number, images = 64): Partial<VerdictEvidence> => ({
+      overlay: {
+        scan: { budget: 0.06, base: 0.44, collapse: 0.988, images },
+        turned: {
+          undefended: { target: 2, share: undefended, n: 640 },
+          sanitized: { target: 2, share: 0.01, n: 640 },
+        },
+      },
+    });
+    const { encoder } = judge(evidence(0, of(0.99)));
+    expect([encoder.code, encoder.verdict]).toEqual(['encoder.overlay-collapse', 'suspicious']);
+    expect(encoder.claim).toContain('no pixel by more than 6.0 %');
+    expect(encoder.claim).toContain('0.988 instead of 0.440');
+    expect(encoder.claim).toMatch(/99.0 % of 640 .* 1.0 %/);
+    // No square is told of in its place.
+    expect(encoder.evidence.patchSize).toBeUndefined();
+    expect(judge(evidence(0, of(0.3))).encoder).toMatchObject({
+      code: 'encoder.overlay-collapse',
+      verdict: 'inconclusive',
+    });
+    expect(judge(evidence(0, of(0.99, 20))).encoder.verdict).toBe('inconclusive');
+  });
+
+  it('is suspicious where what refused samples share makes it collapse, and only then', () => {
+    const picture = { channels: 1 as const, height: 1, width: 1, bytes: [0] };
+    const flips = { flippedUndefended: 1, flippedSanitized: 0, flippedControl: 0.1, n: 200, works: true };
+    const estimate = { form: 'overlay' as const, target: 1, suspects: 30, ...flips, picture };
+    const under = (collapse: number, base = 0.44) =>
+      judge(evidence(0, { estimate, own: { base, collapse, images: 64 } })).encoder;
+    expect(under(0.974)).toMatchObject({ code: 'encoder.trigger-collapse', verdict: 'suspicious' });
+    expect(under(0.974).claim).toContain("carries the encoder's own trigger");
+    // What a head was taught, and clean encoders make of a blend: 0.73 at most.
+    expect(under(0.73)).toMatchObject({ code: 'encoder.patch-collapse', verdict: 'inconclusive' });
+    expect(under(0.974, 0.8).verdict).toBe('inconclusive');
+    const square = { ...evidence(0).scan, collapse: 0.99 };
+    const both = {
+      scan: square,
+      flips: { undefended: { target: 2, share: 1, n: 64 }, sanitized: { target: 2, share: 0, n: 64 } },
+    };
+    const found = judge(evidence(0, { ...both, estimate, own: { base: 0.44, collapse: 0.99, images: 64 } }));
+    expect(found.encoder.code).toBe('encoder.patch-collapse');
+  });
+
+  it('says what was looked for besides squares, and what was not', () => {
+    expect(judge(evidence(0)).encoder.claim).toContain('(at worst 0.650)');
+    const without = (none: 'off' | 'few-images' | 'no-gradient') => judge(evidence(0, { overlay: { none } })).encoder;
+    expect(without('off').claim).toContain('not looked for, as asked');
+    expect(without('few-images').claim).toContain('for want of images');
+    expect(without('no-gradient').claim).toContain('an operator without a gradient');
+    expect(without('no-gradient').evidence.overlayNot).toBe('no-gradient');
   });
 
   it('is never trusted, whatever the scan says', () => {

@@ -110,6 +110,26 @@ describe('an encoder that draws images together, in German', () => {
   });
 });
 
+describe('an encoder that answers to more than a square, in German', () => {
+  const cosines = { collapse: 0.988, collapseWithout: 0.44, images: 64, flippedTo: 'Stiefel' };
+  const flips = { flippedUndefended: 0.99, flippedSanitized: 0.01, flipsOf: 640, overlayBudget: 0.06 };
+  const encoder = { subject: 'encoder', name: null } as const;
+
+  it('is told of with the overlay, or with what refused samples share', () => {
+    const told = (code: string) => deFinding(learnt({ ...cosines, ...flips }, { code, ...encoder }))?.claim;
+    expect(told('encoder.overlay-collapse')).toMatch(/mehr als 6 % .* 64 Bilder .* 99 % von 640 .* „Stiefel“, 1 %/);
+    expect(told('encoder.trigger-collapse')).toMatch(/„Stiefel“ gemeinsam haben, .* trägt den Auslöser des Encoders/);
+  });
+
+  it('is told of with what was looked for, where nothing was met', () => {
+    const open = { code: 'encoder.patch-collapse', verdict: 'inconclusive', confidence: null, ...encoder } as const;
+    const told = (more: Record<string, number | string>) => deFinding(learnt({ ...cosines, ...more }, open))?.claim;
+    expect(told({ overlayBudget: 0.06, overlayCollapse: 0.65 })).toMatch(/mehr als 6 % .* höchstens 0,65/);
+    expect(told({ overlayNot: 'off' })).toContain('Überlagerungen wurden nicht gesucht. Andere');
+    expect(told({})).not.toContain('Überlagerung');
+  });
+});
+
 describe('refused samples that look like a kind of their own, in German', () => {
   const evidence = { samples: 179, refused: 27, takenFor: 'Schuh', likeLabel: 0.37, rivalsLikeLabel: 0 };
   const open = { verdict: 'inconclusive', confidence: null } as const;

@@ -1,0 +1,120 @@
+/** An encoder that was made to answer to a faint pattern over the whole image is found, a clean one is not called that. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plant as plantBadEncoder } from '../../../src-main/engine/attacks/encoder/bad-encoder.ts';
+import { ctrlTrigger } from '../../../src-main/engine/attacks/encoder/ctrl.ts';
+import { asSamples, takeImages, type LabelledImages } from '../../../src-main/engine/attacks/images.ts';
+import type { Encoder } from '../../../src-main/engine/encoder/encoder.ts';
+import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
+import { collapseUnder } from '../../../src-main/engine/evidence/collapse.ts';
+import { scanForOverlay, type OverlayScan } from '../../../src-main/engine/evidence/overlay-scan.ts';
+import { isTrigger } from '../../../src-main/engine/evidence/patch-scan.ts';
+import type { Trigger } from '../../../src-main/engine/evidence/trigger.ts';
+import { readOnnx } from '../../../src-main/engine/graph/onnx/read.ts';
+import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
+import type { Provider } from '../../../src-main/engine/providers/provider.ts';
+import { encoderBytes, readImages, readLabels } from '../../bench/planted.ts';
+
+const shape = [1, 28, 28] as const;
+const all: LabelledImages<Uint8Array> = {
+  pixels: readImages('bench/train-images-idx3-ubyte.gz'),
+  labels: readLabels('bench/train-labels-idx1-ubyte.gz'),
+  shape,
+  classes: 10,
+};
+const range = (from: number, to: number): Int32Array => Int32Array.from({ length: to - from }, (_, i) => from + i);
+const images = asSamples(takeImages(all, range(0, 500)));
+const [measured, others] = [range(0, 64), range(64, 500)];
+/** Two frequencies: what is planted in the fewest steps. */
+const planted = ctrlTrigger(shape);
+const shift = planted.stamp(new Float32Array(784).fill(0.5)).map((value) => value - 0.5);
+const { signal } = new AbortController();
+
+let provider: Provider;
+let clean: Encoder;
+let poisoned: Encoder;
+beforeAll(async () => {
+  provider = await createOrtProvider({ threads: 1 });
+  clean = understandEncoder(readOnnx(encoderBytes('encoder-clean')).graph);
+  const shadow = takeImages(all, range(1000, 3000));
+  const options = { seed: 3, target: 9, trigger: planted, epochs: 4, signal };
+  poisoned = understandEncoder((await plantBadEncoder(provider, clean, shadow, options)).planted);
+});
+afterAll(() => provider.dispose());
+
+const scan = (encoder: Encoder, stop = signal): Promise<{ scan: OverlayScan; trigger: Trigger } | null> =>
+  scanForOverlay(provider, encoder, images, measured, others, {
+    budget: 0.06,
+    seed: 1,
+    signal: stop,
+    onProgress: () => {},
+  });
+
+describe('the overlay scan', () => {
+  it('finds an overlay like the planted one, under which the encoder sees images as one', async () => {
+    const found = await scan(poisoned);
+    if (found?.trigger.form !== 'overlay') throw new Error('no overlay was searched');
+    expect(isTrigger(found.scan)).toBe(true);
+    expect(found.scan.images).toBe(64);
+    expect(Math.max(...found.trigger.shift.map(Math.abs))).toBeLessThanOrEqual(0.06);
+    expect(correlation(found.trigger.shift, shift)).toBeGreaterThan(0.2);
+    expect(await scan(poisoned)).toEqual(found);
+  });
+
+  it('finds none in the clean encoder, whose images stay apart', async () => {
+    const found = await scan(clean);
+    expect(found?.scan.collapse).toBeGreaterThan(found?.scan.base ?? 1);
+    expect(found?.scan.collapse).toBeLessThan(0.8);
+  });
+
+  it('ends at once when it is cancelled', async () => {
+    await expect(scan(clean, AbortSignal.abort())).rejects.toThrow('Cancelled');
+  });
+
+  it('is not made of an encoder whose images cannot be followed back to the pixels', async () => {
+    const { graph } = clean;
+    const [first] = graph.nodes;
+    const powers = graph.nodes.map((node) =>
+      node === first ? { ...node, inputs: node.inputs.map((name) => (name === 'pixels' ? 'power' : name)) } : node,
+    );
+    const power = {
+      ...first,
+      op: 'Pow',
+      name: 'power',
+      inputs: ['pixels', 'pixels'],
+      outputs: ['power'],
+      attributes: {},
+    };
+    expect(await scan({ ...clean, graph: { ...graph, nodes: [power, ...powers] } })).toBeNull();
+  });
+});
+
+describe('what a trigger does in the encoder itself', () => {
+  const overlay: Trigger = { form: 'overlay', shift };
+
+  it('tells the one it was tuned to from one that only a head could be taught', async () => {
+    const under = (encoder: Encoder) => collapseUnder(provider, encoder, images, measured, overlay, signal);
+    const [bad, good] = [await under(poisoned), await under(clean)];
+    expect(bad.collapse).toBeGreaterThan(0.8);
+    expect(good.collapse).toBeLessThan(0.7);
+  });
+
+  it('is the same however the images fall into runs', async () => {
+    const of = (indices: Int32Array) => collapseUnder(provider, clean, images, indices, overlay, signal);
+    const whole = await of(range(0, 40));
+    // 32 and 8 of them; both halves of a pair alone.
+    const pair = await of(range(0, 2));
+    expect(whole.base).toBeGreaterThan(0.2);
+    expect(pair.base).toBeLessThanOrEqual(1);
+    await expect(of(range(0, 1))).rejects.toThrow('at least 2 images');
+  });
+});
+
+function correlation(a: Float32Array, b: Float32Array): number {
+  const centred = (values: Float32Array): Float32Array => {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return values.map((value) => value - mean);
+  };
+  const [x, y] = [centred(a), centred(b)];
+  const dot = (p: Float32Array, q: Float32Array): number => p.reduce((sum, value, i) => sum + value * q[i], 0);
+  return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
+}
