@@ -64,7 +64,7 @@ function expectSound(result: PipelineResult, images: ToyImages): void {
 /** These may be null: what there was nothing to say of. */
 const optional = new Set([
   ...['confidence', 'name', 'guardAccuracy', 'probeAccuracy', 'sanitizedAccuracy', 'stopped'],
-  ...['meanResidue', 'estimate', 'flippedControl', 'from', 'opinions'],
+  ...['meanResidue', 'estimate', 'flippedControl', 'from', 'opinions', 'turned'],
 ]);
 
 /** Paths of missing values and of numbers that are not finite. */

@@ -108,7 +108,7 @@ describe('a run that is cancelled', () => {
       'grow/meta/0.6',
       'final',
     ],
-    ...['expand/cross-fit', 'evidence', 'evidence/learnt', 'evidence/triggers'],
+    ...['expand/cross-fit', 'evidence', 'evidence/learnt', 'evidence/triggers', 'evidence/collapse'],
   ];
   const graph = fileGraph('vgg-folded');
   let whole: Recording;
@@ -120,7 +120,7 @@ describe('a run that is cancelled', () => {
 
   it.each([
     // Filtering is a sort: it is over before anyone can look, and the next stage stops. Nothing is suspected here, so the
-    // last step has nothing to estimate and is over likewise.
+    // last but one has nothing to estimate and is over likewise.
     ...steps.filter((name) => name !== 'filter' && name !== 'evidence/triggers').map((name) => [name, name] as const),
     ['filter', 'warm-up'] as const,
   ])('at work in %s stops in %s with nothing left open', async (name, last) => {

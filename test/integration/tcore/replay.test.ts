@@ -20,7 +20,7 @@ const images = toyImages({ sizes: [24, 24, 24] });
 const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
   paper: [
     ...['probe', 'sift', 'scan', 'unlearn', 'recover', 'filter', 'warm-up', 'grow/loss/0.4', 'grow/meta/0.6', 'final'],
-    ...['expand/cross-fit', 'evidence', 'evidence/learnt', 'evidence/triggers'],
+    ...['expand/cross-fit', 'evidence', 'evidence/learnt', 'evidence/triggers', 'evidence/collapse'],
   ],
   distilled: [
     'probe',
@@ -34,6 +34,7 @@ const stepsOf: Readonly<Record<Mode, readonly string[]>> = {
     'evidence',
     'evidence/learnt',
     'evidence/triggers',
+    'evidence/collapse',
   ],
 };
 
