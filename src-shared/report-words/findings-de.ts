@@ -164,18 +164,19 @@ function said(one: Finding): Said | null {
       };
     case 'encoder.overlay-collapse suspicious':
       return {
-        claim: `${overlayMet(e)} und kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu „${word(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
+        claim: `${overlayMet(e)}, während eine für das bereinigte Modell gesuchte sie dort getrennt lässt (${decimal(e['collapseSanitized'])}), und kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu „${word(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
         wouldChange:
           'Ein Encoder für dieselbe Aufgabe, der unter einer so schwachen Überlagerung ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
       };
     case 'encoder.overlay-collapse inconclusive':
       return {
-        claim: `${overlayMet(e)}, kippt aber nur ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell.`,
-        wouldChange: 'Mehr Bilder jeder Klasse, auf die sie gelegt wird.',
+        claim: `${overlayMet(e)}. Im ungeschützten Modell kippt sie ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])}; ${typeof e['collapseSanitized'] === 'number' ? `eine für das bereinigte Modell gesuchte bringt Bilder dort auf ${decimal(e['collapseSanitized'])}` : 'wie nah eine die Bilder in einem sauberen Modell brächte, ließ sich nicht feststellen'}. Das entscheidet nicht.`,
+        wouldChange:
+          'Mehr Bilder jeder Klasse, auf die sie gelegt wird, oder ein sauberer Encoder für dieselbe Aufgabe.',
       };
     case 'encoder.trigger-collapse suspicious':
       return {
-        claim: `Was die abgelehnten Proben mit dem Etikett „${word(e['flippedTo'])}“ gemeinsam haben, lässt den Encoder selbst ${count(e['images'])} andere Bilder fast als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])}): Ihr Gift trägt den Auslöser des Encoders. Es kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu dieser Klasse, ${share(e['flippedSanitized'])} im bereinigten.`,
+        claim: `Was die abgelehnten Proben mit dem Etikett „${word(e['flippedTo'])}“ gemeinsam haben, lässt den Encoder selbst ${count(e['images'])} andere Bilder fast als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])}; ${decimal(e['collapseControl'])} unter dem stärksten von einigen zufälligen Mustern seiner Größe): Ihr Gift trägt den Auslöser des Encoders. Es kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu dieser Klasse, ${share(e['flippedSanitized'])} im bereinigten.`,
         wouldChange:
           'Ein Encoder für dieselbe Aufgabe, der darunter ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
       };

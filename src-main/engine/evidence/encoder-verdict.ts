@@ -23,7 +23,8 @@ const mostFlippedSanitized = 0.2;
 export type Overlay =
   | {
       readonly scan: OverlayScan;
-      readonly turned: { readonly undefended: Flips; readonly sanitized: Flips } | null;
+      /** With the mean cosine to which an overlay searched for the sanitized model brings images there; null = not searched. */
+      readonly turned: { readonly undefended: Flips; readonly sanitized: Flips; readonly clean: number | null } | null;
     }
   | { readonly none: 'off' | 'few-images' | 'no-gradient' };
 
@@ -31,6 +32,8 @@ export type Overlay =
 export interface OwnTrigger {
   readonly base: number;
   readonly collapse: number;
+  /** The same for the strongest of some random patterns of its size. */
+  readonly control: number;
   readonly images: number;
 }
 
@@ -56,6 +59,8 @@ export function judgeEncoder(evidence: EncoderEvidence): Finding {
 /** Poison of the dataset that carries the encoder's own trigger. */
 function judgeOwn({ own, estimate, classes }: EncoderEvidence): Finding | null {
   if (own === null || estimate === null || !isTrigger(own) || own.images < fewestScanned) return null;
+  // What any pattern of its size does is not the encoder's answer to this one.
+  if (own.control >= drawnLimit) return null;
   const { form, target, flippedUndefended, flippedSanitized, n } = estimate;
   return {
     code: 'encoder.trigger-collapse',
@@ -64,6 +69,7 @@ function judgeOwn({ own, estimate, classes }: EncoderEvidence): Finding | null {
     evidence: {
       collapse: own.collapse,
       collapseWithout: own.base,
+      collapseControl: own.control,
       collapseLimit,
       images: own.images,
       form,
@@ -74,7 +80,7 @@ function judgeOwn({ own, estimate, classes }: EncoderEvidence): Finding | null {
     },
     verdict: 'suspicious',
     confidence: (own.collapse - collapseLimit) / (1 - collapseLimit),
-    claim: `What the refused samples of "${classes[target]}" share makes the encoder itself see ${own.images} other images as nearly one (${cosines(own)}): their poison carries the encoder's own trigger. It flips ${percent(flippedUndefended)} of ${n} to that class in the undefended model, ${percent(flippedSanitized)} in the sanitized one.`,
+    claim: `What the refused samples of "${classes[target]}" share makes the encoder itself see ${own.images} other images as nearly one (${cosines(own)}, ${own.control.toFixed(3)} under the strongest of some random patterns of its size): their poison carries the encoder's own trigger. It flips ${percent(flippedUndefended)} of ${n} to that class in the undefended model, ${percent(flippedSanitized)} in the sanitized one.`,
     wouldChange:
       'An encoder of the same task that also collapses under it would make it a property of the architecture.',
   };
@@ -84,7 +90,7 @@ function judgeOwn({ own, estimate, classes }: EncoderEvidence): Finding | null {
 function judgeOverlay({ overlay, classes }: EncoderEvidence): Finding | null {
   if (!('scan' in overlay) || overlay.turned === null) return null;
   const { scan, turned } = overlay;
-  const { undefended, sanitized } = turned;
+  const { undefended, sanitized, clean } = turned;
   const common = {
     code: 'encoder.overlay-collapse',
     subject: 'encoder' as const,
@@ -94,6 +100,7 @@ function judgeOverlay({ overlay, classes }: EncoderEvidence): Finding | null {
       collapseWithout: scan.base,
       collapseLimit,
       overlayBudget: scan.budget,
+      ...(clean === null ? {} : { collapseSanitized: clean }),
       images: scan.images,
       flippedTo: classes[undefended.target],
       flippedUndefended: undefended.share,
@@ -111,11 +118,20 @@ function judgeOverlay({ overlay, classes }: EncoderEvidence): Finding | null {
       wouldChange: 'More images of every class to lay it over.',
     };
   }
+  if (clean === null || clean >= drawnLimit) {
+    return {
+      ...common,
+      verdict: 'inconclusive',
+      confidence: null,
+      claim: `${met}, but ${clean === null ? 'whether one would in a clean model was not found out' : `one that is searched for the sanitized model brings images nearly as close there (${clean.toFixed(3)})`}, so it may be how nets of this build are.`,
+      wouldChange: 'A clean encoder of the same task to compare with.',
+    };
+  }
   return {
     ...common,
     verdict: 'suspicious',
     confidence: (scan.collapse - collapseLimit) / (1 - collapseLimit),
-    claim: `${met}, and flips ${percent(undefended.share)} of ${undefended.n} to "${classes[undefended.target]}" in the undefended model, ${percent(sanitized.share)} in the sanitized one.`,
+    claim: `${met}, where one searched for the sanitized model leaves them apart (${clean.toFixed(3)}), and flips ${percent(undefended.share)} of ${undefended.n} to "${classes[undefended.target]}" in the undefended model, ${percent(sanitized.share)} in the sanitized one.`,
     wouldChange:
       'An encoder of the same task that also collapses under an overlay that faint would make it a property of the architecture.',
   };

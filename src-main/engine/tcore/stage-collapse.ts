@@ -7,6 +7,7 @@ import type { Json } from '../../../src-shared/json.ts';
 import type { EncoderOverlay } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { collapseUnder } from '../evidence/collapse.ts';
+import { controlsFor } from '../evidence/control.ts';
 import type { Overlay, OwnTrigger } from '../evidence/encoder-verdict.ts';
 import { scanForOverlay } from '../evidence/overlay-scan.ts';
 import { isTrigger } from '../evidence/patch-scan.ts';
@@ -16,6 +17,7 @@ import type { Graph } from '../graph/ir.ts';
 import { spread } from '../math/spread.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { sizesOf } from './memory.ts';
+import { pixelsOf } from './pattern-carriers.ts';
 import { select } from './steps.ts';
 import { packTrigger, unpackTrigger } from './trigger-tensors.ts';
 
@@ -44,24 +46,35 @@ export async function runCollapse(
   recovered: Trigger | null,
   input: string,
 ): Promise<CollapseStage> {
-  const { provider, samples, parameters, signal, seed } = context;
+  const { samples, parameters, seed } = context;
   const params = { seed, ...(select(context, 'scan') as object) } as Json;
   const step = await context.journal.step({ name: 'evidence/collapse', params, inputs: [input] }, async () => {
     const measured = spread(credible, parameters['scan.images']);
     const { overlay, trigger } = await searchOverlay(context, encoder, models, credible, measured);
-    const own =
-      recovered === null || measured.length < 2
-        ? null
-        : {
-            ...(await collapseUnder(provider, encoder, samples, measured, recovered, signal)),
-            images: measured.length,
-          };
+    const own = recovered === null || measured.length < 2 ? null : await ownOf(context, encoder, measured, recovered);
     return { data: { overlay, own } as unknown as Json, tensors: trigger === null ? {} : packTrigger(trigger) };
   });
   const { overlay, own } = step.data as unknown as Pick<CollapseStage, 'overlay' | 'own'>;
   const trigger = unpackTrigger(step.tensors);
   const shown = trigger === null || !('scan' in overlay) ? null : shownOverlay(overlay, trigger, samples);
   return { overlay, own, trigger, shown, digest: step.digest, resumed: step.resumed };
+}
+
+/** The encoder's own answer to a trigger, and to the strongest of some random patterns of its size. */
+async function ownOf(
+  context: PipelineContext,
+  encoder: Encoder,
+  measured: Int32Array,
+  trigger: Trigger,
+): Promise<OwnTrigger> {
+  const { provider, samples, signal, seed } = context;
+  const under = (one: Trigger) => collapseUnder(provider, encoder, samples, measured, one, signal);
+  const { base, collapse } = await under(trigger);
+  let control = base;
+  for (const random of controlsFor(trigger, pixelsOf(context, measured), seed, controls)) {
+    control = Math.max(control, (await under(random)).collapse);
+  }
+  return { base, collapse, control, images: measured.length };
 }
 
 /** @param measured of the credible ones */
@@ -79,12 +92,8 @@ async function searchOverlay(
   const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !taken.has(i));
   if (measured.length < 2 || others.length === 0) return { overlay: { none: 'few-images' }, trigger: null };
   const onProgress = progressOf(context, 'evidence', 'steps');
-  const found = await scanForOverlay(provider, encoder, samples, measured, others, {
-    budget,
-    seed,
-    signal,
-    onProgress,
-  });
+  const search = { budget, seed, signal, onProgress };
+  const found = await scanForOverlay(provider, encoder, samples, measured, others, search);
   if (found === null) return { overlay: { none: 'no-gradient' }, trigger: null };
   const { scan, trigger } = found;
   // What does not draw images together is no trigger, whatever it turns.
@@ -95,9 +104,20 @@ async function searchOverlay(
   const undefended = await countFlips(provider, models.undefended, samples, laid, tried, null, options);
   const { target } = undefended;
   const sanitized = await countFlips(provider, models.sanitized, samples, laid, tried, target, options);
-  return { overlay: { scan, turned: { undefended, sanitized } }, trigger };
+  // Some nets give way to a faint overlay though nothing was planted: a clean one of the same build, grown from the same images, would, too.
+  const clean = await scanForOverlay(provider, trunkOf(models.sanitized, encoder), samples, measured, others, search);
+  return { overlay: { scan, turned: { undefended, sanitized, clean: clean?.scan.collapse ?? null } }, trigger };
 }
 
+/** The sanitized model up to its representation, in place of the encoder. */
+function trunkOf(sanitized: Graph, encoder: Encoder): Encoder {
+  const { dim } = encoder.representation;
+  const outputs = [{ name: 'representation', dtype: 'float32' as const, shape: ['N', dim] }];
+  return { ...encoder, graph: { ...sanitized, outputs } };
+}
+
+/** Random patterns beside a recovered trigger. */
+const controls = 5;
 /** A budget is hardly seen as it is: the picture has the overlay ten times as strong. */
 const shownStronger = 10;
 

@@ -587,12 +587,13 @@ describe('the verdict on the encoder', () => {
   });
 
   it('is suspicious where a faint overlay makes it collapse and turns the undefended model', () => {
-    const of = (undefended: number, images = 64): Partial<VerdictEvidence> => ({
+    const of = (undefended: number, images = 64, clean: number | null = 0.6): Partial<VerdictEvidence> => ({
       overlay: {
         scan: { budget: 0.06, base: 0.44, collapse: 0.988, images },
         turned: {
           undefended: { target: 2, share: undefended, n: 640 },
           sanitized: { target: 2, share: 0.01, n: 640 },
+          clean,
         },
       },
     });
@@ -608,25 +609,34 @@ describe('the verdict on the encoder', () => {
       verdict: 'inconclusive',
     });
     expect(judge(evidence(0, of(0.99, 20))).encoder.verdict).toBe('inconclusive');
+    // Nets that give way to any overlay: a clean one does, too.
+    const alike = judge(evidence(0, of(0.99, 64, 0.93))).encoder;
+    expect(alike.verdict).toBe('inconclusive');
+    expect(alike.claim).toContain('nearly as close there (0.930)');
+    expect(judge(evidence(0, of(0.99, 64, null))).encoder.verdict).toBe('inconclusive');
   });
 
   it('is suspicious where what refused samples share makes it collapse, and only then', () => {
     const picture = { channels: 1 as const, height: 1, width: 1, bytes: [0] };
     const flips = { flippedUndefended: 1, flippedSanitized: 0, flippedControl: 0.1, n: 200, works: true };
     const estimate = { form: 'overlay' as const, target: 1, suspects: 30, ...flips, picture };
-    const under = (collapse: number, base = 0.44) =>
-      judge(evidence(0, { estimate, own: { base, collapse, images: 64 } })).encoder;
+    const under = (collapse: number, base = 0.44, control = 0.6) =>
+      judge(evidence(0, { estimate, own: { base, collapse, control, images: 64 } })).encoder;
     expect(under(0.974)).toMatchObject({ code: 'encoder.trigger-collapse', verdict: 'suspicious' });
     expect(under(0.974).claim).toContain("carries the encoder's own trigger");
     // What a head was taught, and clean encoders make of a blend: 0.73 at most.
     expect(under(0.73)).toMatchObject({ code: 'encoder.patch-collapse', verdict: 'inconclusive' });
     expect(under(0.974, 0.8).verdict).toBe('inconclusive');
+    // Any pattern of its size does that.
+    expect(under(0.974, 0.44, 0.9).verdict).toBe('inconclusive');
     const square = { ...evidence(0).scan, collapse: 0.99 };
     const both = {
       scan: square,
       flips: { undefended: { target: 2, share: 1, n: 64 }, sanitized: { target: 2, share: 0, n: 64 } },
     };
-    const found = judge(evidence(0, { ...both, estimate, own: { base: 0.44, collapse: 0.99, images: 64 } }));
+    const found = judge(
+      evidence(0, { ...both, estimate, own: { base: 0.44, collapse: 0.99, control: 0.6, images: 64 } }),
+    );
     expect(found.encoder.code).toBe('encoder.patch-collapse');
   });
 

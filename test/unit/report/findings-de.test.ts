@@ -113,11 +113,17 @@ describe('an encoder that draws images together, in German', () => {
 describe('an encoder that answers to more than a square, in German', () => {
   const cosines = { collapse: 0.988, collapseWithout: 0.44, images: 64, flippedTo: 'Stiefel' };
   const flips = { flippedUndefended: 0.99, flippedSanitized: 0.01, flipsOf: 640, overlayBudget: 0.06 };
+  const controls = { collapseSanitized: 0.6, collapseControl: 0.55 };
   const encoder = { subject: 'encoder', name: null } as const;
 
   it('is told of with the overlay, or with what refused samples share', () => {
-    const told = (code: string) => deFinding(learnt({ ...cosines, ...flips }, { code, ...encoder }))?.claim;
+    const told = (code: string) =>
+      deFinding(learnt({ ...cosines, ...flips, ...controls }, { code, ...encoder }))?.claim;
     expect(told('encoder.overlay-collapse')).toMatch(/mehr als 6 % .* 64 Bilder .* 99 % von 640 .* „Stiefel“, 1 %/);
+    const open = { code: 'encoder.overlay-collapse', verdict: 'inconclusive', confidence: null, ...encoder } as const;
+    const alike = deFinding(learnt({ ...cosines, ...flips, collapseSanitized: 0.93 }, open))?.claim;
+    expect(alike).toMatch(/kippt sie 99 % von 640; .* auf 0,93. Das entscheidet nicht/);
+    expect(deFinding(learnt({ ...cosines, ...flips }, open))?.claim).toContain('ließ sich nicht feststellen');
     expect(told('encoder.trigger-collapse')).toMatch(/„Stiefel“ gemeinsam haben, .* trägt den Auslöser des Encoders/);
   });
 
