@@ -330,7 +330,7 @@ export const de: PageMessages = {
     estimateNote: 'Grob: gezählt nach Bildern, die durch den Encoder gehen, und dem eben hier gemessenen Tempo.',
     notLookedFor: 'Was nicht geprüft wird',
     notLookedForText: [
-      'Gemusterte, überblendete, Frequenz- und Verzerrungsauslöser im Encoder: Die Suche sieht einfarbige Quadrate.',
+      'Gemusterte Flecken und Verzerrungen im Encoder: Die Suchen sehen einfarbige Quadrate und schwache Überlagerungen.',
       'Vergiftung mit richtigem Etikett, die keine eigene Gruppe bildet.',
       'Vergiftung der Hälfte einer Klasse oder mehr.',
     ],

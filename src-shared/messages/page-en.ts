@@ -301,7 +301,7 @@ export const en = {
     estimateNote: 'Rough: counted from images that pass through the encoder, and its speed measured here just now.',
     notLookedFor: 'What will not be examined',
     notLookedForText: [
-      'Textured, blended, frequency and warping triggers in the encoder: its scan sees solid square patches.',
+      'Textured patches and warping in the encoder: its scans see solid squares and faint overlays.',
       'Clean-label poison that forms no group of its own.',
       'Poison in half of a class or more.',
     ],

@@ -236,7 +236,14 @@ export const deTerms: Readonly<Record<string, string>> = {
   'refused share of the other classes': 'abgelehnter Anteil der anderen Klassen',
   'share in the larger of two groups': 'Anteil der größeren zweier Gruppen',
   'distance of the two groups, in their widths': 'Abstand der beiden Gruppen in ihren Breiten',
-  'mean cosine of the images with the square': 'mittlerer Kosinus der Bilder mit dem Quadrat',
+  'mean cosine of the images with the pattern': 'mittlerer Kosinus der Bilder mit dem Muster',
+  'mean cosine with the strongest of some random patterns of its size':
+    'mittlerer Kosinus mit dem stärksten von einigen zufälligen Mustern seiner Größe',
+  'mean cosine in the sanitized model, with an overlay searched for it':
+    'mittlerer Kosinus im bereinigten Modell, mit einer dafür gesuchten Überlagerung',
+  'mean cosine with the worst faint overlay': 'mittlerer Kosinus mit der ungünstigsten schwachen Überlagerung',
+  'most that an overlay changes a pixel': 'was eine Überlagerung einen Bildpunkt höchstens ändert',
+  'why no overlay was searched': 'warum keine Überlagerung gesucht wurde',
   'samples that show the trigger of the encoder': 'Proben, die den Auslöser des Encoders zeigen',
   'mean cosine with the nearest of the squares tried': 'mittlerer Kosinus mit dem nächsten der versuchten Quadrate',
   'class of those that show the trigger of the encoder': 'Klasse derer, die den Auslöser des Encoders zeigen',

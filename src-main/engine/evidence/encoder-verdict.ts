@@ -61,7 +61,7 @@ function judgeOwn({ own, estimate, classes }: EncoderEvidence): Finding | null {
   if (own === null || estimate === null || !isTrigger(own) || own.images < fewestScanned) return null;
   // What any pattern of its size does is not the encoder's answer to this one.
   if (own.control >= drawnLimit) return null;
-  const { form, target, flippedUndefended, flippedSanitized, n } = estimate;
+  const { target, flippedUndefended, flippedSanitized, n } = estimate;
   return {
     code: 'encoder.trigger-collapse',
     subject: 'encoder',
@@ -72,7 +72,6 @@ function judgeOwn({ own, estimate, classes }: EncoderEvidence): Finding | null {
       collapseControl: own.control,
       collapseLimit,
       images: own.images,
-      form,
       flippedTo: classes[target],
       flippedUndefended,
       flippedSanitized,

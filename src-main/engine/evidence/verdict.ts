@@ -420,14 +420,20 @@ function judgeDataset(
   };
 }
 
-function notExamined({ classes, sifting }: VerdictEvidence): AuditVerdict['notExamined'] {
+function notExamined({ classes, sifting, overlay }: VerdictEvidence): AuditVerdict['notExamined'] {
   const empty = sifting.warnings.filter((warning) => warning.code === 'empty');
   return [
-    {
-      what: 'Encoder: textured, blended, frequency and warping triggers',
-      reason: 'no-scan',
-      detail: 'The scan stamps solid squares only.',
-    },
+    'scan' in overlay
+      ? {
+          what: 'Encoder: textured patches, warping, and overlays that no faint one leads to',
+          reason: 'no-scan',
+          detail: `The scans look for solid squares, and for overlays that change no pixel by more than ${percent(overlay.scan.budget)} of its range.`,
+        }
+      : {
+          what: 'Encoder: textured, blended, frequency and warping triggers',
+          reason: 'no-scan',
+          detail: 'The scan stamps solid squares only.',
+        },
     {
       what: 'Encoder: pre-training data',
       reason: 'not-available',
