@@ -5,12 +5,9 @@ import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { applyTrigger, type Trigger } from './trigger.ts';
 
-/** Images per run. */
-const batch = 32;
-
 /**
  * Mean pairwise cosine, -1..1, of the samples' representations without and with the trigger on each.
- * @param indices at least 2 samples @throws RangeError, CancelledError
+ * @param indices at least 2 samples @param options.batch images per run @throws RangeError, CancelledError
  */
 export async function collapseUnder(
   provider: Provider,
@@ -18,7 +15,7 @@ export async function collapseUnder(
   samples: SampleSource,
   indices: Int32Array,
   trigger: Trigger,
-  signal: AbortSignal,
+  { batch, signal }: { readonly batch: number; readonly signal: AbortSignal },
 ): Promise<{ readonly base: number; readonly collapse: number }> {
   const n = indices.length;
   if (n < 2) throw new RangeError(`a mean over pairs needs at least 2 images, met ${n}`);

@@ -13,7 +13,7 @@ import {
   type PatchScan,
 } from './patch-scan.ts';
 import { percent } from './percent.ts';
-import type { OverlayScan } from './overlay-scan.ts';
+import type { NoOverlay, OverlayScan } from './overlay-scan.ts';
 import type { Flips } from './trigger.ts';
 
 /** Most that a patch which draws images together without collapse may flip in the sanitized model. */
@@ -26,7 +26,7 @@ export type Overlay =
       /** With the mean cosine to which an overlay searched for the sanitized model brings images there; null = not searched. */
       readonly turned: { readonly undefended: Flips; readonly sanitized: Flips; readonly clean: number | null } | null;
     }
-  | { readonly none: 'off' | 'few-images' | 'no-gradient' };
+  | { readonly none: 'off' | 'few-images' | NoOverlay };
 
 /** How near the trigger that was recovered from refused samples brings so many images in the encoder. */
 export interface OwnTrigger {
@@ -152,6 +152,8 @@ function overlayWords(overlay: Overlay): string {
       return 'overlays were not looked for, for want of images';
     case 'no-gradient':
       return 'overlays were not looked for, because the encoder has an operator without a gradient';
+    case 'not-finite':
+      return 'overlays were not looked for, because what the encoder answers is not finite';
   }
 }
 

@@ -27,7 +27,6 @@ export interface OverlayScan {
   readonly images: number;
 }
 
-const batch = 32;
 const steps = 100;
 /** Adam's rate, of the argument of tanh; smaller for the last of the steps. */
 const rateAt = (step: number): number => (step < 0.7 * steps ? 0.1 : 0.03);
@@ -35,14 +34,23 @@ const rateAt = (step: number): number => (step < 0.7 * steps ? 0.1 : 0.03);
 interface Options {
   /** Most that a pixel may change, 0..1. */
   readonly budget: number;
+  /** Images a step and a run, at least 2. */
+  readonly batch: number;
   readonly seed: number;
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, total: number) => void;
 }
 
+/** Why there is no overlay: an operator has no gradient, or the representation, or what it is searched by, is no number. */
+export type NoOverlay = 'no-gradient' | 'not-finite';
+
+export interface FoundOverlay {
+  readonly scan: OverlayScan;
+  readonly trigger: Trigger;
+}
+
 /**
  * @param measured samples to measure on, at least 2 @param others samples to search on, at least 1; none of those measured
- * @returns null where the encoder has an operator without a gradient
  * @throws CancelledError
  */
 export async function scanForOverlay(
@@ -52,17 +60,18 @@ export async function scanForOverlay(
   measured: Int32Array,
   others: Int32Array,
   options: Options,
-): Promise<{ readonly scan: OverlayScan; readonly trigger: Trigger } | null> {
+): Promise<FoundOverlay | NoOverlay> {
   let shift: Float32Array;
   try {
     shift = await searchShift(provider, encoder, samples, others, options);
   } catch (error) {
     // An operator without a gradient ends the search, not the audit.
-    if (error instanceof ExpectedError && error.code === 'unknown-operator') return null;
+    if (error instanceof ExpectedError && error.code === 'unknown-operator') return 'no-gradient';
     throw error;
   }
+  if (!shift.every(Number.isFinite)) return 'not-finite';
   const trigger: Trigger = { form: 'overlay', shift };
-  const { base, collapse } = await collapseUnder(provider, encoder, samples, measured, trigger, options.signal);
+  const { base, collapse } = await collapseUnder(provider, encoder, samples, measured, trigger, options);
   return { scan: { budget: options.budget, base, collapse, images: measured.length }, trigger };
 }
 
@@ -72,13 +81,13 @@ async function searchShift(
   encoder: Encoder,
   samples: SampleSource,
   others: Int32Array,
-  { budget, seed, signal, onProgress }: Options,
+  { budget, batch, seed, signal, onProgress }: Options,
 ): Promise<Float32Array> {
   const [channels, height, width] = samples.shape;
   const size = channels * height * width;
   const random = randomStream(seed, 'evidence/overlay');
   const start = Float32Array.from({ length: size }, () => 0.2 * (random.uniform() - 0.5));
-  const step = searchStep(encoder, samples.shape, budget, start);
+  const step = searchStep(encoder, samples.shape, budget, batch, start);
   const compiled = await provider.compile(step.graph, { dims: {}, state: step.state });
   try {
     compiled.setState(step.initialState);
@@ -107,6 +116,7 @@ function searchStep(
   encoder: Encoder,
   [channels, height, width]: SampleSource['shape'],
   budget: number,
+  batch: number,
   start: Float32Array,
 ): TrainingStep {
   const b = graphBuilder(encoder.graph);

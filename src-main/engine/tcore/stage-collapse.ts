@@ -68,7 +68,8 @@ async function ownOf(
   trigger: Trigger,
 ): Promise<OwnTrigger> {
   const { provider, samples, signal, seed } = context;
-  const under = (one: Trigger) => collapseUnder(provider, encoder, samples, measured, one, signal);
+  const batch = Math.min(mostAtOnce, sizesOf(context).evaluationBatch);
+  const under = (one: Trigger) => collapseUnder(provider, encoder, samples, measured, one, { batch, signal });
   const { base, collapse } = await under(trigger);
   let control = base;
   for (const random of controlsFor(trigger, pixelsOf(context, measured), seed, controls)) {
@@ -92,9 +93,11 @@ async function searchOverlay(
   const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !taken.has(i));
   if (measured.length < 2 || others.length === 0) return { overlay: { none: 'few-images' }, trigger: null };
   const onProgress = progressOf(context, 'evidence', 'steps');
-  const search = { budget, seed, signal, onProgress };
+  // A step of the search takes what a training step does.
+  const batch = Math.max(2, Math.min(mostAtOnce, parameters['distil.batch']));
+  const search = { budget, batch, seed, signal, onProgress };
   const found = await scanForOverlay(provider, encoder, samples, measured, others, search);
-  if (found === null) return { overlay: { none: 'no-gradient' }, trigger: null };
+  if (typeof found === 'string') return { overlay: { none: found }, trigger: null };
   const { scan, trigger } = found;
   // What does not draw images together is no trigger, whatever it turns.
   if (!isTrigger(scan)) return { overlay: { scan, turned: null }, trigger };
@@ -106,7 +109,8 @@ async function searchOverlay(
   const sanitized = await countFlips(provider, models.sanitized, samples, laid, tried, target, options);
   // Some nets give way to a faint overlay though nothing was planted: a clean one of the same build, grown from the same images, would, too.
   const clean = await scanForOverlay(provider, trunkOf(models.sanitized, encoder), samples, measured, others, search);
-  return { overlay: { scan, turned: { undefended, sanitized, clean: clean?.scan.collapse ?? null } }, trigger };
+  const reached = typeof clean === 'string' ? null : clean.scan.collapse;
+  return { overlay: { scan, turned: { undefended, sanitized, clean: reached } }, trigger };
 }
 
 /** The sanitized model up to its representation, in place of the encoder. */
@@ -116,6 +120,8 @@ function trunkOf(sanitized: Graph, encoder: Encoder): Encoder {
   return { ...encoder, graph: { ...sanitized, outputs } };
 }
 
+/** Images per step of the search, and per run. */
+const mostAtOnce = 32;
 /** Random patterns beside a recovered trigger. */
 const controls = 5;
 /** A budget is hardly seen as it is: the picture has the overlay ten times as strong. */

@@ -64,7 +64,7 @@ function expectSound(result: PipelineResult, images: ToyImages): void {
 /** These may be null: what there was nothing to say of. */
 const optional = new Set([
   ...['confidence', 'name', 'guardAccuracy', 'probeAccuracy', 'sanitizedAccuracy', 'stopped'],
-  ...['meanResidue', 'estimate', 'flippedControl', 'from', 'opinions', 'turned'],
+  ...['meanResidue', 'estimate', 'flippedControl', 'from', 'opinions', 'overlay', 'turned'],
 ]);
 
 /** Paths of missing values and of numbers that are not finite. */
@@ -90,6 +90,18 @@ describe('an audit of', () => {
     expect(result.sifting.perClass.map(({ pool }) => pool)).toEqual([expect.any(Number), 1, expect.any(Number), 1, 1]);
     for (const c of [1, 3, 4]) expect(result.verdict.classes[c].verdict).toBe('inconclusive');
     expect(result.verdict.dataset.verdict).not.toBe('trusted');
+  });
+
+  it('an encoder that is not to be scanned for overlays says that they were not looked for', async () => {
+    const { result } = await audit(toyImages({ sizes: [30, 30] }), { 'scan.overlay': 0 });
+    const { encoder, notExamined } = result.verdict;
+    expect([result.triggers.overlay, encoder.evidence.overlayNot]).toEqual([null, 'off']);
+    expect(notExamined[0].what).toContain('blended, frequency');
+    const looked = (await audit(toyImages({ sizes: [30, 30] }))).result.verdict.notExamined[0];
+    expect([looked.what, looked.detail]).toEqual([
+      expect.stringContaining('textured patches'),
+      expect.stringContaining('no pixel by more than 6.0 %'),
+    ]);
   });
 
   it('a class without samples says that it was not examined', async () => {

@@ -6,9 +6,10 @@ import { asSamples, takeImages, type LabelledImages } from '../../../src-main/en
 import type { Encoder } from '../../../src-main/engine/encoder/encoder.ts';
 import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
 import { collapseUnder } from '../../../src-main/engine/evidence/collapse.ts';
-import { scanForOverlay, type OverlayScan } from '../../../src-main/engine/evidence/overlay-scan.ts';
+import { scanForOverlay, type FoundOverlay, type NoOverlay } from '../../../src-main/engine/evidence/overlay-scan.ts';
 import { isTrigger } from '../../../src-main/engine/evidence/patch-scan.ts';
 import type { Trigger } from '../../../src-main/engine/evidence/trigger.ts';
+import type { Tensor } from '../../../src-main/engine/graph/ir.ts';
 import { readOnnx } from '../../../src-main/engine/graph/onnx/read.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
@@ -41,9 +42,10 @@ beforeAll(async () => {
 });
 afterAll(() => provider.dispose());
 
-const scan = (encoder: Encoder, stop = signal): Promise<{ scan: OverlayScan; trigger: Trigger } | null> =>
+const scan = (encoder: Encoder, stop = signal): Promise<FoundOverlay | NoOverlay> =>
   scanForOverlay(provider, encoder, images, measured, others, {
     budget: 0.06,
+    batch: 32,
     seed: 1,
     signal: stop,
     onProgress: () => {},
@@ -52,7 +54,7 @@ const scan = (encoder: Encoder, stop = signal): Promise<{ scan: OverlayScan; tri
 describe('the overlay scan', () => {
   it('finds an overlay like the planted one, under which the encoder sees images as one', async () => {
     const found = await scan(poisoned);
-    if (found?.trigger.form !== 'overlay') throw new Error('no overlay was searched');
+    if (typeof found === 'string' || found.trigger.form !== 'overlay') throw new Error('no overlay was searched');
     expect(isTrigger(found.scan)).toBe(true);
     expect(found.scan.images).toBe(64);
     expect(Math.max(...found.trigger.shift.map(Math.abs))).toBeLessThanOrEqual(0.06);
@@ -62,8 +64,19 @@ describe('the overlay scan', () => {
 
   it('finds none in the clean encoder, whose images stay apart', async () => {
     const found = await scan(clean);
-    expect(found?.scan.collapse).toBeGreaterThan(found?.scan.base ?? 1);
-    expect(found?.scan.collapse).toBeLessThan(0.8);
+    if (typeof found === 'string') throw new Error('no overlay was searched');
+    expect(found.scan.collapse).toBeGreaterThan(found.scan.base);
+    expect(found.scan.collapse).toBeLessThan(0.8);
+  });
+
+  it('is not made of one whose answers are no numbers', async () => {
+    const { graph } = clean;
+    const broken = [...graph.initializers].map(([name, value]): [string, Tensor] => [
+      name,
+      value.dtype === 'float32' ? { ...value, data: new Float32Array(value.data.length).fill(NaN) } : value,
+    ]);
+    const initializers = new Map(broken);
+    expect(await scan({ ...clean, graph: { ...graph, initializers } })).toBe('not-finite');
   });
 
   it('ends at once when it is cancelled', async () => {
@@ -84,7 +97,7 @@ describe('the overlay scan', () => {
       outputs: ['power'],
       attributes: {},
     };
-    expect(await scan({ ...clean, graph: { ...graph, nodes: [power, ...powers] } })).toBeNull();
+    expect(await scan({ ...clean, graph: { ...graph, nodes: [power, ...powers] } })).toBe('no-gradient');
   });
 });
 
@@ -92,14 +105,15 @@ describe('what a trigger does in the encoder itself', () => {
   const overlay: Trigger = { form: 'overlay', shift };
 
   it('tells the one it was tuned to from one that only a head could be taught', async () => {
-    const under = (encoder: Encoder) => collapseUnder(provider, encoder, images, measured, overlay, signal);
+    const under = (encoder: Encoder) =>
+      collapseUnder(provider, encoder, images, measured, overlay, { batch: 32, signal });
     const [bad, good] = [await under(poisoned), await under(clean)];
     expect(bad.collapse).toBeGreaterThan(0.8);
     expect(good.collapse).toBeLessThan(0.7);
   });
 
   it('is the same however the images fall into runs', async () => {
-    const of = (indices: Int32Array) => collapseUnder(provider, clean, images, indices, overlay, signal);
+    const of = (indices: Int32Array) => collapseUnder(provider, clean, images, indices, overlay, { batch: 32, signal });
     const whole = await of(range(0, 40));
     // 32 and 8 of them; both halves of a pair alone.
     const pair = await of(range(0, 2));
