@@ -140,7 +140,8 @@ export function corrupt(
       coverRectangle(target, clean.subarray(other * size, (other + 1) * size), shape, random);
     }
     if (random.uniform() >= options.overlay) continue;
-    if (random.uniform() < options.waves) addWave(target, shape, random);
+    // Without waves nothing is drawn for them: all is as it was before there were any.
+    if (options.waves > 0 && random.uniform() < options.waves) addWave(target, shape, random);
     else layBlocks(target, shape, random);
   }
 }
