@@ -34,7 +34,7 @@ const overrides = {
   'grow.meta': '0.8',
   'distil.labels': '0.7',
   'distil.answers': '0.8',
-  // These classes are waves: with others laid over them they are not learnt in so few epochs.
+  // Keeps the random numbers with which so small a model learns the trigger as the alarm expects (docs/efficacy.md, "Waves over the student's images").
   'distil.waves': 0,
 };
 
