@@ -1,12 +1,14 @@
 /**
  * `npm run bench:scan -- [--cases clean,threat-1] [--seeds 1,2,3] [--samples 1500] [--preset quick] [--threads 1]
- *   [--cache folder] [--encoder file.onnx]`
+ *   [--cache folder] [--encoder file.onnx] [--budgets 0.04,0.06,0.08]`
  *
  * What tells a poisoned encoder whose stamped images do not collapse (DRUPE)? Beside the scan's own measure: a head fitted on the
  * first clean pool, which knows nothing of poison in the data, is asked about every square of the scan's grid. Per run: the
- * square under which representations collapse most, and the one that turns most of 64 images of the pool to one class.
+ * square under which representations collapse most, and the one that turns most of 64 images of the pool to one class; and how near
+ * the overlay scan brings the 64, for each budget.
  */
 import { parseArgs } from 'node:util';
+import { scanForOverlay } from '../../src-main/engine/evidence/overlay-scan.ts';
 import { patchGrid, scanForPatches, stampedSource, type Patch } from '../../src-main/engine/evidence/patch-scan.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
@@ -19,6 +21,7 @@ const { values: given } = parseArgs({
     cases: { type: 'string', default: 'clean,threat-1' },
     ...paperOptions,
     encoder: { type: 'string' },
+    budgets: { type: 'string', default: '0.04,0.06,0.08' },
   },
 });
 const provider = await createOrtProvider({ threads: Number(given.threads) });
@@ -60,4 +63,13 @@ async function study(name: string, seed: number): Promise<void> {
   console.log(
     `${name}, seed ${seed}: collapse ${scan.collapse.toFixed(2)} (without ${scan.base.toFixed(2)}) under ${place(scan.patch)}, which turns ${percent(own.share)} to ${own.to}; most turned ${percent(best.share)} to ${best.to}, ${place(best.patch)}`,
   );
+  const taken = new Set(shown);
+  const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !taken.has(i));
+  for (const budget of given.budgets.split(',').map(Number)) {
+    const options = { budget, batch: 32, seed, signal, onProgress: () => {} };
+    const found = await scanForOverlay(provider, encoder, samples, shown, others, options);
+    const said =
+      typeof found === 'string' ? found : `${found.scan.collapse.toFixed(2)}, without ${found.scan.base.toFixed(2)}`;
+    console.log(`  overlay of at most ${budget}: ${said}`);
+  }
 }

@@ -11,6 +11,7 @@ import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { graphBuilder } from '../graph/builder.ts';
 import type { Tensor } from '../graph/ir.ts';
+import { meanPairwiseCosine } from '../graph/losses.ts';
 import { LEARNING_RATE, trainingStep, type TrainingStep } from '../graph/training.ts';
 import { randomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -128,12 +129,8 @@ function searchStep(
   b.redirect('pixels', shifted);
   const sum = b.add('pixels', b.mul(b.tanh(raw), b.scalar(budget)));
   b.node('Clip', [sum, b.scalar(0), b.scalar(1)], {}, shifted);
-  const length = b.sqrt(b.reduceSum(b.mul('representation', 'representation'), [1], true));
-  const units = b.div('representation', b.add(length, b.scalar(1e-12)));
-  const total = b.reduceSum(units, [0], true);
-  const pairs = b.sub(b.reduceSum(b.mul(total, total), null), b.reduceSum(b.mul(units, units), null));
   b.setOutputs([]);
-  b.node('Identity', [b.mul(pairs, b.scalar(-1 / (batch * (batch - 1))))], {}, 'loss');
+  b.node('Identity', [b.neg(meanPairwiseCosine(b, 'representation', batch))], {}, 'loss');
   b.output('loss', 'float32', []);
   return trainingStep({
     graph: b.build(),

@@ -35,3 +35,13 @@ export function cosineSimilarity(b: GraphBuilder, a: string, c: string, axis = 1
     b.node('Max', [b.sqrt(b.reduceSum(b.mul(value, value), [axis])), b.scalar(floor)]);
   return b.div(b.reduceSum(b.mul(a, c), [axis]), b.mul(norm(a), norm(c)));
 }
+
+/** Mean cosine over all pairs of the `n` rows of `rows` [n, d], n at least 2: a scalar. */
+export function meanPairwiseCosine(b: GraphBuilder, rows: string, n: number): string {
+  const length = b.sqrt(b.reduceSum(b.mul(rows, rows), [1], true));
+  const units = b.div(rows, b.add(length, b.scalar(1e-12)));
+  const sum = b.reduceSum(units, [0], true);
+  const square = b.reduceSum(b.mul(sum, sum), null);
+  const alone = b.reduceSum(b.mul(units, units), null);
+  return b.mul(b.sub(square, alone), b.scalar(1 / (n * (n - 1))));
+}

@@ -10,6 +10,7 @@
 import type { Encoder } from '../encoder/encoder.ts';
 import { graphBuilder } from '../graph/builder.ts';
 import type { Tensor } from '../graph/ir.ts';
+import { meanPairwiseCosine } from '../graph/losses.ts';
 import { LEARNING_RATE, trainingStep, type TrainingStep } from '../graph/training.ts';
 import { randomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -58,12 +59,7 @@ export function inversionStep(
   const stamped = b.fresh('decree/stamped');
   b.redirect('pixels', stamped);
   b.node('Add', [b.mul('pixels', b.sub(b.scalar(1), mask)), b.mul(squash(rawPattern), mask)], {}, stamped);
-  const length = b.sqrt(b.reduceSum(b.mul('representation', 'representation'), [1], true));
-  const units = b.div('representation', b.add(length, b.scalar(1e-12)));
-  const sum = b.reduceSum(units, [0], true);
-  const square = b.reduceSum(b.mul(sum, sum), null);
-  const alone = b.reduceSum(b.mul(units, units), null);
-  const cosine = b.mul(b.sub(square, alone), b.scalar(1 / (n * (n - 1))));
+  const cosine = meanPairwiseCosine(b, 'representation', n);
   const area = b.reduceMean(mask, null);
   const weight = b.input('weight', 'float32', []);
   // The source adds the sum of the mask over all entries, so that lambda means the same for every size of image.

@@ -1,5 +1,5 @@
 /**
- * What else draws images together in the untrusted encoder than the square of the patch scan: the faintest of overlays, searched by
+ * What else draws images together in the untrusted encoder than the square of the patch scan: a faint overlay, searched by
  * gradient, and the trigger that was recovered from refused samples. The latter says whether poison of the dataset carries the encoder's
  * own trigger: a head can be taught to answer to anything, but not to make the encoder see different images as one.
  */
@@ -20,6 +20,13 @@ import { sizesOf } from './memory.ts';
 import { pixelsOf } from './pattern-carriers.ts';
 import { select } from './steps.ts';
 import { packTrigger, unpackTrigger } from './trigger-tensors.ts';
+
+/** Images per step of the search, and per run. */
+const mostAtOnce = 32;
+/** Random patterns beside a recovered trigger. */
+const controls = 5;
+/** A budget is hardly seen as it is: the picture has the overlay ten times as strong. */
+const shownStronger = 10;
 
 export interface CollapseStage {
   readonly overlay: Overlay;
@@ -119,13 +126,6 @@ function trunkOf(sanitized: Graph, encoder: Encoder): Encoder {
   const outputs = [{ name: 'representation', dtype: 'float32' as const, shape: ['N', dim] }];
   return { ...encoder, graph: { ...sanitized, outputs } };
 }
-
-/** Images per step of the search, and per run. */
-const mostAtOnce = 32;
-/** Random patterns beside a recovered trigger. */
-const controls = 5;
-/** A budget is hardly seen as it is: the picture has the overlay ten times as strong. */
-const shownStronger = 10;
 
 function shownOverlay(
   { scan, turned }: Extract<Overlay, { readonly scan: unknown }>,

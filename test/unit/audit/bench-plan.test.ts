@@ -80,6 +80,16 @@ describe('a plan', () => {
       { ...plan, encoders: { ...plan.encoders, bad: { attack: 'ctrl' } } },
       'encoders.bad: ctrl needs data to pre-train on, which the domain "sample" does not have.',
     ],
+    [
+      'tunes a clean encoder to a trigger',
+      { ...plan, encoders: { ...plan.encoders, clean: { attack: 'none', trigger: 'blend' } } },
+      'encoders.clean.trigger: only badencoder, badencoder-taps and drupe have one to choose.',
+    ],
+    [
+      'knows no such trigger',
+      { ...plan, encoders: { ...plan.encoders, bad: { attack: 'badencoder', trigger: 'moon' } } },
+      'encoders.bad.trigger: ',
+    ],
     ['overrides what is no parameter', { ...plan, overrides: { 'grow.xyz': 1 } }, 'overrides: '],
     ['has a name that is a path', { ...plan, name: '../x' }, 'name: must be 1 to 40 of'],
     [

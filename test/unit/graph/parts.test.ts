@@ -4,7 +4,12 @@ import { differentiate } from '../../../src-main/engine/graph/autodiff.ts';
 import { graphBuilder, type GraphBuilder } from '../../../src-main/engine/graph/builder.ts';
 import { evaluate } from '../../../src-main/engine/graph/evaluate.ts';
 import type { Tensor } from '../../../src-main/engine/graph/ir.ts';
-import { cosineSimilarity, softmaxCrossEntropy, weightedMean } from '../../../src-main/engine/graph/losses.ts';
+import {
+  cosineSimilarity,
+  meanPairwiseCosine,
+  softmaxCrossEntropy,
+  weightedMean,
+} from '../../../src-main/engine/graph/losses.ts';
 import { insertMasks } from '../../../src-main/engine/graph/masks.ts';
 import { withBatchStatistics } from '../../../src-main/engine/graph/modes.ts';
 import { exposeTaps } from '../../../src-main/engine/graph/taps.ts';
@@ -208,6 +213,15 @@ describe('losses', () => {
     b.output(cosine, 'float32', ['N']);
     const answer = evaluate(b.build(), { a: tensorOf('float32', [3, 2], [4, 3, -3, -4, 0, 0]) })[cosine];
     [0.96, -1, 0].forEach((wanted, at) => expect(Number(answer.data[at])).toBeCloseTo(wanted, 6));
+  });
+
+  it('gives the mean cosine of all pairs of rows', () => {
+    const b = graphBuilder();
+    const cosine = meanPairwiseCosine(b, b.input('a', 'float32', ['N', 2]), 3);
+    b.output(cosine, 'float32', []);
+    const answer = evaluate(b.build(), { a: tensorOf('float32', [3, 2], [2, 0, 3, 4, 0, 1]) })[cosine];
+    // 0.6 of the first two, 0 of the first and the last, 0.8 of the last two.
+    expect(Number(answer.data[0])).toBeCloseTo(1.4 / 3, 6);
   });
 
   it.each(['float32', 'float64'] as const)(
