@@ -39,6 +39,12 @@ export function parseThreads(text: string): number {
   return threads;
 }
 
+export function parseAtOnce(text: string): number {
+  const cells = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
+  if (!(cells >= 1 && cells <= 256)) throw wrong('--at-once', 'a whole number from 1 to 256', text);
+  return cells;
+}
+
 /** "2G" -> 2,000,000,000. K, M, G and T are powers of 1,000; Ki, Mi, Gi and Ti of 1,024. */
 export function parseMemory(text: string): number {
   const parts = /^(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)(i?)B?$/i.exec(text.trim());

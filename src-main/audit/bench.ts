@@ -3,15 +3,17 @@
  * with those it has.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { BenchCell, BenchOutcome } from '../../src-shared/domain/bench.ts';
 import type { RunEvent } from '../../src-shared/domain/run.ts';
-import { CancelledError, ExpectedError } from '../../src-shared/failure.ts';
+import { ExpectedError } from '../../src-shared/failure.ts';
 import type { ErrorCode } from '../../src-shared/errors.ts';
 import { connectEngine } from '../engine/jobs/client.ts';
 import { systemFailure } from '../formats/system.ts';
 import { matrixCsv, matrixHtml, matrixJson, matrixLines } from '../report/matrix.ts';
 import { canonicalJson, toJson } from '../store/canonical.ts';
+import { runLanes } from './bench-lanes.ts';
 import { cellsOf, checkPlan, invalid, planPresets, type BenchPlan } from './bench-plan.ts';
 import type { EngineProtocol } from './engine-protocol.ts';
 import { digestBytes, digestFile, writeWhole } from './files.ts';
@@ -26,8 +28,10 @@ export interface BenchOptions {
   readonly encoder: string | null;
   readonly dataset: string | null;
   readonly device: string;
-  /** Of the CPU's provider; null = as many as the machine has. */
+  /** Of the CPU's provider, in each cell; null = the cells share as many as the machine has. */
   readonly threads: number | null;
+  /** Cells at once; default 1. */
+  readonly atOnce?: number;
   readonly resume: boolean;
   /** Folder of the bundled sample project. */
   readonly sample: string;
@@ -36,6 +40,7 @@ export interface BenchOptions {
   readonly engineEntry?: string;
   readonly onCell: (cell: BenchCell, at: number, of: number, kept: boolean) => void;
   readonly onOutcome: (outcome: BenchOutcome) => void;
+  /** Of the earliest cell that runs. */
   readonly onEvent: (event: RunEvent) => void;
   readonly signal: AbortSignal;
 }
@@ -63,20 +68,43 @@ export async function runBench(options: BenchOptions): Promise<readonly BenchOut
     throw invalid('data.domain: "given" needs --encoder and --dataset.');
   }
   await openFolder(plan, encoderFile, options);
-  const done: BenchOutcome[] = [];
-  for (const [at, cell] of cells.entries()) {
-    if (options.signal.aborted) throw new CancelledError();
-    const file = cellFile(options.out, cell);
-    const before = readCell(file, cell);
-    options.onCell(cell, at, cells.length, before !== null);
-    const outcome = before ?? (await runCell(plan, cell, encoderFile, options));
-    if (before === null) writeWhole(file, `${JSON.stringify(outcome, null, 1)}\n`);
-    done.push(outcome);
-    options.onOutcome(outcome);
-    if (before === null) writeTables(plan, done, cells.length, options.out);
-  }
-  writeTables(plan, done, cells.length, options.out);
-  return done;
+  const done = new Map<number, BenchOutcome>();
+  const inOrder = (): BenchOutcome[] => [...done].sort(([a], [b]) => a - b).map(([, outcome]) => outcome);
+  const running = new Set<number>();
+  const atOnce = options.atOnce ?? 1;
+  const threads = options.threads ?? (atOnce === 1 ? null : Math.max(1, Math.floor(availableParallelism() / atOnce)));
+  await runLanes({
+    count: cells.length,
+    atOnce,
+    signal: options.signal,
+    run: async (at, signal, prepared) => {
+      const cell = cells[at];
+      const file = cellFile(options.out, cell);
+      const before = readCell(file, cell);
+      options.onCell(cell, at, cells.length, before !== null);
+      if (before !== null) return { outcome: before, kept: true };
+      running.add(at);
+      const onEvent = (event: RunEvent): void => {
+        if (event.type === 'stage' && event.stage === 'preflight' && event.state === 'finished') prepared();
+        if (at === Math.min(...running)) options.onEvent(event);
+      };
+      try {
+        const outcome = await runCell(plan, cell, encoderFile, { ...options, threads, signal, onEvent });
+        writeWhole(file, `${JSON.stringify(outcome, null, 1)}\n`);
+        return { outcome, kept: false };
+      } finally {
+        running.delete(at);
+      }
+    },
+    onEnd: (at, { outcome, kept }) => {
+      done.set(at, outcome);
+      options.onOutcome(outcome);
+      if (!kept) writeTables(plan, inOrder(), cells.length, options.out);
+    },
+  });
+  const outcomes = inOrder();
+  writeTables(plan, outcomes, cells.length, options.out);
+  return outcomes;
 }
 
 /** @throws ExpectedError file-missing, plan-invalid */

@@ -7,6 +7,7 @@ import { opinionExtents } from '../../../src-shared/domain/opinion.ts';
 import { defaultMode, modes } from '../../../src-shared/domain/run.ts';
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import {
+  parseAtOnce,
   parseChannelValues,
   parseLimit,
   parseMemory,
@@ -181,7 +182,17 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     .option('--encoder <file>', 'your own clean encoder, for a plan with the domain "given"')
     .option('--dataset <path>', 'your own dataset, for a plan with the domain "given"')
     .addOption(device())
-    .addOption(threads())
+    .addOption(
+      new Option(
+        '--threads <n>',
+        'threads of the CPU for each cell (default: all, shared by the cells at once)',
+      ).argParser(parseThreads),
+    )
+    .addOption(
+      new Option('--at-once <n>', 'cells to run at once, each with memory of its own (more than 1: --device cpu)')
+        .argParser(parseAtOnce)
+        .default(1),
+    )
     .option('--resume', 'keep the finished cells of --out and run the others')
     .addOption(json())
     .action(async (flags: BenchFlags) => {

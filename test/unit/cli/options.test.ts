@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  parseAtOnce,
   parseChannelValues,
   parseMemory,
   parseOverride,
@@ -19,6 +20,12 @@ function usageError(act: () => unknown): string {
   }
   throw new Error('nothing was thrown');
 }
+
+describe('--at-once', () => {
+  it('is a number of cells', () => expect(parseAtOnce('2')).toBe(2));
+  for (const text of ['0', '257', '-1', '1.5', 'two', ''])
+    it(`refuses ${JSON.stringify(text)}`, () => expect(usageError(() => parseAtOnce(text))).toContain('--at-once'));
+});
 
 describe('--input-size', () => {
   it('is height x width', () => expect(parseSize('28x32')).toEqual([28, 32]));

@@ -1,5 +1,6 @@
 /** `coresift bench` */
 import { join, resolve } from 'node:path';
+import { ExpectedError } from '../../../../src-shared/failure.ts';
 import { benchLines, isPlanPreset, runBench } from '../../../audit/bench.ts';
 import { forkEngine } from '../../../audit/spawn-engine.ts';
 import type { ExitCode } from '../failure-text.ts';
@@ -15,6 +16,7 @@ export interface BenchFlags {
   readonly dataset?: string;
   readonly device: string;
   readonly threads?: number;
+  readonly atOnce: number;
   readonly resume?: boolean;
   readonly json?: boolean;
 }
@@ -22,6 +24,9 @@ export interface BenchFlags {
 /** 0 when every cell was measured, 2 when some failed: what the numbers say of the defence is for people to judge. */
 export async function runBenchCommand(flags: BenchFlags, environment: CliEnvironment): Promise<ExitCode> {
   const { stdout, stderr, cwd } = environment;
+  if (flags.atOnce > 1 && flags.device !== 'cpu') {
+    throw new ExpectedError('usage', 'Several cells at once need --device cpu: a GPU has memory for one.');
+  }
   const json = flags.json === true;
   const out = resolve(cwd, flags.out);
   const path = (text: string | undefined): string | null => (text === undefined ? null : resolve(cwd, text));
@@ -38,6 +43,7 @@ export async function runBenchCommand(flags: BenchFlags, environment: CliEnviron
       dataset: path(flags.dataset),
       device: flags.device,
       threads: flags.threads ?? null,
+      atOnce: flags.atOnce,
       resume: flags.resume === true,
       sample: join(environment.root, 'resources', 'samples', 'fashion'),
       spawn: () => forkEngine(environment.engineEntry),
