@@ -45,6 +45,8 @@ writeFileSync(planFile, JSON.stringify(plan));
 const args = (out: string, ...more: string[]): string[] => [
   'bench',
   ...['--plan', planFile, '--out', out, '--encoder', encoder, '--dataset', dataset],
+  // For how many threads a graph is laid out decides its last digits.
+  ...['--device', 'cpu', '--threads', '1'],
   ...more,
 ];
 const cells = (out: string): string[] => readdirSync(join(out, 'cells')).filter((name) => name.endsWith('.json'));
@@ -63,7 +65,7 @@ describe("a bench on one's own files", () => {
   const out = join(folder, 'killed');
 
   it(
-    'keeps finished cells when it is killed, goes on with the others, and ends with the numbers of an unbroken one',
+    'keeps finished cells when it is killed, goes on with the others, and ends with the numbers of an unbroken one of two cells at once',
     async () => {
       const running = startCommand(args(out));
       await running.said('Cell 2 of 3');
@@ -80,7 +82,7 @@ describe("a bench on one's own files", () => {
       expect(cells(out).length).toBe(3);
 
       const whole = join(folder, 'whole');
-      expect((await runCommand(args(whole))).code).toBe(0);
+      expect((await runCommand(args(whole, '--at-once', '2'))).code).toBe(0);
       expect(numbers(out)).toEqual(numbers(whole));
       // The poisoned encoder was made once for its two cells.
       expect(readdirSync(join(whole, 'encoders')).filter((name) => name.endsWith('.onnx')).length).toBe(1);
@@ -102,6 +104,11 @@ describe("a bench on one's own files", () => {
     expect(page).not.toMatch(/<script|http:|https:/);
     // Three of every row, and the square of the scan where the trigger may be the encoder's.
     expect(page.match(/data:image\/png;base64,/g)?.length).toBe(4 * 3 + 2);
+  });
+
+  it('refuses several cells at once where they may share a GPU', async () => {
+    const twice = await runCommand(['bench', '--plan', 'quick', '--out', join(folder, 'gpu'), '--at-once', '2']);
+    expect([twice.code, twice.stderr]).toEqual([4, expect.stringContaining('need --device cpu')]);
   });
 
   it('refuses a folder of another plan, one that is not empty, and one with nothing to resume', async () => {

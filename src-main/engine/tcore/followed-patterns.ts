@@ -225,8 +225,8 @@ async function followedOfClass(
       { hidden: group, net: 2 * halves.length + 2 * at + 1 },
     ];
     const enough = choices.filter(({ hidden }) => left(hidden).length >= fewestTaught);
-    if (suspicious && !enough.includes(choices[0])) {
-      // Nearly all that the model takes for the class may be poison, and what it refuses the class as it was.
+    if (enough.length === 0 || (suspicious && !enough.includes(choices[0]))) {
+      // Nearly all that the model takes for the class may be poison, and what it does not take for it the class as it was.
       const all = joined(group, sharing);
       const bearing = new Set(all);
       const bare = Int32Array.from([...labels.keys()].filter((i) => labels[i] === classIndex && !bearing.has(i)));

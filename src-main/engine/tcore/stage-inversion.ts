@@ -12,7 +12,8 @@
  * 3. So do some features that really belong to a class (the legs of trousers). Where a pattern is followed, a net made
  *    anew is trained without who carries it and without the half of the class that the group lies in, as far as that
  *    leaves enough of the class. It knows the class from the rest, so it follows a natural feature too, or accepts those
- *    that carry it; of a trigger it knows nothing.
+ *    that carry it; of a trigger it knows nothing. Where the model takes hardly any other sample for the class, the rest
+ *    is what it refuses of it.
  *
  * What is no steady patch or overlay, or works on few classes only, passes unseen; so do poison all over its class that
  * nothing tells apart, a class of which fewer than 16 samples are called by their label, and everything where the net
@@ -76,7 +77,7 @@ export async function runInversion(
     seed: context.seed,
     groups: ['view', 'refused'],
     // A run that was begun by an older rule looks again.
-    rule: 5,
+    rule: 6,
     ...(select(context, 'inversion') as object),
   } as Json;
   const step = await context.journal.step({ name: 'evidence/learnt', params, inputs: [input] }, async () => {

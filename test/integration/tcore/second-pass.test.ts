@@ -34,8 +34,6 @@ const overrides = {
   'grow.meta': '0.8',
   'distil.labels': '0.7',
   'distil.answers': '0.8',
-  // Keeps the random numbers with which so small a model learns the trigger as the alarm expects (docs/efficacy.md, "Waves over the student's images").
-  'distil.waves': 0,
 };
 
 /** Every poison sample is forced into the first pool: sifting is taken to have failed. */
