@@ -314,10 +314,10 @@ function recoveredRows(
   const victims = [...test.labels.keys()].filter((i) => isAttacked(test.labels[i], target, source));
   const images = takeImages(test, victims.slice(0, comparedImages));
   const mayBeOf: Record<BenchRow['trigger'], readonly Recovered['by'][]> = {
-    encoder: ['scan', 'overlay'],
+    encoder: ['scan', 'overlay', 'texture'],
     dataset: ['suspects'],
-    both: ['scan', 'overlay', 'suspects'],
-    none: ['scan', 'overlay', 'suspects'],
+    both: ['scan', 'overlay', 'texture', 'suspects'],
+    none: ['scan', 'overlay', 'texture', 'suspects'],
   };
   const margin = ({ flippedUndefended, flippedSanitized, flippedControl }: Recovered): number =>
     flippedUndefended - Math.max(flippedSanitized, flippedControl ?? 0);

@@ -28,6 +28,7 @@ const rules = {
   'encoder.patch-drawn':
     'A small patch draws different images together in the encoder and turns them in the undefended model alone.',
   'encoder.overlay-collapse': 'A faint overlay makes the encoder see different images as one.',
+  'encoder.texture-collapse': 'A small patch of some picture makes the encoder see different images as one.',
   'encoder.trigger-collapse': 'What refused samples share makes the encoder see different images as one.',
   'dataset.refused-cluster': 'A cluster of samples is fitted by the undefended model and refused by the sanitized one.',
   'class.refused-cluster':

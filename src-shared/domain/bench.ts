@@ -33,7 +33,7 @@ export type RowState = 'counted' | 'void' | 'nothing planted';
 
 /** How a trigger was recovered by an audit that did not know it, and how like the planted one it is. */
 export interface RecoveredRow {
-  readonly by: 'scan' | 'overlay' | 'suspects';
+  readonly by: 'scan' | 'overlay' | 'texture' | 'suspects';
   readonly form: 'patch' | 'overlay';
   /** Whether the audit calls it a trigger. */
   readonly announced: boolean;

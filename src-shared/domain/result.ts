@@ -237,7 +237,14 @@ export interface ClassKind {
   readonly rivalsLikeLabel: number;
 }
 
-/** What refused samples have in common, and the trigger estimated from it. */
+/** Shares (0..1) of `n` images that what a search met flips to a class. */
+export interface SearchedTurns {
+  readonly target: number;
+  readonly flippedUndefended: number;
+  readonly flippedSanitized: number;
+  readonly n: number;
+}
+
 /** The faint overlay under which the untrusted encoder sees different images most alike. */
 export interface EncoderOverlay {
   /** Most that it changes a pixel, of 0..1. */
@@ -246,18 +253,29 @@ export interface EncoderOverlay {
   readonly base: number;
   readonly collapse: number;
   readonly images: number;
-  /** Shares (0..1) of `n` images that it flips to a class; null where it does not draw images together. */
-  readonly turned: {
-    readonly target: number;
-    readonly flippedUndefended: number;
-    readonly flippedSanitized: number;
-    readonly n: number;
-  } | null;
+  /** Null where it does not draw images together. */
+  readonly turned: SearchedTurns | null;
   /** Around mid-grey, so many times as strong as it is. */
   readonly picture: Picture;
   readonly strength: number;
 }
 
+/** The small opaque patch under which the untrusted encoder sees different images most alike. */
+export interface EncoderTexture {
+  /** Pixels of the input, from 0. */
+  readonly row: number;
+  readonly column: number;
+  readonly size: number;
+  /** As of an overlay. */
+  readonly base: number;
+  readonly collapse: number;
+  readonly images: number;
+  readonly turned: SearchedTurns | null;
+  /** The patch in its place, on mid-grey. */
+  readonly picture: Picture;
+}
+
+/** What refused samples have in common, and the trigger estimated from it; and what was searched for in the encoder. */
 export interface TriggerEvidence {
   /** Refused samples of one class minus the mean of credible samples like them; mid-grey = no difference. */
   readonly residues: readonly { readonly sample: number; readonly picture: Picture }[];
@@ -265,6 +283,7 @@ export interface TriggerEvidence {
   readonly estimate: RecoveredTrigger | null;
   /** Null where none was searched, absent in records of versions that did not. */
   readonly overlay?: EncoderOverlay | null;
+  readonly texture?: EncoderTexture | null;
 }
 
 export interface AuditResult {

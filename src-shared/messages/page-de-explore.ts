@@ -194,8 +194,11 @@ export const deExplore: typeof enExplore = {
     triggerOverlayAlt: 'Die schwache Überlagerung, unter der der Encoder verschiedene Bilder als eines sieht',
     triggerShared:
       'Der Encoder antwortet auf das, was abgelehnte Proben gemeinsam haben; es ist auf dieser Seite gezeigt.',
-    triggerNoneOfBoth:
-      'Die Suchen nach einem Quadrat und nach einer schwachen Überlagerung fanden nichts, das verschiedene Bilder gleich macht. Andere Arten von Auslösern wurden nicht gesucht.',
+    triggerTexture: (size, row, column) =>
+      `Ein Fleck von ${size} Bildpunkten in Zeile ${row}, Spalte ${column}, an seinem Ort auf Mittelgrau. Sein Bild wurde mit Gradienten gesucht: Der Encoder antwortet auf ihn, doch muss er nicht der gepflanzte sein.`,
+    triggerTextureAlt: 'Der kleine Fleck, unter dem der Encoder verschiedene Bilder als eines sieht',
+    triggerNoneOfAll:
+      'Die Suchen nach einem einfarbigen Quadrat, nach einem kleinen Fleck mit beliebigem Bild und nach einer schwachen Überlagerung, soweit sie gemacht wurden, fanden nichts, das verschiedene Bilder gleich macht. Andere Arten von Auslösern wurden nicht gesucht.',
     triggerNone:
       'Die Suche nach einem Quadrat fand keines, das verschiedene Bilder gleich macht. Andere Arten von Auslösern wurden nicht gesucht.',
     triggerFlips: (undefended, sanitized, n) =>

@@ -190,8 +190,11 @@ export const enExplore = {
       `An overlay that changes no pixel by more than ${budget} of its range, shown ${times} times as strong around mid-grey. It was searched by gradient: the encoder answers to it, which need not be what was planted.`,
     triggerOverlayAlt: 'The faint overlay under which the encoder sees different images as one',
     triggerShared: 'The encoder answers to what refused samples share, which is shown on this page.',
-    triggerNoneOfBoth:
-      'The searches for a square patch and for a faint overlay found none that makes different images one. Other kinds of triggers were not looked for.',
+    triggerTexture: (size: string, row: string, column: string) =>
+      `A patch of ${size} pixels at row ${row}, column ${column}, in its place on mid-grey. Its picture was searched by gradient: the encoder answers to it, which need not be what was planted.`,
+    triggerTextureAlt: 'The small patch under which the encoder sees different images as one',
+    triggerNoneOfAll:
+      'The searches for a solid square, for a small patch of any picture and for a faint overlay, as far as they were made, found none that makes different images one. Other kinds of triggers were not looked for.',
     triggerNone:
       'The search for a square patch found none that makes different images one. Other kinds of triggers were not looked for.',
     triggerFlips: (undefended: string, sanitized: string, n: string) =>

@@ -320,6 +320,11 @@ const words: Words = {
   'trigger.overlay-picture': (p) => `Die Überlagerung, ${p.times}-mal so stark, um Mittelgrau`,
   'trigger.overlay-note':
     'Sie wurde mit Gradienten gesucht: Der Encoder antwortet auf sie, doch muss sie nicht die gepflanzte sein.',
+  'trigger.texture': (p) =>
+    `Der Fleck, unter dem der Encoder Bilder am ähnlichsten sieht, ist ${p.size} Bildpunkte breit, in Zeile ${p.row}, Spalte ${p.column}; auf ${p.n} ${p.count === 1 ? 'Bild' : 'Bilder'} gelegt, kippt er ${p.undefended} im ungeschützten Modell zu „${p.target}“ und ${p.sanitized} im bereinigten.`,
+  'trigger.texture-picture': 'Der Fleck an seinem Ort, auf Mittelgrau',
+  'trigger.texture-note':
+    'Sein Bild wurde mit Gradienten gesucht: Der Encoder antwortet auf ihn, doch muss er nicht der gepflanzte sein.',
   'trigger.shared':
     'Der Encoder antwortet auf das, was abgelehnte Proben gemeinsam haben; der nächste Abschnitt zeigt es.',
   'trigger.bare': (p) => `Probe ${p.index}, wie sie ist`,

@@ -302,6 +302,20 @@ export const en = {
   'trigger.overlay-picture': (p: { times: string }) => `The overlay, ${p.times} times as strong, around mid-grey`,
   'trigger.overlay-note':
     'It was searched by gradient, so it is an overlay that the encoder answers to, not certainly the one that was planted.',
+  'trigger.texture': (p: {
+    size: string;
+    row: string;
+    column: string;
+    undefended: string;
+    sanitized: string;
+    target: string;
+    n: string;
+    count: number;
+  }) =>
+    `The patch under which the encoder sees images most alike is ${p.size} pixels wide at row ${p.row}, column ${p.column}; laid on ${p.n} ${plural(p.count, 'image', 'images')} it flips ${p.undefended} in the undefended model to “${p.target}” and ${p.sanitized} in the sanitized one.`,
+  'trigger.texture-picture': 'The patch in its place, on mid-grey',
+  'trigger.texture-note':
+    'Its picture was searched by gradient, so it is a patch that the encoder answers to, not certainly the one that was planted.',
   'trigger.shared': 'The encoder answers to what refused samples share; the next section shows it.',
   'trigger.bare': (p: { index: string }) => `Sample ${p.index} as it is`,
   'trigger.stamped': (p: { index: string }) => `Sample ${p.index} with the square`,

@@ -174,6 +174,18 @@ function said(one: Finding): Said | null {
         wouldChange:
           'Mehr Bilder jeder Klasse, auf die sie gelegt wird, oder ein sauberer Encoder für dieselbe Aufgabe.',
       };
+    case 'encoder.texture-collapse suspicious':
+      return {
+        claim: `${textureMet(e)}, während ein für das bereinigte Modell gesuchter sie dort getrennt lässt (${decimal(e['collapseSanitized'])}), und kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu „${word(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
+        wouldChange:
+          'Ein Encoder für dieselbe Aufgabe, der unter einem so kleinen Fleck ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
+      };
+    case 'encoder.texture-collapse inconclusive':
+      return {
+        claim: `${textureMet(e)}. Im ungeschützten Modell kippt er ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])}; ${typeof e['collapseSanitized'] === 'number' ? `ein für das bereinigte Modell gesuchter bringt Bilder dort auf ${decimal(e['collapseSanitized'])}` : 'wie nah einer die Bilder in einem sauberen Modell brächte, ließ sich nicht feststellen'}. Das entscheidet nicht.`,
+        wouldChange:
+          'Mehr Bilder jeder Klasse, auf die er gelegt wird, oder ein sauberer Encoder für dieselbe Aufgabe.',
+      };
     case 'encoder.trigger-collapse suspicious':
       return {
         claim: `Was die abgelehnten Proben mit dem Etikett „${word(e['flippedTo'])}“ gemeinsam haben, lässt den Encoder selbst ${count(e['images'])} andere Bilder fast als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])}; ${decimal(e['collapseControl'])} unter dem stärksten von einigen zufälligen Mustern seiner Größe): Ihr Gift trägt den Auslöser des Encoders. Es kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu dieser Klasse, ${share(e['flippedSanitized'])} im bereinigten.`,
@@ -182,7 +194,7 @@ function said(one: Finding): Said | null {
       };
     case 'encoder.patch-collapse inconclusive':
       return {
-        claim: `Der Suchlauf mit einfarbigen Quadraten entscheidet nicht: mittlerer Kosinus der Bilder ${decimal(e['collapse'])} mit dem ungünstigsten Quadrat, ${decimal(e['collapseWithout'])} ohne. ${overlayNotMet(e)}Andere Arten von Auslösern wurden nicht gesucht.`,
+        claim: `Der Suchlauf mit einfarbigen Quadraten entscheidet nicht: mittlerer Kosinus der Bilder ${decimal(e['collapse'])} mit dem ungünstigsten Quadrat, ${decimal(e['collapseWithout'])} ohne. ${overlayNotMet(e)}${textureNotMet(e)}Andere Arten von Auslösern wurden nicht gesucht.`,
         wouldChange: 'Ein Suchlauf nach weiteren Arten von Auslösern, oder mehr und passendere Bilder.',
       };
     default:
@@ -199,6 +211,17 @@ function overlayNotMet(e: Lookup): string {
     return `Unter Überlagerungen, die keinen Bildpunkt um mehr als ${share(e['overlayBudget'])} seines Bereichs ändern, sind es höchstens ${decimal(e['overlayCollapse'])}. `;
   }
   return e['overlayNot'] === undefined ? '' : 'Überlagerungen wurden nicht gesucht. ';
+}
+
+const textureMet = (e: Lookup): string =>
+  `Ein Fleck von ${count(e['textureSize'])} Bildpunkten in Zeile ${count(e['textureRow'])}, Spalte ${count(e['textureColumn'])}, dessen Bild mit Gradienten gesucht wurde, lässt den Encoder ${count(e['images'])} Bilder fast als eines sehen (mittlerer Kosinus ${decimal(e['collapse'])} statt ${decimal(e['collapseWithout'])})`;
+
+/** The same of the scan for patches of any picture. */
+function textureNotMet(e: Lookup): string {
+  if (typeof e['textureCollapse'] === 'number') {
+    return `Unter Flecken von ${count(e['textureSize'])} Bildpunkten mit beliebigem Bild sind es höchstens ${decimal(e['textureCollapse'])}. `;
+  }
+  return e['textureNot'] === undefined ? '' : 'Flecken mit anderem Bild wurden nicht gesucht. ';
 }
 
 /** The claim of a learnt pattern of the class called `name`. */
@@ -239,8 +262,14 @@ export const deTerms: Readonly<Record<string, string>> = {
   'mean cosine of the images with the pattern': 'mittlerer Kosinus der Bilder mit dem Muster',
   'mean cosine with the strongest of some random patterns of its size':
     'mittlerer Kosinus mit dem stärksten von einigen zufälligen Mustern seiner Größe',
-  'mean cosine in the sanitized model, with an overlay searched for it':
-    'mittlerer Kosinus im bereinigten Modell, mit einer dafür gesuchten Überlagerung',
+  'mean cosine in the sanitized model, with what was searched for it':
+    'mittlerer Kosinus im bereinigten Modell, mit dem dafür Gesuchten',
+  'mean cosine with the worst patch of any picture': 'mittlerer Kosinus mit dem ungünstigsten Fleck beliebigen Bildes',
+  'first row of the patch': 'erste Zeile des Flecks',
+  'first column of the patch': 'erste Spalte des Flecks',
+  'side of the patch, pixels': 'Seite des Flecks in Bildpunkten',
+  'places of the patch tried': 'versuchte Orte des Flecks',
+  'why no patch of any picture was searched': 'warum kein Fleck beliebigen Bildes gesucht wurde',
   'mean cosine with the worst faint overlay': 'mittlerer Kosinus mit der ungünstigsten schwachen Überlagerung',
   'most that an overlay changes a pixel': 'was eine Überlagerung einen Bildpunkt höchstens ändert',
   'why no overlay was searched': 'warum keine Überlagerung gesucht wurde',

@@ -13,20 +13,23 @@ import {
   type PatchScan,
 } from './patch-scan.ts';
 import { percent } from './percent.ts';
-import type { NoOverlay, OverlayScan } from './overlay-scan.ts';
+import type { OverlayScan, SearchFailure } from './overlay-scan.ts';
+import type { TextureScan } from './texture-scan.ts';
 import type { Flips } from './trigger.ts';
 
 /** Most that a patch which draws images together without collapse may flip in the sanitized model. */
 const mostFlippedSanitized = 0.2;
 
-/** What the overlay scan met, and how its overlay flips both models (null where it draws nothing together); or why there was no scan. */
-export type Overlay =
+/** What a search by gradient met, and how that flips both models (null where it draws nothing together); or why there was no search. */
+export type Searched<Scan> =
   | {
-      readonly scan: OverlayScan;
-      /** With the mean cosine to which an overlay searched for the sanitized model brings images there; null = not searched. */
+      readonly scan: Scan;
+      /** With the mean cosine to which the same search brings images in the sanitized model; null = not searched. */
       readonly turned: { readonly undefended: Flips; readonly sanitized: Flips; readonly clean: number | null } | null;
     }
-  | { readonly none: 'off' | 'few-images' | NoOverlay };
+  | { readonly none: NotSearched };
+
+export type NotSearched = 'off' | 'few-images' | SearchFailure;
 
 /** How near the trigger that was recovered from refused samples brings so many images in the encoder. */
 export interface OwnTrigger {
@@ -42,18 +45,20 @@ export interface EncoderEvidence {
   /** How the scan's square flips both models, counted for the same class. */
   readonly flips: { readonly undefended: Flips; readonly sanitized: Flips };
   readonly classes: readonly string[];
-  readonly overlay: Overlay;
+  readonly overlay: Searched<OverlayScan>;
+  readonly texture: Searched<TextureScan>;
   /** Null where none was recovered that works. */
   readonly own: OwnTrigger | null;
   /** The trigger estimated from the refused samples of one class. */
   readonly estimate: RecoveredTrigger | null;
 }
 
-/** The first of the scans that met a trigger says so; where none did, the patch scan says what it met. */
+/** The first of the scans that met a trigger says so; where none did, one that met something that is none; or the patch scan what it met. */
 export function judgeEncoder(evidence: EncoderEvidence): Finding {
   const square = judgeSquare(evidence);
   if (square.verdict === 'suspicious') return square;
-  return judgeOwn(evidence) ?? judgeOverlay(evidence) ?? square;
+  const others = [judgeOwn(evidence), judgeOverlay(evidence), judgeTexture(evidence)].filter((found) => found !== null);
+  return others.find(({ verdict }) => verdict === 'suspicious') ?? others.at(0) ?? square;
 }
 
 /** Poison of the dataset that carries the encoder's own trigger. */
@@ -85,20 +90,56 @@ function judgeOwn({ own, estimate, classes }: EncoderEvidence): Finding | null {
   };
 }
 
+/** What a search met, in words and as evidence. */
+interface Met {
+  readonly code: 'encoder.overlay-collapse' | 'encoder.texture-collapse';
+  /** "An overlay that ..." */
+  readonly what: string;
+  /** "an overlay that faint" */
+  readonly such: string;
+  readonly facts: Finding['evidence'];
+}
+
 /** Null where it met nothing. */
 function judgeOverlay({ overlay, classes }: EncoderEvidence): Finding | null {
-  if (!('scan' in overlay) || overlay.turned === null) return null;
-  const { scan, turned } = overlay;
+  if (!('scan' in overlay)) return null;
+  const { budget } = overlay.scan;
+  return judgeSearched(overlay, classes, {
+    code: 'encoder.overlay-collapse',
+    what: `An overlay that changes no pixel by more than ${percent(budget)} of its range`,
+    such: 'an overlay that faint',
+    facts: { overlayBudget: budget },
+  });
+}
+
+/** Null where it met nothing. */
+function judgeTexture({ texture, classes }: EncoderEvidence): Finding | null {
+  if (!('scan' in texture)) return null;
+  const { row, column, size, positions } = texture.scan;
+  return judgeSearched(texture, classes, {
+    code: 'encoder.texture-collapse',
+    what: `A patch at rows ${row}-${row + size - 1}, columns ${column}-${column + size - 1}, its picture searched by gradient,`,
+    such: 'a patch that small',
+    facts: { textureRow: row, textureColumn: column, textureSize: size, textures: positions },
+  });
+}
+
+function judgeSearched(
+  { scan, turned }: Extract<Searched<OverlayScan | TextureScan>, { readonly scan: unknown }>,
+  classes: readonly string[],
+  { code, what, such, facts }: Met,
+): Finding | null {
+  if (turned === null) return null;
   const { undefended, sanitized, clean } = turned;
   const common = {
-    code: 'encoder.overlay-collapse',
+    code,
     subject: 'encoder' as const,
     name: null,
     evidence: {
       collapse: scan.collapse,
       collapseWithout: scan.base,
       collapseLimit,
-      overlayBudget: scan.budget,
+      ...facts,
       ...(clean === null ? {} : { collapseSanitized: clean }),
       images: scan.images,
       flippedTo: classes[undefended.target],
@@ -107,7 +148,7 @@ function judgeOverlay({ overlay, classes }: EncoderEvidence): Finding | null {
       flipsOf: undefended.n,
     },
   };
-  const met = `An overlay that changes no pixel by more than ${percent(scan.budget)} of its range makes the encoder see ${scan.images} images as nearly one (${cosines(scan)})`;
+  const met = `${what} makes the encoder see ${scan.images} images as nearly one (${cosines(scan)})`;
   if (undefended.share < leastFlipped || scan.images < fewestScanned) {
     return {
       ...common,
@@ -131,33 +172,34 @@ function judgeOverlay({ overlay, classes }: EncoderEvidence): Finding | null {
     verdict: 'suspicious',
     confidence: (scan.collapse - collapseLimit) / (1 - collapseLimit),
     claim: `${met}, where one searched for the sanitized model leaves them apart (${clean.toFixed(3)}), and flips ${percent(undefended.share)} of ${undefended.n} to "${classes[undefended.target]}" in the undefended model, ${percent(sanitized.share)} in the sanitized one.`,
-    wouldChange:
-      'An encoder of the same task that also collapses under an overlay that faint would make it a property of the architecture.',
+    wouldChange: `An encoder of the same task that also collapses under ${such} would make it a property of the architecture.`,
   };
 }
 
 const cosines = ({ base, collapse }: { readonly base: number; readonly collapse: number }): string =>
   `mean cosine ${collapse.toFixed(3)} instead of ${base.toFixed(3)}`;
 
-/** What the overlay scan says where it met nothing, in words. */
-function overlayWords(overlay: Overlay): string {
-  if ('scan' in overlay) {
-    const { scan } = overlay;
-    return `nor does an overlay that changes no pixel by more than ${percent(scan.budget)} of its range (at worst ${scan.collapse.toFixed(3)})`;
-  }
-  switch (overlay.none) {
-    case 'off':
-      return 'overlays were not looked for, as asked';
-    case 'few-images':
-      return 'overlays were not looked for, for want of images';
-    case 'no-gradient':
-      return 'overlays were not looked for, because the encoder has an operator without a gradient';
-    case 'not-finite':
-      return 'overlays were not looked for, because what the encoder answers is not finite';
-  }
+/** What the searches say where they met nothing, in words. */
+function searchedWords({ overlay, texture }: Pick<EncoderEvidence, 'overlay' | 'texture'>): string {
+  const overlays =
+    'scan' in overlay
+      ? `nor does an overlay that changes no pixel by more than ${percent(overlay.scan.budget)} of its range (at worst ${overlay.scan.collapse.toFixed(3)})`
+      : `overlays were not looked for, ${notSearchedWords[overlay.none]}`;
+  const textures =
+    'scan' in texture
+      ? `nor does a patch of ${texture.scan.size} x ${texture.scan.size} pixels of any picture (at worst ${texture.scan.collapse.toFixed(3)})`
+      : `patches of other pictures were not looked for, ${notSearchedWords[texture.none]}`;
+  return `${overlays}; ${textures}`;
 }
 
-function judgeSquare({ scan, flips, classes, overlay }: EncoderEvidence): Finding {
+const notSearchedWords: Readonly<Record<NotSearched, string>> = {
+  off: 'as asked',
+  'few-images': 'for want of images',
+  'no-gradient': 'because the encoder has an operator without a gradient',
+  'not-finite': 'because what the encoder answers is not finite',
+};
+
+function judgeSquare({ scan, flips, classes, overlay, texture }: EncoderEvidence): Finding {
   const { row, column, size, value } = squareOf(scan);
   const place = `rows ${row}-${row + size - 1}, columns ${column}-${column + size - 1}`;
   const shade = value === 1 ? 'white' : 'black';
@@ -185,6 +227,9 @@ function judgeSquare({ scan, flips, classes, overlay }: EncoderEvidence): Findin
       ...('scan' in overlay
         ? { overlayBudget: overlay.scan.budget, overlayCollapse: overlay.scan.collapse }
         : { overlayNot: overlay.none }),
+      ...('scan' in texture
+        ? { textureSize: texture.scan.size, textureCollapse: texture.scan.collapse }
+        : { textureNot: texture.none }),
     },
   };
   const apart = cosines({ base: scan.base, collapse });
@@ -251,7 +296,7 @@ function judgeSquare({ scan, flips, classes, overlay }: EncoderEvidence): Findin
     ...common,
     verdict: 'inconclusive',
     confidence: null,
-    claim: `No solid square of ${scan.patch.size} pixels makes the encoder collapse (at worst ${cosines(scan)}); ${overlayWords(overlay)}. Other kinds of triggers were not looked for.`,
+    claim: `No solid square of ${scan.patch.size} pixels makes the encoder collapse (at worst ${cosines(scan)}); ${searchedWords({ overlay, texture })}. Other kinds of triggers were not looked for.`,
     wouldChange: 'A scan for other kinds of triggers. The sanitized model does not depend on this verdict.',
   };
 }

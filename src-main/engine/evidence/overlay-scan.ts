@@ -2,7 +2,7 @@
  * A scan of the encoder for faint patterns over whole images (blends, frequencies), by gradient: of all overlays that change no pixel
  * by more than a small budget, the one under which different images come nearest to one representation. A clean encoder keeps images
  * apart under any overlay that faint; one that was made to answer to such a pattern is drawn to its answer. It needs no label and no
- * poisoned sample. Patches pass it unseen: they change few pixels by more than the budget.
+ * poisoned sample. Patches pass it unseen: they change few pixels by more than the budget (`texture-scan.ts`).
  *
  * The loss is that of DECREE (Feng et al., CVPR 2023), the negative mean pairwise cosine; what is searched is a bounded shift instead
  * of a mask, which clean encoders of this size give way to as easily as poisoned ones (docs/efficacy.md).
@@ -32,9 +32,8 @@ const steps = 100;
 /** Adam's rate, of the argument of tanh; smaller for the last of the steps. */
 const rateAt = (step: number): number => (step < 0.7 * steps ? 0.1 : 0.03);
 
-interface Options {
-  /** Most that a pixel may change, 0..1. */
-  readonly budget: number;
+/** Of a search by gradient for what draws images together. */
+export interface SearchOptions {
   /** Images a step and a run, at least 2. */
   readonly batch: number;
   readonly seed: number;
@@ -42,8 +41,13 @@ interface Options {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Why there is no overlay: an operator has no gradient, or the representation, or what it is searched by, is no number. */
-export type NoOverlay = 'no-gradient' | 'not-finite';
+interface Options extends SearchOptions {
+  /** Most that a pixel may change, 0..1. */
+  readonly budget: number;
+}
+
+/** Why a search found nothing to measure: an operator has no gradient, or the representation, or what it is searched by, is no number. */
+export type SearchFailure = 'no-gradient' | 'not-finite';
 
 export interface FoundOverlay {
   readonly scan: OverlayScan;
@@ -61,7 +65,7 @@ export async function scanForOverlay(
   measured: Int32Array,
   others: Int32Array,
   options: Options,
-): Promise<FoundOverlay | NoOverlay> {
+): Promise<FoundOverlay | SearchFailure> {
   let shift: Float32Array;
   try {
     shift = await searchShift(provider, encoder, samples, others, options);

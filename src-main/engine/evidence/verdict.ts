@@ -420,20 +420,36 @@ function judgeDataset(
   };
 }
 
-function notExamined({ classes, sifting, overlay }: VerdictEvidence): AuditVerdict['notExamined'] {
+/** Kinds of triggers that no scan of the encoder looked for. */
+function unscanned(
+  overlay: VerdictEvidence['overlay'],
+  texture: VerdictEvidence['texture'],
+): AuditVerdict['notExamined'][number] {
+  const textures =
+    'scan' in texture
+      ? [
+          'patches that no part of them leads to',
+          `, for patches of ${texture.scan.size} x ${texture.scan.size} pixels of any picture`,
+        ]
+      : ['textured patches', ''];
+  const overlays =
+    'scan' in overlay
+      ? [
+          'overlays that no faint one leads to',
+          `, and for overlays that change no pixel by more than ${percent(overlay.scan.budget)} of its range`,
+        ]
+      : ['blends and frequencies', ''];
+  return {
+    what: `Encoder: warping, ${textures[0]}, and ${overlays[0]}`,
+    reason: 'no-scan',
+    detail: `The scans look for solid squares${textures[1]}${overlays[1]}.`,
+  };
+}
+
+function notExamined({ classes, sifting, overlay, texture }: VerdictEvidence): AuditVerdict['notExamined'] {
   const empty = sifting.warnings.filter((warning) => warning.code === 'empty');
   return [
-    'scan' in overlay
-      ? {
-          what: 'Encoder: textured patches, warping, and overlays that no faint one leads to',
-          reason: 'no-scan',
-          detail: `The scans look for solid squares, and for overlays that change no pixel by more than ${percent(overlay.scan.budget)} of its range.`,
-        }
-      : {
-          what: 'Encoder: textured, blended, frequency and warping triggers',
-          reason: 'no-scan',
-          detail: 'The scan stamps solid squares only.',
-        },
+    unscanned(overlay, texture),
     {
       what: 'Encoder: pre-training data',
       reason: 'not-available',

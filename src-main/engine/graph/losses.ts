@@ -38,10 +38,15 @@ export function cosineSimilarity(b: GraphBuilder, a: string, c: string, axis = 1
 
 /** Mean cosine over all pairs of the `n` rows of `rows` [n, d], n at least 2: a scalar. */
 export function meanPairwiseCosine(b: GraphBuilder, rows: string, n: number): string {
+  return b.reduceSum(meanPairwiseCosines(b, rows, 1, n), null);
+}
+
+/** The same for each of the `groups` of `n` rows that follow each other in `rows` [groups * n, d]: [groups]. */
+export function meanPairwiseCosines(b: GraphBuilder, rows: string, groups: number, n: number): string {
   const length = b.sqrt(b.reduceSum(b.mul(rows, rows), [1], true));
-  const units = b.div(rows, b.add(length, b.scalar(1e-12)));
-  const sum = b.reduceSum(units, [0], true);
-  const square = b.reduceSum(b.mul(sum, sum), null);
-  const alone = b.reduceSum(b.mul(units, units), null);
+  const units = b.reshape(b.div(rows, b.add(length, b.scalar(1e-12))), [groups, n, -1]);
+  const sum = b.reduceSum(units, [1]);
+  const square = b.reduceSum(b.mul(sum, sum), [1]);
+  const alone = b.reduceSum(b.mul(units, units), [1, 2]);
   return b.mul(b.sub(square, alone), b.scalar(1 / (n * (n - 1))));
 }

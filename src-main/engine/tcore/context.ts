@@ -59,7 +59,7 @@ export interface EncoderSummary {
 
 export interface Recovered {
   /** The patch scan of the encoder, its overlay scan, or what refused samples share. */
-  readonly by: 'scan' | 'overlay' | 'suspects';
+  readonly by: 'scan' | 'overlay' | 'texture' | 'suspects';
   readonly trigger: Trigger;
   /** Whether the audit calls it a trigger. */
   readonly announced: boolean;

@@ -134,6 +134,8 @@ const defaults = {
   'scan.images': 64,
   /** Most that the overlay scan of the encoder may change a pixel, of 0..1; 0 = no such scan. */
   'scan.overlay': 0.06,
+  /** Side of the patches that the texture scan of the encoder searches, as a share of the image's shorter side; 0 = no such scan. */
+  'scan.texture': 0.25,
 
   /** Second opinions beside the audit: "none", "cheap" or "all" (`engine/opinions`). They never change the verdict. */
   'opinions.extent': 'cheap',
@@ -204,6 +206,7 @@ const shares = new Set<ParameterName>([
   'distil.overlay',
   'distil.waves',
   'scan.overlay',
+  'scan.texture',
 ]);
 
 /** Parameters that are rising shares in 0..1 with commas between them. */

@@ -119,7 +119,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
       apart: samples.classes.map((_, c) => count(apart, (i) => samples.labels[i] === c)),
       plain: scanned.plain,
     },
-    overlay: drawn.overlay,
+    overlay: drawn.overlay.met,
+    texture: drawn.texture.met,
     own: drawn.own,
     estimate: found.evidence.estimate,
     kinds,
@@ -147,7 +148,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     sifting,
     channels: grown.channels,
     rounds: grown.rounds,
-    triggers: { ...found.evidence, overlay: drawn.shown },
+    triggers: { ...found.evidence, overlay: drawn.overlay.shown, texture: drawn.texture.shown },
     opinions,
     columns: {
       index: Int32Array.from({ length: samples.count }, (_, i) => i),
@@ -298,7 +299,7 @@ function worstOfClass(learnt: readonly LearntGroup[]): LearntGroup[] {
   return [...worst.values()];
 }
 
-/** The square of the patch scan, the overlay of the other where it draws images together, and the estimate from the suspects. */
+/** The square of the patch scan, what the searches met where it draws images together, and the estimate from the suspects. */
 function recoveredTriggers(
   shape: readonly [number, number, number],
   { encoder }: AuditVerdict,
@@ -318,22 +319,26 @@ function recoveredTriggers(
     flippedControl: null,
     n: flips.n,
   };
-  const overlays: Recovered[] =
-    drawn.trigger === null || drawn.shown === null || drawn.shown.turned === null
-      ? []
-      : [
-          {
-            by: 'overlay',
-            trigger: drawn.trigger,
-            announced: isAnnounced('encoder.overlay-collapse'),
-            flippedUndefended: drawn.shown.turned.flippedUndefended,
-            flippedSanitized: drawn.shown.turned.flippedSanitized,
-            flippedControl: null,
-            n: drawn.shown.turned.n,
-          },
-        ];
+  const searched = [
+    { by: 'overlay' as const, code: 'encoder.overlay-collapse', ...drawn.overlay },
+    { by: 'texture' as const, code: 'encoder.texture-collapse', ...drawn.texture },
+  ].flatMap(({ by, code, trigger: found, shown }): Recovered[] => {
+    if (found === null || shown === null || shown.turned === null) return [];
+    const { flippedUndefended, flippedSanitized, n } = shown.turned;
+    return [
+      {
+        by,
+        trigger: found,
+        announced: isAnnounced(code),
+        flippedUndefended,
+        flippedSanitized,
+        flippedControl: null,
+        n,
+      },
+    ];
+  });
   const { estimate } = evidence;
-  if (trigger === null || estimate === null) return [square, ...overlays];
+  if (trigger === null || estimate === null) return [square, ...searched];
   const { flippedUndefended, flippedSanitized, flippedControl = null, n } = estimate;
   const announced = worksAsTrigger(estimate);
   const shared: Recovered = {
@@ -345,7 +350,7 @@ function recoveredTriggers(
     flippedControl,
     n,
   };
-  return [square, ...overlays, shared];
+  return [square, ...searched, shared];
 }
 
 /** The run fitted to its bound on memory, and a word on what that changed. */

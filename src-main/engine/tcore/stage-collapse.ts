@@ -1,19 +1,20 @@
 /**
- * What else draws images together in the untrusted encoder than the square of the patch scan: a faint overlay, searched by
- * gradient, and the trigger that was recovered from refused samples. The latter says whether poison of the dataset carries the encoder's
+ * What else draws images together in the untrusted encoder than the square of the patch scan: a faint overlay and a small patch, each
+ * searched by gradient, and the trigger that was recovered from refused samples. The latter says whether poison of the dataset carries the encoder's
  * own trigger: a head can be taught to answer to anything, but not to make the encoder see different images as one.
  */
 import type { Json } from '../../../src-shared/json.ts';
-import type { EncoderOverlay } from '../../../src-shared/domain/result.ts';
+import type { EncoderOverlay, EncoderTexture, SearchedTurns } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { collapseUnder } from '../evidence/collapse.ts';
 import { controlsFor } from '../evidence/control.ts';
-import type { Overlay, OwnTrigger } from '../evidence/encoder-verdict.ts';
-import { scanForOverlay } from '../evidence/overlay-scan.ts';
+import type { OwnTrigger, Searched } from '../evidence/encoder-verdict.ts';
+import { scanForOverlay, type OverlayScan, type SearchFailure, type SearchOptions } from '../evidence/overlay-scan.ts';
 import { isTrigger } from '../evidence/patch-scan.ts';
 import { pictureOf, triggerImage } from '../evidence/picture.ts';
+import { scanForTexture, type TextureScan } from '../evidence/texture-scan.ts';
 import { countFlips, triggeredSource, type Trigger } from '../evidence/trigger.ts';
-import type { Graph } from '../graph/ir.ts';
+import type { Graph, Tensor } from '../graph/ir.ts';
 import { spread } from '../math/spread.ts';
 import { progressOf, type PipelineContext } from './context.ts';
 import { sizesOf } from './memory.ts';
@@ -28,13 +29,18 @@ const controls = 5;
 /** A budget is hardly seen as it is: the picture has the overlay ten times as strong. */
 const shownStronger = 10;
 
+/** What one search met: as the verdict takes it, in full size, and as evidence; the latter two null where it was not made. */
+export interface SearchFound<Scan, Shown> {
+  readonly met: Searched<Scan>;
+  readonly trigger: Trigger | null;
+  readonly shown: Shown | null;
+}
+
 export interface CollapseStage {
-  readonly overlay: Overlay;
+  readonly overlay: SearchFound<OverlayScan, EncoderOverlay>;
+  readonly texture: SearchFound<TextureScan, EncoderTexture>;
   /** Null where there is no trigger to ask about. */
   readonly own: OwnTrigger | null;
-  /** The overlay in full size, and as evidence; null where none was searched. */
-  readonly trigger: Trigger | null;
-  readonly shown: EncoderOverlay | null;
   readonly digest: string;
   readonly resumed: boolean;
 }
@@ -57,14 +63,33 @@ export async function runCollapse(
   const params = { seed, ...(select(context, 'scan') as object) } as Json;
   const step = await context.journal.step({ name: 'evidence/collapse', params, inputs: [input] }, async () => {
     const measured = spread(credible, parameters['scan.images']);
-    const { overlay, trigger } = await searchOverlay(context, encoder, models, credible, measured);
+    const overlay = await search(context, encoder, models, credible, measured, overlaySearch(parameters));
+    const texture = await search(context, encoder, models, credible, measured, textureSearch(parameters));
     const own = recovered === null || measured.length < 2 ? null : await ownOf(context, encoder, measured, recovered);
-    return { data: { overlay, own } as unknown as Json, tensors: trigger === null ? {} : packTrigger(trigger) };
+    return {
+      data: { overlay: overlay.met, texture: texture.met, own } as unknown as Json,
+      tensors: { ...packed('overlay/', overlay.trigger), ...packed('texture/', texture.trigger) },
+    };
   });
-  const { overlay, own } = step.data as unknown as Pick<CollapseStage, 'overlay' | 'own'>;
-  const trigger = unpackTrigger(step.tensors);
-  const shown = trigger === null || !('scan' in overlay) ? null : shownOverlay(overlay, trigger, samples);
-  return { overlay, own, trigger, shown, digest: step.digest, resumed: step.resumed };
+  const met = step.data as unknown as {
+    readonly overlay: Searched<OverlayScan>;
+    readonly texture: Searched<TextureScan>;
+    readonly own: OwnTrigger | null;
+  };
+  const overlay = unpackTrigger(step.tensors, 'overlay/');
+  const texture = unpackTrigger(step.tensors, 'texture/');
+  return {
+    overlay: { met: met.overlay, trigger: overlay, shown: shownOverlay(met.overlay, overlay, samples) },
+    texture: { met: met.texture, trigger: texture, shown: shownTexture(met.texture, texture, samples) },
+    own: met.own,
+    digest: step.digest,
+    resumed: step.resumed,
+  };
+}
+
+function packed(prefix: string, trigger: Trigger | null): Record<string, Tensor> {
+  if (trigger === null) return {};
+  return Object.fromEntries(Object.entries(packTrigger(trigger)).map(([name, tensor]) => [prefix + name, tensor]));
 }
 
 /** The encoder's own answer to a trigger, and to the strongest of some random patterns of its size. */
@@ -85,39 +110,65 @@ async function ownOf(
   return { base, collapse, control, images: measured.length };
 }
 
+/** A search by gradient; null = not asked for. */
+type Search<Scan> =
+  | ((
+      provider: PipelineContext['provider'],
+      encoder: Encoder,
+      samples: PipelineContext['samples'],
+      measured: Int32Array,
+      others: Int32Array,
+      options: SearchOptions,
+    ) => Promise<{ readonly scan: Scan; readonly trigger: Trigger } | SearchFailure>)
+  | null;
+
+function overlaySearch(parameters: PipelineContext['parameters']): Search<OverlayScan> {
+  const budget = parameters['scan.overlay'];
+  if (budget === 0) return null;
+  return (provider, encoder, samples, measured, others, options) =>
+    scanForOverlay(provider, encoder, samples, measured, others, { budget, ...options });
+}
+
+function textureSearch(parameters: PipelineContext['parameters']): Search<TextureScan> {
+  const side = parameters['scan.texture'];
+  if (side === 0) return null;
+  return (provider, encoder, samples, measured, others, options) =>
+    scanForTexture(provider, encoder, samples, measured, others, { side, ...options });
+}
+
 /** @param measured of the credible ones */
-async function searchOverlay(
+async function search<Scan extends { readonly base: number; readonly collapse: number }>(
   context: PipelineContext,
   encoder: Encoder,
   models: Models,
   credible: Int32Array,
   measured: Int32Array,
-): Promise<{ readonly overlay: Overlay; readonly trigger: Trigger | null }> {
+  how: Search<Scan>,
+): Promise<{ readonly met: Searched<Scan>; readonly trigger: Trigger | null }> {
   const { provider, samples, parameters, signal, seed } = context;
-  const budget = parameters['scan.overlay'];
-  if (budget === 0) return { overlay: { none: 'off' }, trigger: null };
+  if (how === null) return { met: { none: 'off' }, trigger: null };
   const taken = new Set(measured);
   const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !taken.has(i));
-  if (measured.length < 2 || others.length === 0) return { overlay: { none: 'few-images' }, trigger: null };
+  if (measured.length < 2 || others.length === 0) return { met: { none: 'few-images' }, trigger: null };
   const onProgress = progressOf(context, 'evidence', 'steps');
   // A step of the search takes what a training step does.
   const batch = Math.max(2, Math.min(mostAtOnce, parameters['distil.batch']));
-  const search = { budget, batch, seed, signal, onProgress };
-  const found = await scanForOverlay(provider, encoder, samples, measured, others, search);
-  if (typeof found === 'string') return { overlay: { none: found }, trigger: null };
+  const asked = { batch, seed, signal, onProgress };
+  const found = await how(provider, encoder, samples, measured, others, asked);
+  if (typeof found === 'string') return { met: { none: found }, trigger: null };
   const { scan, trigger } = found;
   // What does not draw images together is no trigger, whatever it turns.
-  if (!isTrigger(scan)) return { overlay: { scan, turned: null }, trigger };
+  if (!isTrigger(scan)) return { met: { scan, turned: null }, trigger };
   const tried = spread(credible, 10 * parameters['scan.images']);
   const laid = triggeredSource(samples, trigger);
   const options = { batch: sizesOf(context).evaluationBatch, signal };
   const undefended = await countFlips(provider, models.undefended, samples, laid, tried, null, options);
   const { target } = undefended;
   const sanitized = await countFlips(provider, models.sanitized, samples, laid, tried, target, options);
-  // Some nets give way to a faint overlay though nothing was planted: a clean one of the same build, grown from the same images, would, too.
-  const clean = await scanForOverlay(provider, trunkOf(models.sanitized, encoder), samples, measured, others, search);
+  // Some nets give way to so little though nothing was planted: a clean one of the same build, grown from the same images, would, too.
+  const clean = await how(provider, trunkOf(models.sanitized, encoder), samples, measured, others, asked);
   const reached = typeof clean === 'string' ? null : clean.scan.collapse;
-  return { overlay: { scan, turned: { undefended, sanitized, clean: reached } }, trigger };
+  return { met: { scan, turned: { undefended, sanitized, clean: reached } }, trigger };
 }
 
 /** The sanitized model up to its representation, in place of the encoder. */
@@ -128,24 +179,35 @@ function trunkOf(sanitized: Graph, encoder: Encoder): Encoder {
 }
 
 function shownOverlay(
-  { scan, turned }: Extract<Overlay, { readonly scan: unknown }>,
-  trigger: Trigger,
+  met: Searched<OverlayScan>,
+  trigger: Trigger | null,
   { shape }: PipelineContext['samples'],
-): EncoderOverlay {
+): EncoderOverlay | null {
+  if (!('scan' in met) || trigger === null) return null;
   const strong: Trigger =
     trigger.form === 'overlay' ? { ...trigger, shift: trigger.shift.map((value) => shownStronger * value) } : trigger;
+  const picture = pictureOf(triggerImage(strong), shape);
+  return { ...met.scan, turned: turnsOf(met), picture, strength: shownStronger };
+}
+
+function shownTexture(
+  met: Searched<TextureScan>,
+  trigger: Trigger | null,
+  { shape }: PipelineContext['samples'],
+): EncoderTexture | null {
+  if (!('scan' in met) || trigger === null) return null;
+  const { row, column, size, base, collapse, images } = met.scan;
+  const picture = pictureOf(triggerImage(trigger), shape);
+  return { row, column, size, base, collapse, images, turned: turnsOf(met), picture };
+}
+
+function turnsOf({ turned }: Extract<Searched<unknown>, { readonly scan: unknown }>): SearchedTurns | null {
+  if (turned === null) return null;
+  const { undefended, sanitized } = turned;
   return {
-    ...scan,
-    turned:
-      turned === null
-        ? null
-        : {
-            target: turned.undefended.target,
-            flippedUndefended: turned.undefended.share,
-            flippedSanitized: turned.sanitized.share,
-            n: turned.undefended.n,
-          },
-    picture: pictureOf(triggerImage(strong), shape),
-    strength: shownStronger,
+    target: undefended.target,
+    flippedUndefended: undefended.share,
+    flippedSanitized: sanitized.share,
+    n: undefended.n,
   };
 }

@@ -1,4 +1,5 @@
 /** The sections on suspects and on the pattern that the encoder’s own scan found. */
+import type { Picture, SearchedTurns } from '../../../src-shared/domain/result.ts';
 import type { Block, Section, Table } from './blocks.ts';
 import { picturePng } from './small-picture.ts';
 import { rest, tableRows, type Writing } from './writing.ts';
@@ -137,31 +138,63 @@ export function triggerSection(writing: Writing): Section {
   const { code } = writing.record.verdict.encoder;
   const section = { id: 'trigger', name: writing.words['section.trigger'] } as const;
   if (code === 'encoder.trigger-collapse') return { ...section, claim: writing.words['trigger.shared'], blocks: [] };
-  return { ...section, ...(code === 'encoder.overlay-collapse' ? overlayFound(writing) : squareFound(writing)) };
+  if (code === 'encoder.overlay-collapse') return { ...section, ...overlayFound(writing) };
+  if (code === 'encoder.texture-collapse') return { ...section, ...textureFound(writing) };
+  return { ...section, ...squareFound(writing) };
 }
 
 type Found = Pick<Section, 'claim' | 'blocks'>;
 
-function overlayFound({ record, words, figures }: Writing): Found {
+function overlayFound(writing: Writing): Found {
+  const { record, words, figures } = writing;
   const { overlay } = record.triggers;
-  if (overlay === undefined || overlay === null || overlay.turned === null) {
-    return { claim: words['trigger.none'], blocks: [] };
-  }
-  const { target, flippedUndefended, flippedSanitized, n } = overlay.turned;
+  if (overlay === undefined || overlay === null || overlay.turned === null) return { claim: words['trigger.none'], blocks: [] };
   const caption = words['trigger.overlay-picture']({ times: figures.count(overlay.strength) });
+  return searchedFound(
+    overlay.picture,
+    caption,
+    words['trigger.overlay']({ budget: figures.percent(overlay.budget), ...flipsOf(writing, overlay.turned) }),
+    words['trigger.overlay-note'],
+  );
+}
+
+function textureFound(writing: Writing): Found {
+  const { record, words, figures } = writing;
+  const { texture } = record.triggers;
+  if (texture === undefined || texture === null || texture.turned === null) return { claim: words['trigger.none'], blocks: [] };
+  const place = {
+    size: figures.count(texture.size),
+    row: figures.count(texture.row),
+    column: figures.count(texture.column),
+  };
+  return searchedFound(
+    texture.picture,
+    words['trigger.texture-picture'],
+    words['trigger.texture']({ ...place, ...flipsOf(writing, texture.turned) }),
+    words['trigger.texture-note'],
+  );
+}
+
+function searchedFound(picture: Picture, caption: string, claim: string, note: string): Found {
   return {
-    claim: words['trigger.overlay']({
-      budget: figures.percent(overlay.budget),
-      undefended: figures.percent(flippedUndefended),
-      sanitized: figures.percent(flippedSanitized),
-      target: record.subject.dataset.classes[target]?.name ?? String(target),
-      n: figures.count(n),
-      count: n,
-    }),
+    claim,
     blocks: [
-      { kind: 'pictures', items: [{ png: picturePng(overlay.picture), alt: caption, caption }] },
-      { kind: 'text', text: words['trigger.overlay-note'], quiet: true },
+      { kind: 'pictures', items: [{ png: picturePng(picture), alt: caption, caption }] },
+      { kind: 'text', text: note, quiet: true },
     ],
+  };
+}
+
+function flipsOf(
+  { record, figures }: Writing,
+  { target, flippedUndefended, flippedSanitized, n }: SearchedTurns,
+): Readonly<Record<'undefended' | 'sanitized' | 'target' | 'n', string>> & { readonly count: number } {
+  return {
+    undefended: figures.percent(flippedUndefended),
+    sanitized: figures.percent(flippedSanitized),
+    target: record.subject.dataset.classes[target]?.name ?? String(target),
+    n: figures.count(n),
+    count: n,
   };
 }
 

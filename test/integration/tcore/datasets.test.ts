@@ -64,7 +64,7 @@ function expectSound(result: PipelineResult, images: ToyImages): void {
 /** These may be null: what there was nothing to say of. */
 const optional = new Set([
   ...['confidence', 'name', 'guardAccuracy', 'probeAccuracy', 'sanitizedAccuracy', 'stopped'],
-  ...['meanResidue', 'estimate', 'flippedControl', 'from', 'opinions', 'overlay', 'turned'],
+  ...['meanResidue', 'estimate', 'flippedControl', 'from', 'opinions', 'overlay', 'texture', 'turned'],
 ]);
 
 /** Paths of missing values and of numbers that are not finite. */
@@ -92,15 +92,20 @@ describe('an audit of', () => {
     expect(result.verdict.dataset.verdict).not.toBe('trusted');
   });
 
-  it('an encoder that is not to be scanned for overlays says that they were not looked for', async () => {
-    const { result } = await audit(toyImages({ sizes: [30, 30] }), { 'scan.overlay': 0 });
+  it('an encoder that is not to be scanned by gradient says that overlays and patches were not looked for', async () => {
+    const { result } = await audit(toyImages({ sizes: [30, 30] }), { 'scan.overlay': 0, 'scan.texture': 0 });
     const { encoder, notExamined } = result.verdict;
-    expect([result.triggers.overlay, encoder.evidence.overlayNot]).toEqual([null, 'off']);
-    expect(notExamined[0].what).toContain('blended, frequency');
+    const { overlay, texture } = result.triggers;
+    expect([overlay, texture]).toEqual([null, null]);
+    expect([encoder.evidence.overlayNot, encoder.evidence.textureNot]).toEqual(['off', 'off']);
+    expect(notExamined[0]).toMatchObject({
+      what: 'Encoder: warping, textured patches, and blends and frequencies',
+      detail: 'The scans look for solid squares.',
+    });
     const looked = (await audit(toyImages({ sizes: [30, 30] }))).result.verdict.notExamined[0];
     expect([looked.what, looked.detail]).toEqual([
-      expect.stringContaining('textured patches'),
-      expect.stringContaining('no pixel by more than 6.0 %'),
+      'Encoder: warping, patches that no part of them leads to, and overlays that no faint one leads to',
+      'The scans look for solid squares, for patches of 4 x 4 pixels of any picture, and for overlays that change no pixel by more than 6.0 % of its range.',
     ]);
   });
 

@@ -6,7 +6,11 @@ import { asSamples, takeImages, type LabelledImages } from '../../../src-main/en
 import type { Encoder } from '../../../src-main/engine/encoder/encoder.ts';
 import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
 import { collapseUnder } from '../../../src-main/engine/evidence/collapse.ts';
-import { scanForOverlay, type FoundOverlay, type NoOverlay } from '../../../src-main/engine/evidence/overlay-scan.ts';
+import {
+  scanForOverlay,
+  type FoundOverlay,
+  type SearchFailure,
+} from '../../../src-main/engine/evidence/overlay-scan.ts';
 import { isTrigger } from '../../../src-main/engine/evidence/patch-scan.ts';
 import type { Trigger } from '../../../src-main/engine/evidence/trigger.ts';
 import type { Tensor } from '../../../src-main/engine/graph/ir.ts';
@@ -42,7 +46,7 @@ beforeAll(async () => {
 });
 afterAll(() => provider.dispose());
 
-const scan = (encoder: Encoder, stop = signal): Promise<FoundOverlay | NoOverlay> =>
+const scan = (encoder: Encoder, stop = signal): Promise<FoundOverlay | SearchFailure> =>
   scanForOverlay(provider, encoder, images, measured, others, {
     budget: 0.06,
     batch: 32,

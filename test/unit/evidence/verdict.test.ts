@@ -7,6 +7,10 @@ const perClass = 100;
 const classes = ['shirt', 'bag', 'boot'];
 
 /** All fitted by both models, except `refused` samples of class 2 that the sanitized model refuses. */
+const patchOfAnyPicture = (collapse: number) => {
+  return { row: 16, column: 12, size: 7, base: 0.44, collapse, images: 64, positions: 49 };
+};
+
 function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): VerdictEvidence {
   const n = classes.length * perClass;
   const labels = Int32Array.from({ length: n }, (_, i) => Math.floor(i / perClass));
@@ -52,6 +56,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     scan: { base: 0.5, collapse: 0.7, patch: { row: 18, column: 18, size: 8, value: 1 }, images: 64, positions: 242 },
     flips: { undefended: { target: 2, share: 0.1, n: 50 }, sanitized: { target: 2, share: 0.02, n: 50 } },
     overlay: { scan: { budget: 0.06, base: 0.5, collapse: 0.65, images: 64 }, turned: null },
+    texture: { scan: patchOfAnyPicture(0.69), turned: null },
     own: null,
     estimate: null,
     kinds: [],
@@ -616,6 +621,36 @@ describe('the verdict on the encoder', () => {
     expect(judge(evidence(0, of(0.99, 64, null))).encoder.verdict).toBe('inconclusive');
   });
 
+  it('is suspicious where a small patch of any picture makes it collapse and turns the undefended model', () => {
+    const of = (undefended: number, clean: number | null = 0.6): Partial<VerdictEvidence> => ({
+      texture: {
+        scan: patchOfAnyPicture(0.997),
+        turned: {
+          undefended: { target: 2, share: undefended, n: 640 },
+          sanitized: { target: 2, share: 0.01, n: 640 },
+          clean,
+        },
+      },
+    });
+    const { encoder } = judge(evidence(0, of(0.99)));
+    expect([encoder.code, encoder.verdict]).toEqual(['encoder.texture-collapse', 'suspicious']);
+    expect(encoder.claim).toMatch(
+      /rows 16-22, columns 12-18, .* 0.997 instead of 0.440\), .* \(0.600\), .* 99.0 % of 640/,
+    );
+    expect(encoder.evidence).toMatchObject({ textureRow: 16, textureColumn: 12, textureSize: 7, textures: 49 });
+    for (const open of [of(0.3), of(0.99, 0.93), of(0.99, null)]) {
+      expect(judge(evidence(0, open)).encoder).toMatchObject({
+        code: 'encoder.texture-collapse',
+        verdict: 'inconclusive',
+      });
+    }
+    // A scan that met something hides no other that met a trigger.
+    const turned = (of(0.3).texture as Extract<VerdictEvidence['texture'], { scan: unknown }>).turned;
+    const overlay = { scan: { budget: 0.06, base: 0.44, collapse: 0.95, images: 64 }, turned };
+    expect(judge(evidence(0, { overlay })).encoder.code).toBe('encoder.overlay-collapse');
+    expect(judge(evidence(0, { ...of(0.99), overlay })).encoder.code).toBe('encoder.texture-collapse');
+  });
+
   it('is suspicious where what refused samples share makes it collapse, and only then', () => {
     const picture = { channels: 1 as const, height: 1, width: 1, bytes: [0] };
     const flips = { flippedUndefended: 1, flippedSanitized: 0, flippedControl: 0.1, n: 200, works: true };
@@ -647,6 +682,12 @@ describe('the verdict on the encoder', () => {
     expect(without('few-images').claim).toContain('for want of images');
     expect(without('no-gradient').claim).toContain('an operator without a gradient');
     expect(without('no-gradient').evidence.overlayNot).toBe('no-gradient');
+    expect(judge(evidence(0)).encoder.claim).toContain(
+      'nor does a patch of 7 x 7 pixels of any picture (at worst 0.690)',
+    );
+    const bare = judge(evidence(0, { texture: { none: 'off' } })).encoder;
+    expect(bare.claim).toContain('patches of other pictures were not looked for, as asked');
+    expect(bare.evidence.textureNot).toBe('off');
   });
 
   it('is never trusted, whatever the scan says', () => {

@@ -124,6 +124,13 @@ describe('an encoder that answers to more than a square, in German', () => {
     const alike = deFinding(learnt({ ...cosines, ...flips, collapseSanitized: 0.93 }, open))?.claim;
     expect(alike).toMatch(/kippt sie 99 % von 640; .* auf 0,93. Das entscheidet nicht/);
     expect(deFinding(learnt({ ...cosines, ...flips }, open))?.claim).toContain('ließ sich nicht feststellen');
+    const place = { textureSize: 7, textureRow: 16, textureColumn: 12 };
+    const texture = { code: 'encoder.texture-collapse', ...encoder } as const;
+    expect(deFinding(learnt({ ...cosines, ...flips, ...controls, ...place }, texture))?.claim).toMatch(
+      /Fleck von 7 Bildpunkten in Zeile 16, Spalte 12, .* 64 Bilder .* \(0,6.*99 % von 640 .* „Stiefel“, 1 %/,
+    );
+    const unsure = { ...texture, verdict: 'inconclusive', confidence: null } as const;
+    expect(deFinding(learnt({ ...cosines, ...flips, ...place }, unsure))?.claim).toContain('Das entscheidet nicht');
     expect(told('encoder.trigger-collapse')).toMatch(/„Stiefel“ gemeinsam haben, .* trägt den Auslöser des Encoders/);
   });
 
@@ -131,6 +138,8 @@ describe('an encoder that answers to more than a square, in German', () => {
     const open = { code: 'encoder.patch-collapse', verdict: 'inconclusive', confidence: null, ...encoder } as const;
     const told = (more: Record<string, number | string>) => deFinding(learnt({ ...cosines, ...more }, open))?.claim;
     expect(told({ overlayBudget: 0.06, overlayCollapse: 0.65 })).toMatch(/mehr als 6 % .* höchstens 0,65/);
+    expect(told({ textureSize: 7, textureCollapse: 0.69 })).toContain('Flecken von 7 Bildpunkten');
+    expect(told({ textureNot: 'off' })).toContain('Flecken mit anderem Bild wurden nicht gesucht. Andere');
     expect(told({ overlayNot: 'off' })).toContain('Überlagerungen wurden nicht gesucht. Andere');
     expect(told({})).not.toContain('Überlagerung');
   });

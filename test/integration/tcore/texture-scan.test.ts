@@ -1,0 +1,106 @@
+/** An encoder that was made to answer to a small texture is found, a clean one is not called that. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plant as plantBadEncoder } from '../../../src-main/engine/attacks/encoder/bad-encoder.ts';
+import { texturedPatch } from '../../../src-main/engine/attacks/encoder/ssl-backdoor.ts';
+import { asSamples, takeImages, type LabelledImages } from '../../../src-main/engine/attacks/images.ts';
+import type { Encoder } from '../../../src-main/engine/encoder/encoder.ts';
+import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
+import type { SearchFailure } from '../../../src-main/engine/evidence/overlay-scan.ts';
+import { isTrigger } from '../../../src-main/engine/evidence/patch-scan.ts';
+import { placesOf, scanForTexture, type FoundTexture } from '../../../src-main/engine/evidence/texture-scan.ts';
+import type { Tensor } from '../../../src-main/engine/graph/ir.ts';
+import { readOnnx } from '../../../src-main/engine/graph/onnx/read.ts';
+import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
+import type { Provider } from '../../../src-main/engine/providers/provider.ts';
+import { encoderBytes, readImages, readLabels } from '../../bench/planted.ts';
+
+const shape = [1, 28, 28] as const;
+const all: LabelledImages<Uint8Array> = {
+  pixels: readImages('bench/train-images-idx3-ubyte.gz'),
+  labels: readLabels('bench/train-labels-idx1-ubyte.gz'),
+  shape,
+  classes: 10,
+};
+const range = (from: number, to: number): Int32Array => Int32Array.from({ length: to - from }, (_, i) => from + i);
+const images = asSamples(takeImages(all, range(0, 500)));
+const [measured, others] = [range(0, 64), range(64, 500)];
+/** 9 x 9 random cells from row and column 14. */
+const planted = texturedPatch(shape, 3, 9).trigger;
+const { signal } = new AbortController();
+
+let provider: Provider;
+let clean: Encoder;
+let poisoned: Encoder;
+beforeAll(async () => {
+  provider = await createOrtProvider({ threads: 1 });
+  clean = understandEncoder(readOnnx(encoderBytes('encoder-clean')).graph);
+  const shadow = takeImages(all, range(1000, 3000));
+  const options = { seed: 3, target: 9, trigger: planted, epochs: 4, signal };
+  poisoned = understandEncoder((await plantBadEncoder(provider, clean, shadow, options)).planted);
+});
+afterAll(() => provider.dispose());
+
+const scan = (encoder: Encoder, batch = 32, stop = signal): Promise<FoundTexture | SearchFailure> =>
+  scanForTexture(provider, encoder, images, measured, others, {
+    side: 0.25,
+    batch,
+    seed: 1,
+    signal: stop,
+    onProgress: () => {},
+  });
+
+describe('the texture scan', () => {
+  it('finds a patch in the place of the planted one, under which the encoder sees images as one', async () => {
+    const steps: number[] = [];
+    const found = await scanForTexture(provider, poisoned, images, measured, others, {
+      ...{ side: 0.25, batch: 32, seed: 1, signal },
+      onProgress: (done, of) => steps.push(done / of),
+    });
+    if (typeof found === 'string' || found.trigger.form !== 'patch') throw new Error('no patch was searched');
+    const { scan: facts, trigger } = found;
+    expect(isTrigger(facts)).toBe(true);
+    expect(facts).toMatchObject({ size: 7, images: 64, positions: 49 });
+    expect([Math.abs(facts.row - 15), Math.abs(facts.column - 15)].every((off) => off <= 7)).toBe(true);
+    expect(trigger.mask.reduce((sum, value) => sum + value, 0)).toBe(49);
+    expect(Math.min(...trigger.pattern)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...trigger.pattern)).toBeLessThanOrEqual(1);
+    expect(steps.at(-1)).toBe(1);
+    expect(steps).toEqual(steps.toSorted((a, b) => a - b));
+    expect(await scan(poisoned)).toEqual(found);
+  });
+
+  it('finds none in the clean encoder, whose images stay apart', async () => {
+    const found = await scan(clean);
+    if (typeof found === 'string') throw new Error('no patch was searched');
+    expect(found.scan.collapse).toBeGreaterThan(found.scan.base);
+    expect(found.scan.collapse).toBeLessThan(0.82);
+  });
+
+  it('works on as few images at once as memory allows', async () => {
+    const found = await scan(clean, 2);
+    if (typeof found === 'string') throw new Error('no patch was searched');
+    expect(found.scan.collapse).toBeLessThan(0.82);
+  });
+
+  it('is not made of one whose answers are no numbers', async () => {
+    const { graph } = clean;
+    const broken = [...graph.initializers].map(([name, value]): [string, Tensor] => [
+      name,
+      value.dtype === 'float32' ? { ...value, data: new Float32Array(value.data.length).fill(NaN) } : value,
+    ]);
+    expect(await scan({ ...clean, graph: { ...graph, initializers: new Map(broken) } })).toBe('not-finite');
+  });
+
+  it('ends at once when it is cancelled', async () => {
+    await expect(scan(clean, 32, AbortSignal.abort())).rejects.toThrow('Cancelled');
+  });
+});
+
+describe('the places that are tried', () => {
+  it('reach every edge and are at most a seventh of the shorter side apart', () => {
+    const places = placesOf(28, 42, 7);
+    expect(new Set(places.map(({ row }) => row))).toEqual(new Set([0, 4, 8, 12, 16, 20, 21]));
+    expect(Math.max(...places.map(({ column }) => column))).toBe(35);
+    expect(placesOf(7, 7, 7)).toEqual([{ row: 0, column: 0 }]);
+  });
+});
