@@ -1,15 +1,16 @@
 /**
  * `npm run bench:scan -- [--cases clean,threat-1] [--seeds 1,2,3] [--samples 1500] [--preset quick] [--threads 1]
- *   [--cache folder] [--encoder file.onnx] [--budgets 0.04,0.06,0.08]`
+ *   [--cache folder] [--encoder file.onnx] [--budgets 0.04,0.06,0.08] [--sides 0.2,0.25,0.3]`
  *
  * What tells a poisoned encoder whose stamped images do not collapse (DRUPE)? Beside the scan's own measure: a head fitted on the
  * first clean pool, which knows nothing of poison in the data, is asked about every square of the scan's grid. Per run: the
  * square under which representations collapse most, and the one that turns most of 64 images of the pool to one class; and how near
- * the overlay scan brings the 64, for each budget.
+ * the overlay scan brings the 64, for each budget, and the texture scan, for each side, with the processor time that it took.
  */
 import { parseArgs } from 'node:util';
 import { scanForOverlay } from '../../src-main/engine/evidence/overlay-scan.ts';
 import { patchGrid, scanForPatches, stampedSource, type Patch } from '../../src-main/engine/evidence/patch-scan.ts';
+import { scanForTexture } from '../../src-main/engine/evidence/texture-scan.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import { evaluateClassifier } from '../../src-main/engine/tcore/evaluate.ts';
@@ -22,6 +23,7 @@ const { values: given } = parseArgs({
     ...paperOptions,
     encoder: { type: 'string' },
     budgets: { type: 'string', default: '0.04,0.06,0.08' },
+    sides: { type: 'string', default: '0.2,0.25,0.3' },
   },
 });
 const provider = await createOrtProvider({ threads: Number(given.threads) });
@@ -30,6 +32,10 @@ for (const name of given.cases.split(',')) {
   for (const seed of given.seeds.split(',').map(Number)) await study(name, seed);
 }
 await provider.dispose();
+
+function numbers(list: string): number[] {
+  return list === '' ? [] : list.split(',').map(Number);
+}
 
 async function study(name: string, seed: number): Promise<void> {
   const { context, encoder, expanded, classifier } = await paperCase(provider, name, seed, given);
@@ -65,7 +71,18 @@ async function study(name: string, seed: number): Promise<void> {
   );
   const taken = new Set(shown);
   const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !taken.has(i));
-  for (const budget of given.budgets.split(',').map(Number)) {
+  for (const side of numbers(given.sides)) {
+    const began = process.cpuUsage();
+    const options = { side, batch: 32, seed, signal, onProgress: () => {} };
+    const found = await scanForTexture(provider, encoder, samples, shown, others, options);
+    const { user, system } = process.cpuUsage(began);
+    const said =
+      typeof found === 'string'
+        ? found
+        : `${found.scan.collapse.toFixed(3)} at row ${found.scan.row}, column ${found.scan.column}, ${((user + system) / 1e6).toFixed(1)} s`;
+    console.log(`  patch of ${side} of the side: ${said}`);
+  }
+  for (const budget of numbers(given.budgets)) {
     const options = { budget, batch: 32, seed, signal, onProgress: () => {} };
     const found = await scanForOverlay(provider, encoder, samples, shown, others, options);
     const said =
