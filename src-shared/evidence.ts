@@ -23,6 +23,7 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   collapseWithout: { words: 'mean cosine without it' },
   collapseOpposite: { words: 'mean cosine with the square of opposite brightness' },
   collapseControl: { words: 'mean cosine with the strongest of some random patterns of its size' },
+  collapseElsewhere: { words: 'mean cosine with what was searched to lead elsewhere' },
   collapseSanitized: { words: 'mean cosine in the sanitized model, with what was searched for it' },
   overlayCollapse: { words: 'mean cosine with the worst faint overlay' },
   overlayBudget: { words: 'most that an overlay changes a pixel', share: true },

@@ -164,25 +164,25 @@ function said(one: Finding): Said | null {
       };
     case 'encoder.overlay-collapse suspicious':
       return {
-        claim: `${overlayMet(e)}, während eine für das bereinigte Modell gesuchte sie dort getrennt lässt (${decimal(e['collapseSanitized'])}), und kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu „${word(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
+        claim: `${overlayMet(e)}, während ${apartDe(e, 'eine')}, und kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu „${word(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
         wouldChange:
           'Ein Encoder für dieselbe Aufgabe, der unter einer so schwachen Überlagerung ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
       };
     case 'encoder.overlay-collapse inconclusive':
       return {
-        claim: `${overlayMet(e)}. Im ungeschützten Modell kippt sie ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])}; ${typeof e['collapseSanitized'] === 'number' ? `eine für das bereinigte Modell gesuchte bringt Bilder dort auf ${decimal(e['collapseSanitized'])}` : 'wie nah eine die Bilder in einem sauberen Modell brächte, ließ sich nicht feststellen'}. Das entscheidet nicht.`,
+        claim: `${overlayMet(e)}. Im ungeschützten Modell kippt sie ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])}; ${nearDe(e, 'eine')}. Das entscheidet nicht.`,
         wouldChange:
           'Mehr Bilder jeder Klasse, auf die sie gelegt wird, oder ein sauberer Encoder für dieselbe Aufgabe.',
       };
     case 'encoder.texture-collapse suspicious':
       return {
-        claim: `${textureMet(e)}, während ein für das bereinigte Modell gesuchter sie dort getrennt lässt (${decimal(e['collapseSanitized'])}), und kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu „${word(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
+        claim: `${textureMet(e)}, während ${apartDe(e, 'einer')}, und kippt ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])} im ungeschützten Modell zu „${word(e['flippedTo'])}“, ${share(e['flippedSanitized'])} im bereinigten.`,
         wouldChange:
           'Ein Encoder für dieselbe Aufgabe, der unter einem so kleinen Fleck ebenso zusammenfällt, machte es zu einer Eigenschaft der Bauart.',
       };
     case 'encoder.texture-collapse inconclusive':
       return {
-        claim: `${textureMet(e)}. Im ungeschützten Modell kippt er ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])}; ${typeof e['collapseSanitized'] === 'number' ? `ein für das bereinigte Modell gesuchter bringt Bilder dort auf ${decimal(e['collapseSanitized'])}` : 'wie nah einer die Bilder in einem sauberen Modell brächte, ließ sich nicht feststellen'}. Das entscheidet nicht.`,
+        claim: `${textureMet(e)}. Im ungeschützten Modell kippt er ${share(e['flippedUndefended'])} von ${count(e['flipsOf'])}; ${nearDe(e, 'einer')}. Das entscheidet nicht.`,
         wouldChange:
           'Mehr Bilder jeder Klasse, auf die er gelegt wird, oder ein sauberer Encoder für dieselbe Aufgabe.',
       };
@@ -200,6 +200,33 @@ function said(one: Finding): Said | null {
     default:
       return null;
   }
+}
+
+/** What else was searched, and leaves images apart; records of before know the sanitized model alone. */
+function apartDe(e: Lookup, one: 'eine' | 'einer'): string {
+  const that = one === 'eine' ? 'die' : 'der';
+  const clean = `${one}, ${that} für das bereinigte Modell gesucht wurde`;
+  const elsewhere = e['collapseElsewhere'];
+  if (typeof elsewhere !== 'number') return `${clean}, sie dort getrennt lässt (${decimal(e['collapseSanitized'])})`;
+  return `${one}, ${that} anderswohin führen soll (${decimal(elsewhere)}), und ${clean} (${decimal(e['collapseSanitized'])}), sie getrennt lassen`;
+}
+
+/** How near they bring images, where that leaves doubt. */
+function nearDe(e: Lookup, one: 'eine' | 'einer'): string {
+  const that = one === 'eine' ? 'die' : 'der';
+  const parts = [
+    ...(typeof e['collapseElsewhere'] === 'number'
+      ? [`${one}, ${that} anderswohin führen soll, bringt die Bilder auf ${decimal(e['collapseElsewhere'])}`]
+      : []),
+    ...(typeof e['collapseSanitized'] === 'number'
+      ? [
+          `${one}, ${that} für das bereinigte Modell gesucht wurde, bringt sie dort auf ${decimal(e['collapseSanitized'])}`,
+        ]
+      : []),
+  ];
+  return parts.length > 0
+    ? parts.join('; ')
+    : `wie nah ${one} die Bilder in einem sauberen Modell brächte, ließ sich nicht feststellen`;
 }
 
 const overlayMet = (e: Lookup): string =>
@@ -262,6 +289,7 @@ export const deTerms: Readonly<Record<string, string>> = {
   'mean cosine of the images with the pattern': 'mittlerer Kosinus der Bilder mit dem Muster',
   'mean cosine with the strongest of some random patterns of its size':
     'mittlerer Kosinus mit dem stärksten von einigen zufälligen Mustern seiner Größe',
+  'mean cosine with what was searched to lead elsewhere': 'mittlerer Kosinus mit dem, was anderswohin führen sollte',
   'mean cosine in the sanitized model, with what was searched for it':
     'mittlerer Kosinus im bereinigten Modell, mit dem dafür Gesuchten',
   'mean cosine with the worst patch of any picture': 'mittlerer Kosinus mit dem ungünstigsten Fleck beliebigen Bildes',

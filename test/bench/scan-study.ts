@@ -5,12 +5,14 @@
  * What tells a poisoned encoder whose stamped images do not collapse (DRUPE)? Beside the scan's own measure: a head fitted on the
  * first clean pool, which knows nothing of poison in the data, is asked about every square of the scan's grid. Per run: the
  * square under which representations collapse most, and the one that turns most of 64 images of the pool to one class; and how near
- * the overlay scan brings the 64, for each budget, and the texture scan, for each side, with the processor time that it took.
+ * the overlay scan brings the 64, for each budget, and the texture scan, for each side, with where
+ * else they do.
  */
 import { parseArgs } from 'node:util';
-import { scanForOverlay } from '../../src-main/engine/evidence/overlay-scan.ts';
+import { cosineOf } from '../../src-main/engine/evidence/collapse.ts';
+import { scanForOverlay, type FoundOverlay } from '../../src-main/engine/evidence/overlay-scan.ts';
 import { patchGrid, scanForPatches, stampedSource, type Patch } from '../../src-main/engine/evidence/patch-scan.ts';
-import { scanForTexture } from '../../src-main/engine/evidence/texture-scan.ts';
+import { scanForTexture, type FoundTexture } from '../../src-main/engine/evidence/texture-scan.ts';
 import { randomStream } from '../../src-main/engine/math/random.ts';
 import { createOrtProvider } from '../../src-main/engine/providers/ort/provider.ts';
 import { evaluateClassifier } from '../../src-main/engine/tcore/evaluate.ts';
@@ -72,21 +74,37 @@ async function study(name: string, seed: number): Promise<void> {
   const taken = new Set(shown);
   const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !taken.has(i));
   for (const side of numbers(given.sides)) {
-    const began = process.cpuUsage();
-    const options = { side, batch: 32, seed, signal, onProgress: () => {} };
-    const found = await scanForTexture(provider, encoder, samples, shown, others, options);
-    const { user, system } = process.cpuUsage(began);
-    const said =
-      typeof found === 'string'
-        ? found
-        : `${found.scan.collapse.toFixed(3)} at row ${found.scan.row}, column ${found.scan.column}, ${((user + system) / 1e6).toFixed(1)} s`;
-    console.log(`  patch of ${side} of the side: ${said}`);
+    await told(`patch of ${side} of the side`, (away) => {
+      const options = { side, batch: 32, seed, signal, onProgress: () => {}, ...away };
+      return scanForTexture(provider, encoder, samples, shown, others, options);
+    });
   }
   for (const budget of numbers(given.budgets)) {
-    const options = { budget, batch: 32, seed, signal, onProgress: () => {} };
-    const found = await scanForOverlay(provider, encoder, samples, shown, others, options);
-    const said =
-      typeof found === 'string' ? found : `${found.scan.collapse.toFixed(2)}, without ${found.scan.base.toFixed(2)}`;
-    console.log(`  overlay of at most ${budget}: ${said}`);
+    await told(`overlay of at most ${budget}`, (away) => {
+      const options = { budget, batch: 32, seed, signal, onProgress: () => {}, ...away };
+      return scanForOverlay(provider, encoder, samples, shown, others, options);
+    });
   }
+}
+
+/** One search, and the same once more away from where it ended, with the processor time of the first. */
+async function told(
+  what: string,
+  search: (away: { readonly away?: Float32Array }) => Promise<FoundOverlay | FoundTexture | string>,
+): Promise<void> {
+  const began = process.cpuUsage();
+  const found = await search({});
+  const { user, system } = process.cpuUsage(began);
+  if (typeof found === 'string') return console.log(`  ${what}: ${found}`);
+  const other = await search({ away: found.centre });
+  const elsewhere =
+    typeof other === 'string'
+      ? other
+      : `${other.scan.collapse.toFixed(3)} (cosine of the two answers ${cosineOf(other.centre, found.centre).toFixed(2)})`;
+  const { base, collapse } = found.scan;
+  const place = 'row' in found.scan ? ` at row ${found.scan.row}, column ${found.scan.column}` : '';
+  const seconds = ((user + system) / 1e6).toFixed(1);
+  console.log(
+    `  ${what}: ${collapse.toFixed(3)}${place}, without ${base.toFixed(2)}, elsewhere ${elsewhere}, ${seconds} s`,
+  );
 }

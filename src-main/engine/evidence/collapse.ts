@@ -5,8 +5,16 @@ import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { applyTrigger, type Trigger } from './trigger.ts';
 
+export interface Collapse {
+  /** Mean pairwise cosine, -1..1, of the samples' representations without and with the trigger on each. */
+  readonly base: number;
+  readonly collapse: number;
+  /** Where they are with it: the mean of their directions, of length 1, `[dim]`. */
+  readonly centre: Float32Array;
+}
+
 /**
- * Mean pairwise cosine, -1..1, of the samples' representations without and with the trigger on each.
+ * What a trigger does to the samples' representations.
  * @param indices at least 2 samples @param options.batch images per run @throws RangeError, CancelledError
  */
 export async function collapseUnder(
@@ -16,7 +24,7 @@ export async function collapseUnder(
   indices: Int32Array,
   trigger: Trigger,
   { batch, signal }: { readonly batch: number; readonly signal: AbortSignal },
-): Promise<{ readonly base: number; readonly collapse: number }> {
+): Promise<Collapse> {
   const n = indices.length;
   if (n < 2) throw new RangeError(`a mean over pairs needs at least 2 images, met ${n}`);
   const [channels, height, width] = samples.shape;
@@ -25,7 +33,7 @@ export async function collapseUnder(
   const each = Math.min(batch, n);
   const compiled = await provider.compile(encoder.graph, { dims: { N: each } });
   try {
-    const cosineUnder = async (put: (pixels: Float32Array) => void): Promise<number> => {
+    const rowsUnder = async (put: (pixels: Float32Array) => void): Promise<Float32Array> => {
       const rows = new Float32Array(n * dim);
       const pixels = new Float32Array(each * size);
       for (let at = 0; at < n; at += each) {
@@ -39,12 +47,13 @@ export async function collapseUnder(
         });
         rows.set(outputs.representation.data as Float32Array, from * dim);
       }
-      const cosine = meanPairwiseCosine(rows, n);
-      // A representation that is not finite is like nothing.
-      return Number.isFinite(cosine) ? cosine : -1;
+      return rows;
     };
-    const base = await cosineUnder(() => undefined);
-    return { base, collapse: await cosineUnder((pixels) => applyTrigger(pixels, trigger)) };
+    // A representation that is not finite is like nothing.
+    const finite = (cosine: number): number => (Number.isFinite(cosine) ? cosine : -1);
+    const base = finite(meanPairwiseCosine(await rowsUnder(() => undefined), n));
+    const rows = await rowsUnder((pixels) => applyTrigger(pixels, trigger));
+    return { base, collapse: finite(meanPairwiseCosine(rows, n)), centre: unit(sumOfDirections(rows, n).sum) };
   } finally {
     await compiled.dispose();
   }
@@ -55,19 +64,35 @@ export async function collapseUnder(
  * others and 1 with another row of zeros, which the encoder sees as the same.
  */
 export function meanPairwiseCosine(rows: Float32Array, n: number): number {
+  const { sum, zeros } = sumOfDirections(rows, n);
+  const length = sum.reduce((total, value) => total + value ** 2, 0);
+  return (length - (n - zeros) + zeros * (zeros - 1)) / (n * (n - 1));
+}
+
+/** Sum of the rows, each at length 1, and how many have none. */
+function sumOfDirections(rows: Float32Array, n: number): { readonly sum: Float64Array; readonly zeros: number } {
   const d = rows.length / n;
   const sum = new Float64Array(d);
-  let units = 0;
+  let zeros = 0;
   for (let i = 0; i < n; i++) {
     let squares = 0;
     for (let j = 0; j < d; j++) squares += rows[i * d + j] ** 2;
-    if (squares === 0) continue;
-    units++;
+    if (squares === 0) {
+      zeros++;
+      continue;
+    }
     const scale = 1 / Math.sqrt(squares);
     for (let j = 0; j < d; j++) sum[j] += rows[i * d + j] * scale;
   }
-  let length = 0;
-  for (let j = 0; j < d; j++) length += sum[j] ** 2;
-  const zeros = n - units;
-  return (length - units + zeros * (zeros - 1)) / (n * (n - 1));
+  return { sum, zeros };
+}
+
+function unit(values: Float64Array): Float32Array {
+  const length = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
+  return Float32Array.from(values, (value) => (length > 0 ? value / length : 0));
+}
+
+/** Of two unit vectors. */
+export function cosineOf(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, at) => sum + value * b[at], 0);
 }

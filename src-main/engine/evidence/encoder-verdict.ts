@@ -17,6 +17,11 @@ import type { OverlayScan, SearchFailure } from './overlay-scan.ts';
 import type { TextureScan } from './texture-scan.ts';
 import type { Flips } from './trigger.ts';
 
+/**
+ * Least by which a search must bring images nearer to its answer than to any other: 0.24 and more where an answer was planted, 0.08 in a
+ * clean MobileNetV2 of 224 x 224 pixels, whose images come to one under a faint overlay, too (docs/efficacy.md).
+ */
+const leastAlone = 0.15;
 /** Most that a patch which draws images together without collapse may flip in the sanitized model. */
 const mostFlippedSanitized = 0.2;
 
@@ -24,8 +29,13 @@ const mostFlippedSanitized = 0.2;
 export type Searched<Scan> =
   | {
       readonly scan: Scan;
-      /** With the mean cosine to which the same search brings images in the sanitized model; null = not searched. */
-      readonly turned: { readonly undefended: Flips; readonly sanitized: Flips; readonly clean: number | null } | null;
+      readonly turned: {
+        readonly undefended: Flips;
+        readonly sanitized: Flips;
+        /** Mean cosines to which the same search brings images away from where it brought them first, and in the sanitized model. Null = none. */
+        readonly elsewhere: number | null;
+        readonly clean: number | null;
+      } | null;
     }
   | { readonly none: NotSearched };
 
@@ -130,7 +140,7 @@ function judgeSearched(
   { code, what, such, facts }: Met,
 ): Finding | null {
   if (turned === null) return null;
-  const { undefended, sanitized, clean } = turned;
+  const { undefended, sanitized, elsewhere, clean } = turned;
   const common = {
     code,
     subject: 'encoder' as const,
@@ -140,6 +150,7 @@ function judgeSearched(
       collapseWithout: scan.base,
       collapseLimit,
       ...facts,
+      ...(elsewhere === null ? {} : { collapseElsewhere: elsewhere }),
       ...(clean === null ? {} : { collapseSanitized: clean }),
       images: scan.images,
       flippedTo: classes[undefended.target],
@@ -158,12 +169,13 @@ function judgeSearched(
       wouldChange: 'More images of every class to lay it over.',
     };
   }
-  if (clean === null || clean >= drawnLimit) {
+  const doubt = doubtOf(scan.collapse, elsewhere, clean);
+  if (doubt !== null) {
     return {
       ...common,
       verdict: 'inconclusive',
       confidence: null,
-      claim: `${met}, but ${clean === null ? 'whether one would in a clean model was not found out' : `one that is searched for the sanitized model brings images nearly as close there (${clean.toFixed(3)})`}, so it may be how nets of this build are.`,
+      claim: `${met}, but ${doubt}, so it may be how nets of this build are.`,
       wouldChange: 'A clean encoder of the same task to compare with.',
     };
   }
@@ -171,10 +183,22 @@ function judgeSearched(
     ...common,
     verdict: 'suspicious',
     confidence: (scan.collapse - collapseLimit) / (1 - collapseLimit),
-    claim: `${met}, where one searched for the sanitized model leaves them apart (${clean.toFixed(3)}), and flips ${percent(undefended.share)} of ${undefended.n} to "${classes[undefended.target]}" in the undefended model, ${percent(sanitized.share)} in the sanitized one.`,
+    claim: `${met}, where one that leads elsewhere (${decimal(elsewhere)}) and one searched for the sanitized model (${decimal(clean)}) leave them apart, and flips ${percent(undefended.share)} of ${undefended.n} to "${classes[undefended.target]}" in the undefended model, ${percent(sanitized.share)} in the sanitized one.`,
     wouldChange: `An encoder of the same task that also collapses under ${such} would make it a property of the architecture.`,
   };
 }
+
+/** Why an answer need not have been planted; null where it must. */
+function doubtOf(collapse: number, elsewhere: number | null, clean: number | null): string | null {
+  if (elsewhere === null || clean === null) return 'whether one would in a clean model was not found out';
+  if (collapse - elsewhere < leastAlone) {
+    return `one that is searched to lead elsewhere brings them nearly as close (${elsewhere.toFixed(3)})`;
+  }
+  if (clean < drawnLimit) return null;
+  return `one that is searched for the sanitized model brings images nearly as close there (${clean.toFixed(3)})`;
+}
+
+const decimal = (value: number | null): string => (value === null ? '–' : value.toFixed(3));
 
 const cosines = ({ base, collapse }: { readonly base: number; readonly collapse: number }): string =>
   `mean cosine ${collapse.toFixed(3)} instead of ${base.toFixed(3)}`;

@@ -11,7 +11,7 @@ import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { graphBuilder } from '../graph/builder.ts';
 import type { Tensor } from '../graph/ir.ts';
-import { meanPairwiseCosine } from '../graph/losses.ts';
+import { meanCosinesTo, meanPairwiseCosine } from '../graph/losses.ts';
 import { LEARNING_RATE, trainingStep, type TrainingStep } from '../graph/training.ts';
 import { randomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -38,6 +38,11 @@ export interface SearchOptions {
   readonly batch: number;
   readonly seed: number;
   readonly signal: AbortSignal;
+  /**
+   * Where images shall not be brought: a unit vector `[dim]` whose mean cosine is added to the loss. A net that answers to what was planted
+   * has one answer; one that gives way to anything so strong gives way in other directions, too.
+   */
+  readonly away?: Float32Array;
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -52,6 +57,8 @@ export type SearchFailure = 'no-gradient' | 'not-finite';
 export interface FoundOverlay {
   readonly scan: OverlayScan;
   readonly trigger: Trigger;
+  /** Where it brings images, a unit vector `[dim]`. */
+  readonly centre: Float32Array;
 }
 
 /**
@@ -76,8 +83,8 @@ export async function scanForOverlay(
   }
   if (!shift.every(Number.isFinite)) return 'not-finite';
   const trigger: Trigger = { form: 'overlay', shift };
-  const { base, collapse } = await collapseUnder(provider, encoder, samples, measured, trigger, options);
-  return { scan: { budget: options.budget, base, collapse, images: measured.length }, trigger };
+  const { base, collapse, centre } = await collapseUnder(provider, encoder, samples, measured, trigger, options);
+  return { scan: { budget: options.budget, base, collapse, images: measured.length }, trigger, centre };
 }
 
 /** @returns the shift of every pixel, `[C, H, W]` in -budget..budget */
@@ -86,13 +93,13 @@ async function searchShift(
   encoder: Encoder,
   samples: SampleSource,
   others: Int32Array,
-  { budget, batch, seed, signal, onProgress }: Options,
+  { budget, batch, seed, signal, away, onProgress }: Options,
 ): Promise<Float32Array> {
   const [channels, height, width] = samples.shape;
   const size = channels * height * width;
   const random = randomStream(seed, 'evidence/overlay');
   const start = Float32Array.from({ length: size }, () => 0.2 * (random.uniform() - 0.5));
-  const step = searchStep(encoder, samples.shape, budget, batch, start);
+  const step = searchStep(encoder, samples.shape, { budget, batch, away }, start);
   const compiled = await provider.compile(step.graph, { dims: {}, state: step.state });
   try {
     compiled.setState(step.initialState);
@@ -120,8 +127,7 @@ const parameter = 'overlay/shift';
 function searchStep(
   encoder: Encoder,
   [channels, height, width]: SampleSource['shape'],
-  budget: number,
-  batch: number,
+  { budget, batch, away }: Pick<Options, 'budget' | 'batch'> & { readonly away: Float32Array | undefined },
   start: Float32Array,
 ): TrainingStep {
   const b = graphBuilder(encoder.graph);
@@ -134,7 +140,9 @@ function searchStep(
   const sum = b.add('pixels', b.mul(b.tanh(raw), b.scalar(budget)));
   b.node('Clip', [sum, b.scalar(0), b.scalar(1)], {}, shifted);
   b.setOutputs([]);
-  b.node('Identity', [b.neg(meanPairwiseCosine(b, 'representation', batch))], {}, 'loss');
+  const apart = b.neg(meanPairwiseCosine(b, 'representation', batch));
+  const near = away === undefined ? null : b.reduceSum(meanCosinesTo(b, 'representation', away, 1, batch), null);
+  b.node('Identity', [near === null ? apart : b.add(apart, near)], {}, 'loss');
   b.output('loss', 'float32', []);
   return trainingStep({
     graph: b.build(),

@@ -10,12 +10,12 @@
 import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { graphBuilder } from '../graph/builder.ts';
-import { meanPairwiseCosines } from '../graph/losses.ts';
+import { meanCosinesTo, meanPairwiseCosines } from '../graph/losses.ts';
 import { LEARNING_RATE, trainingStep, type TrainingStep } from '../graph/training.ts';
 import { randomStream, type RandomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
-import { collapseUnder } from './collapse.ts';
+import { collapseUnder, cosineOf } from './collapse.ts';
 import type { SearchFailure, SearchOptions } from './overlay-scan.ts';
 import type { Trigger } from './trigger.ts';
 
@@ -34,6 +34,8 @@ export interface TextureScan {
 export interface FoundTexture {
   readonly scan: TextureScan;
   readonly trigger: Trigger;
+  /** Where it brings images, a unit vector `[dim]`. */
+  readonly centre: Float32Array;
 }
 
 interface Place {
@@ -41,16 +43,16 @@ interface Place {
   readonly column: number;
 }
 
-/** A place with the picture found there, the argument of tanh, `[C, H, W]`, and the mean cosine of the last images it was searched on. */
+/** A place with the picture found there, the argument of tanh, `[C, H, W]`, and what the search made as large as it could, at the end. */
 interface Searched extends Place {
   readonly raw: Float32Array;
-  readonly cosine: number;
+  readonly score: number;
 }
 
 /** Of all places, a short search on few images; of the best, a longer one on more. Adam's rate is of the argument of tanh. */
 const everywhere = { steps: 20, images: 4, rateAt: () => 0.3 };
 const best = { places: 4, steps: 40, groups: 2, rateAt: (share: number) => (share < 0.7 ? 0.3 : 0.1) };
-/** Part of the steps whose cosines are averaged, at the end. */
+/** Part of the steps whose scores are averaged, at the end. */
 const judged = 0.25;
 
 /** Places of a square of `size`, a seventh of the shorter side apart. */
@@ -88,15 +90,16 @@ export async function scanForTexture(
     if (error instanceof ExpectedError && error.code === 'unknown-operator') return 'no-gradient';
     throw error;
   }
-  let worst: FoundTexture | null = null;
+  let worst: { readonly found: FoundTexture; readonly score: number } | null = null;
   for (const { row, column, raw } of found) {
     const trigger = patchOf(samples.shape, { row, column, size }, raw);
-    const { base, collapse } = await collapseUnder(provider, encoder, samples, measured, trigger, options);
-    if (worst !== null && collapse <= worst.scan.collapse) continue;
-    const facts = { row, column, size, base, collapse };
-    worst = { scan: { ...facts, images: measured.length, positions: places.length }, trigger };
+    const { base, collapse, centre } = await collapseUnder(provider, encoder, samples, measured, trigger, options);
+    const score = collapse - (options.away === undefined ? 0 : cosineOf(centre, options.away));
+    if (worst !== null && score <= worst.score) continue;
+    const scan = { row, column, size, base, collapse, images: measured.length, positions: places.length };
+    worst = { found: { scan, trigger, centre }, score };
   }
-  return worst ?? 'not-finite';
+  return worst?.found ?? 'not-finite';
 }
 
 interface Search extends SearchOptions {
@@ -110,7 +113,7 @@ async function searchPlaces(
   encoder: Encoder,
   samples: SampleSource,
   others: Int32Array,
-  { size, places, batch, seed, signal, onProgress }: Search,
+  { size, places, batch, seed, signal, away, onProgress }: Search,
 ): Promise<Searched[]> {
   const random = randomStream(seed, 'evidence/texture');
   const each = Math.min(everywhere.images, batch);
@@ -124,16 +127,16 @@ async function searchPlaces(
   ];
   let done = 0;
   const onStep = (): void => onProgress(++done, early + late);
-  const fixed = { provider, encoder, samples, others, size, random, signal, onStep };
+  const fixed = { provider, encoder, samples, others, size, random, signal, away, onStep };
   const tried = await searchIn(fixed, places, { ...everywhere, ...first });
   if (!tried.every(isFinite)) return [];
-  const chosen = tried.toSorted((a, b) => b.cosine - a.cosine).slice(0, best.places);
+  const chosen = tried.toSorted((a, b) => b.score - a.score).slice(0, best.places);
   const ended = await searchIn(fixed, chosen, { ...best, ...second });
   return ended.every(isFinite) ? ended : [];
 }
 
-function isFinite({ raw, cosine }: Searched): boolean {
-  return Number.isFinite(cosine) && raw.every(Number.isFinite);
+function isFinite({ raw, score }: Searched): boolean {
+  return Number.isFinite(score) && raw.every(Number.isFinite);
 }
 
 interface Fixed {
@@ -144,12 +147,13 @@ interface Fixed {
   readonly size: number;
   readonly random: RandomStream;
   readonly signal: AbortSignal;
+  readonly away: Float32Array | undefined;
   readonly onStep: () => void;
 }
 
 /** Searches the picture of each place, some places at once, from the picture that it comes with or a random one. */
 async function searchIn(
-  { provider, encoder, samples, others, size, random, signal, onStep }: Fixed,
+  { provider, encoder, samples, others, size, random, signal, away, onStep }: Fixed,
   places: readonly (Place & { readonly raw?: Float32Array })[],
   how: {
     readonly groups: number;
@@ -162,7 +166,7 @@ async function searchIn(
   const [channels, height, width] = samples.shape;
   const plane = height * width;
   const values = channels * plane;
-  const step = searchStep(encoder, samples.shape, groups, each);
+  const step = searchStep(encoder, samples.shape, groups, each, away);
   const compiled = await provider.compile(step.graph, { dims: {}, state: step.state });
   const found: Searched[] = [];
   try {
@@ -185,21 +189,21 @@ async function searchIn(
         if (signal.aborted) throw new CancelledError();
         for (let i = 0; i < chosen.length; i++) chosen[i] = others[random.integer(others.length)];
         samples.read(chosen, pixels);
-        const { cosines } = await compiled.run({
+        const { scores } = await compiled.run({
           pixels: { dtype: 'float32', dims: [groups * each, channels, height, width], data: pixels },
           mask: { dtype: 'float32', dims: [groups, 1, 1, height, width], data: mask },
           [LEARNING_RATE]: { dtype: 'float32', dims: [], data: Float32Array.of(how.rateAt(at / steps)) },
         });
         if (at >= (1 - judged) * steps) {
           counted++;
-          for (let g = 0; g < groups; g++) sums[g] += Number(cosines.data[g]);
+          for (let g = 0; g < groups; g++) sums[g] += Number(scores.data[g]);
         }
         onStep();
       }
       const ended = step.readParameters(compiled.getState())[parameter].data as Float32Array;
       for (const [g, { row, column }] of now.entries()) {
         if (from + g >= places.length) break;
-        found.push({ row, column, raw: ended.slice(g * values, (g + 1) * values), cosine: sums[g] / counted });
+        found.push({ row, column, raw: ended.slice(g * values, (g + 1) * values), score: sums[g] / counted });
       }
     }
     return found;
@@ -210,12 +214,13 @@ async function searchIn(
 
 const parameter = 'texture/picture';
 
-/** The step as a graph: inputs `pixels` of all groups, `mask` `[groups, 1, 1, H, W]` and the rate; outputs `cosines` `[groups]`, `loss`. */
+/** The step as a graph: inputs `pixels` of all groups, `mask` `[groups, 1, 1, H, W]` and the rate; outputs `scores` `[groups]`, `loss`. */
 function searchStep(
   encoder: Encoder,
   [channels, height, width]: SampleSource['shape'],
   groups: number,
   each: number,
+  away: Float32Array | undefined,
 ): TrainingStep {
   const b = graphBuilder(encoder.graph);
   const dims = [groups, 1, channels, height, width];
@@ -230,11 +235,12 @@ function searchStep(
   const laid = b.add(b.mul(images, b.sub(b.scalar(1), mask)), b.mul(picture, mask));
   b.node('Identity', [b.reshape(laid, [groups * each, channels, height, width])], {}, stamped);
   const cosines = meanPairwiseCosines(b, 'representation', groups, each);
+  const scores = away === undefined ? cosines : b.sub(cosines, meanCosinesTo(b, 'representation', away, groups, each));
   b.setOutputs([]);
-  b.node('Identity', [cosines], {}, 'cosines');
-  b.output('cosines', 'float32', [groups]);
+  b.node('Identity', [scores], {}, 'scores');
+  b.output('scores', 'float32', [groups]);
   // A sum, so that no place's steps depend on how many are searched at once.
-  b.node('Identity', [b.neg(b.reduceSum(cosines, null))], {}, 'loss');
+  b.node('Identity', [b.neg(b.reduceSum(scores, null))], {}, 'loss');
   b.output('loss', 'float32', []);
   return trainingStep({
     graph: b.build(),

@@ -43,10 +43,26 @@ export function meanPairwiseCosine(b: GraphBuilder, rows: string, n: number): st
 
 /** The same for each of the `groups` of `n` rows that follow each other in `rows` [groups * n, d]: [groups]. */
 export function meanPairwiseCosines(b: GraphBuilder, rows: string, groups: number, n: number): string {
-  const length = b.sqrt(b.reduceSum(b.mul(rows, rows), [1], true));
-  const units = b.reshape(b.div(rows, b.add(length, b.scalar(1e-12))), [groups, n, -1]);
+  const units = b.reshape(unitRows(b, rows), [groups, n, -1]);
   const sum = b.reduceSum(units, [1]);
   const square = b.reduceSum(b.mul(sum, sum), [1]);
   const alone = b.reduceSum(b.mul(units, units), [1, 2]);
   return b.mul(b.sub(square, alone), b.scalar(1 / (n * (n - 1))));
+}
+
+/** Mean cosine of the rows of each such group and `direction`, a unit vector [d]: [groups]. */
+export function meanCosinesTo(
+  b: GraphBuilder,
+  rows: string,
+  direction: Float32Array,
+  groups: number,
+  n: number,
+): string {
+  const column = b.constant({ dtype: 'float32', dims: [direction.length, 1], data: direction });
+  return b.reduceMean(b.reshape(b.matmul(unitRows(b, rows), column), [groups, n]), [1]);
+}
+
+function unitRows(b: GraphBuilder, rows: string): string {
+  const length = b.sqrt(b.reduceSum(b.mul(rows, rows), [1], true));
+  return b.div(rows, b.add(length, b.scalar(1e-12)));
 }

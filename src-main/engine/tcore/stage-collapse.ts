@@ -6,7 +6,7 @@
 import type { Json } from '../../../src-shared/json.ts';
 import type { EncoderOverlay, EncoderTexture, SearchedTurns } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import { collapseUnder } from '../evidence/collapse.ts';
+import { collapseUnder, cosineOf } from '../evidence/collapse.ts';
 import { controlsFor } from '../evidence/control.ts';
 import type { OwnTrigger, Searched } from '../evidence/encoder-verdict.ts';
 import { scanForOverlay, type OverlayScan, type SearchFailure, type SearchOptions } from '../evidence/overlay-scan.ts';
@@ -110,6 +110,12 @@ async function ownOf(
   return { base, collapse, control, images: measured.length };
 }
 
+interface Found<Scan> {
+  readonly scan: Scan;
+  readonly trigger: Trigger;
+  readonly centre: Float32Array;
+}
+
 /** A search by gradient; null = not asked for. */
 type Search<Scan> =
   | ((
@@ -119,7 +125,7 @@ type Search<Scan> =
       measured: Int32Array,
       others: Int32Array,
       options: SearchOptions,
-    ) => Promise<{ readonly scan: Scan; readonly trigger: Trigger } | SearchFailure>)
+    ) => Promise<Found<Scan> | SearchFailure>)
   | null;
 
 function overlaySearch(parameters: PipelineContext['parameters']): Search<OverlayScan> {
@@ -165,10 +171,28 @@ async function search<Scan extends { readonly base: number; readonly collapse: n
   const undefended = await countFlips(provider, models.undefended, samples, laid, tried, null, options);
   const { target } = undefended;
   const sanitized = await countFlips(provider, models.sanitized, samples, laid, tried, target, options);
-  // Some nets give way to so little though nothing was planted: a clean one of the same build, grown from the same images, would, too.
+  // Some nets give way to so little though nothing was planted. Such a net gives way in other directions, too, and a clean one of the
+  // same build, grown from the same images, may as well.
+  const other = await how(provider, encoder, samples, measured, others, { ...asked, away: found.centre });
   const clean = await how(provider, trunkOf(models.sanitized, encoder), samples, measured, others, asked);
-  const reached = typeof clean === 'string' ? null : clean.scan.collapse;
-  return { met: { scan, turned: { undefended, sanitized, clean: reached } }, trigger };
+  const turned = {
+    undefended,
+    sanitized,
+    elsewhere: typeof other === 'string' ? null : reachedElsewhere(other, found),
+    clean: typeof clean === 'string' ? null : clean.scan.collapse,
+  };
+  return { met: { scan, turned }, trigger };
+}
+
+/** Cosine of two answers from which they are one. */
+const sameAnswer = 0.9;
+
+/** How near the second search brings images; where it ends where the first did, it found nothing else. */
+function reachedElsewhere<Scan extends { readonly base: number; readonly collapse: number }>(
+  other: Found<Scan>,
+  first: Found<Scan>,
+): number {
+  return cosineOf(other.centre, first.centre) < sameAnswer ? other.scan.collapse : other.scan.base;
 }
 
 /** The sanitized model up to its representation, in place of the encoder. */

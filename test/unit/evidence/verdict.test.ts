@@ -592,12 +592,18 @@ describe('the verdict on the encoder', () => {
   });
 
   it('is suspicious where a faint overlay makes it collapse and turns the undefended model', () => {
-    const of = (undefended: number, images = 64, clean: number | null = 0.6): Partial<VerdictEvidence> => ({
+    const of = (
+      undefended: number,
+      images = 64,
+      clean: number | null = 0.6,
+      elsewhere: number | null = 0.7,
+    ): Partial<VerdictEvidence> => ({
       overlay: {
         scan: { budget: 0.06, base: 0.44, collapse: 0.988, images },
         turned: {
           undefended: { target: 2, share: undefended, n: 640 },
           sanitized: { target: 2, share: 0.01, n: 640 },
+          elsewhere,
           clean,
         },
       },
@@ -619,15 +625,21 @@ describe('the verdict on the encoder', () => {
     expect(alike.verdict).toBe('inconclusive');
     expect(alike.claim).toContain('nearly as close there (0.930)');
     expect(judge(evidence(0, of(0.99, 64, null))).encoder.verdict).toBe('inconclusive');
+    // And those that give way in any direction, as large ones do though they are clean.
+    const anywhere = judge(evidence(0, of(0.99, 64, 0.6, 0.893))).encoder;
+    expect([anywhere.verdict, anywhere.evidence.collapseElsewhere]).toEqual(['inconclusive', 0.893]);
+    expect(anywhere.claim).toContain('to lead elsewhere brings them nearly as close (0.893)');
+    expect(judge(evidence(0, of(0.99, 64, 0.6, null))).encoder.verdict).toBe('inconclusive');
   });
 
   it('is suspicious where a small patch of any picture makes it collapse and turns the undefended model', () => {
-    const of = (undefended: number, clean: number | null = 0.6): Partial<VerdictEvidence> => ({
+    const of = (undefended: number, clean: number | null = 0.6, elsewhere = 0.7): Partial<VerdictEvidence> => ({
       texture: {
         scan: patchOfAnyPicture(0.997),
         turned: {
           undefended: { target: 2, share: undefended, n: 640 },
           sanitized: { target: 2, share: 0.01, n: 640 },
+          elsewhere,
           clean,
         },
       },
@@ -635,10 +647,10 @@ describe('the verdict on the encoder', () => {
     const { encoder } = judge(evidence(0, of(0.99)));
     expect([encoder.code, encoder.verdict]).toEqual(['encoder.texture-collapse', 'suspicious']);
     expect(encoder.claim).toMatch(
-      /rows 16-22, columns 12-18, .* 0.997 instead of 0.440\), .* \(0.600\), .* 99.0 % of 640/,
+      /rows 16-22, columns 12-18, .* 0.997 instead of 0.440\), .* \(0.600\) .* 99.0 % of 640/,
     );
     expect(encoder.evidence).toMatchObject({ textureRow: 16, textureColumn: 12, textureSize: 7, textures: 49 });
-    for (const open of [of(0.3), of(0.99, 0.93), of(0.99, null)]) {
+    for (const open of [of(0.3), of(0.99, 0.93), of(0.99, null), of(0.99, 0.6, 0.9)]) {
       expect(judge(evidence(0, open)).encoder).toMatchObject({
         code: 'encoder.texture-collapse',
         verdict: 'inconclusive',

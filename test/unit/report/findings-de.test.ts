@@ -123,6 +123,12 @@ describe('an encoder that answers to more than a square, in German', () => {
     const open = { code: 'encoder.overlay-collapse', verdict: 'inconclusive', confidence: null, ...encoder } as const;
     const alike = deFinding(learnt({ ...cosines, ...flips, collapseSanitized: 0.93 }, open))?.claim;
     expect(alike).toMatch(/kippt sie 99 % von 640; .* auf 0,93. Das entscheidet nicht/);
+    const anywhere = deFinding(learnt({ ...cosines, ...flips, collapseElsewhere: 0.89 }, open))?.claim;
+    expect(anywhere).toContain('die anderswohin führen soll, bringt die Bilder auf 0,89');
+    const both = { ...cosines, ...flips, ...controls, collapseElsewhere: 0.7 };
+    expect(deFinding(learnt(both, { code: 'encoder.overlay-collapse', ...encoder }))?.claim).toMatch(
+      /anderswohin führen soll \(0,7\), und eine, die .* \(0,6\), sie getrennt lassen/,
+    );
     expect(deFinding(learnt({ ...cosines, ...flips }, open))?.claim).toContain('ließ sich nicht feststellen');
     const place = { textureSize: 7, textureRow: 16, textureColumn: 12 };
     const texture = { code: 'encoder.texture-collapse', ...encoder } as const;
