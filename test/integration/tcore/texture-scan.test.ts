@@ -5,6 +5,7 @@ import { texturedPatch } from '../../../src-main/engine/attacks/encoder/ssl-back
 import { asSamples, takeImages, type LabelledImages } from '../../../src-main/engine/attacks/images.ts';
 import type { Encoder } from '../../../src-main/engine/encoder/encoder.ts';
 import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
+import { cosineOf } from '../../../src-main/engine/evidence/collapse.ts';
 import type { SearchFailure } from '../../../src-main/engine/evidence/overlay-scan.ts';
 import { isTrigger } from '../../../src-main/engine/evidence/patch-scan.ts';
 import { placesOf, scanForTexture, type FoundTexture } from '../../../src-main/engine/evidence/texture-scan.ts';
@@ -40,8 +41,14 @@ beforeAll(async () => {
 });
 afterAll(() => provider.dispose());
 
-const scan = (encoder: Encoder, batch = 32, stop = signal): Promise<FoundTexture | SearchFailure> =>
+const scan = (
+  encoder: Encoder,
+  batch = 32,
+  stop = signal,
+  away: Float32Array | null = null,
+): Promise<FoundTexture | SearchFailure> =>
   scanForTexture(provider, encoder, images, measured, others, {
+    ...(away === null ? {} : { away }),
     side: 0.25,
     batch,
     seed: 1,
@@ -67,6 +74,11 @@ describe('the texture scan', () => {
     expect(steps.at(-1)).toBe(1);
     expect(steps).toEqual(steps.toSorted((a, b) => a - b));
     expect(await scan(poisoned)).toEqual(found);
+    // It is the encoder's one answer: what is searched to lead elsewhere leaves images apart.
+    const other = await scan(poisoned, 32, signal, found.centre);
+    if (typeof other === 'string') throw new Error('no patch was searched');
+    expect(facts.collapse - other.scan.collapse).toBeGreaterThan(0.2);
+    expect(cosineOf(other.centre, found.centre)).toBeLessThan(0.9);
   });
 
   it('finds none in the clean encoder, whose images stay apart', async () => {

@@ -6,7 +6,9 @@ import { evaluate } from '../../../src-main/engine/graph/evaluate.ts';
 import type { Tensor } from '../../../src-main/engine/graph/ir.ts';
 import {
   cosineSimilarity,
+  meanCosinesTo,
   meanPairwiseCosine,
+  meanPairwiseCosines,
   softmaxCrossEntropy,
   weightedMean,
 } from '../../../src-main/engine/graph/losses.ts';
@@ -222,6 +224,27 @@ describe('losses', () => {
     const answer = evaluate(b.build(), { a: tensorOf('float32', [3, 2], [2, 0, 3, 4, 0, 1]) })[cosine];
     // 0.6 of the first two, 0 of the first and the last, 0.8 of the last two.
     expect(Number(answer.data[0])).toBeCloseTo(1.4 / 3, 6);
+  });
+
+  it('gives the same of each group of rows, and their mean cosine with a direction', () => {
+    const b = graphBuilder();
+    const a = b.input('a', 'float32', ['N', 2]);
+    const cosines = meanPairwiseCosines(b, a, 2, 2);
+    const towards = meanCosinesTo(b, a, Float32Array.of(0, 1), 2, 2);
+    for (const value of [cosines, towards]) b.output(value, 'float32', [2]);
+    const answer = evaluate(b.build(), { a: tensorOf('float32', [4, 2], [2, 0, 3, 4, 0, 1, 0, -5]) });
+    [0.6, -1].forEach((wanted, at) => expect(Number(answer[cosines].data[at])).toBeCloseTo(wanted, 6));
+    [0.4, 0].forEach((wanted, at) => expect(Number(answer[towards].data[at])).toBeCloseTo(wanted, 6));
+  });
+
+  it('gives groups with a zero row a gradient that is a number', () => {
+    const b = graphBuilder();
+    const a = b.input('a', 'float32', [4, 2]);
+    const whole = b.reduceSum(meanPairwiseCosines(b, b.relu(a), 2, 2), null);
+    b.output(whole, 'float32', []);
+    const { graph, gradients } = differentiate(b.build(), { loss: whole, wrt: ['a'], dims: {} });
+    const values = evaluate(graph, { a: tensorOf('float32', [4, 2], [-1, -2, 4, 3, 1, 0, 3, 4]) });
+    expect(numbersOf(values[gradients.get('a') as string]).every(Number.isFinite)).toBe(true);
   });
 
   it.each(['float32', 'float64'] as const)(
