@@ -2,6 +2,7 @@ import eslint from '@eslint/js';
 import svelte from 'eslint-plugin-svelte';
 import globals from 'globals';
 import typescript from 'typescript-eslint';
+import { requireSelectors } from './require-selectors.ts';
 
 export default typescript.config(
   {
@@ -64,6 +65,19 @@ export default typescript.config(
     rules: {
       // The page neither fetches nor evaluates anything: its one connection is in state/connection.ts.
       'no-restricted-globals': ['error', 'name', 'event', 'fetch', 'XMLHttpRequest', 'EventSource', 'eval', 'Function'],
+    },
+  },
+  {
+    files: ['src-*/**/*.ts', 'src-*/**/*.mjs'],
+    rules: {
+      // The import rules see what is loaded by a function called `require`, and no other.
+      'no-restricted-syntax': [
+        'error',
+        ...requireSelectors.map((selector) => ({
+          selector,
+          message: 'Name it createRequire, and what it makes require.',
+        })),
+      ],
     },
   },
   {

@@ -4,7 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Linter } from 'eslint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { requireSelectors } from '../require-selectors.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const config = join(root, 'test/dependency-rules.cjs');
@@ -123,4 +126,21 @@ describe('the import rules', () => {
   it('let through what the house allows', () => {
     expect(violations.filter((found) => /allowed|server\.ts/i.test(found.from))).toEqual([]);
   });
+});
+
+describe('what the import rules do not see', () => {
+  const found = (source: string): number =>
+    new Linter().verify(`import { createRequire } from 'node:module'; let load; ${source}`, {
+      rules: { 'no-restricted-syntax': ['error', ...requireSelectors] },
+    }).length;
+
+  it.each([
+    `import { createRequire as make } from 'node:module';`,
+    `import * as module from 'node:module'; module.createRequire('x');`,
+    `const other = createRequire(import.meta.url);`,
+    `load = createRequire(import.meta.url);`,
+    `createRequire(import.meta.url)('node:fs');`,
+  ])('is refused by name: %s', (source) => expect(found(source)).toBe(1));
+
+  it('is not what they see', () => expect(found(`const require = createRequire(import.meta.url);`)).toBe(0));
 });
