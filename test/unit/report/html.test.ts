@@ -184,3 +184,47 @@ it('a report of 10,000 samples takes less than ten seconds', () => {
   expect(performance.now() - start).toBeLessThan(10_000);
   expect(page.length).toBeLessThan(5_000_000);
 });
+
+describe('the section on what a scan of the encoder found', () => {
+  const turned = { target: 9, flippedUndefended: 0.993, flippedSanitized: 0.004, n: 640 };
+  const cosines = { base: 0.44, collapse: 0.99, images: 64, turned };
+  const picture = { channels: 1 as const, height: 2, width: 2, bytes: [0, 255, 128, 128] };
+  const triggers = {
+    overlay: { ...cosines, budget: 0.06, picture, strength: 10 },
+    texture: { ...cosines, row: 16, column: 12, size: 7, picture },
+  };
+  const sectionOf = (code: string, found: object, language: 'en' | 'de' = 'en'): HTMLElement => {
+    const input = reportInput(100, 0);
+    const { verdict } = input.result;
+    const result = {
+      ...input.result,
+      verdict: { ...verdict, encoder: { ...verdict.encoder, code, evidence: {} } },
+      triggers: { ...input.result.triggers, ...found },
+    };
+    return documentOf(reportHtml(buildRecord({ ...input, result }), language)).getElementById('trigger')!;
+  };
+  const said = (section: HTMLElement): string => section.textContent.replace(/\s+/g, ' ');
+
+  it('shows a patch of any picture where the verdict rests on it', () => {
+    const section = sectionOf('encoder.texture-collapse', triggers);
+    expect(said(section)).toContain('is 7 pixels wide at row 16, column 12; laid on 640 images it flips 99.3 %');
+    expect(said(section)).toContain('“ankle boot” and 0.4 % in the sanitized one');
+    expect(section.querySelectorAll('img')).toHaveLength(1);
+    expect(said(sectionOf('encoder.texture-collapse', triggers, 'de'))).toContain('Der Fleck, unter dem der Encoder');
+  });
+
+  it('shows an overlay where the verdict rests on that', () => {
+    const section = sectionOf('encoder.overlay-collapse', triggers);
+    expect(said(section)).toMatch(/no pixel by more than 6(\.0)? % of its range; laid on 640 images it flips 99.3 %/);
+    expect(said(section)).toContain('10 times as strong');
+    expect(section.querySelectorAll('img')).toHaveLength(1);
+  });
+
+  it('shows none where records of before have none', () => {
+    for (const code of ['encoder.texture-collapse', 'encoder.overlay-collapse']) {
+      const section = sectionOf(code, { overlay: undefined, texture: undefined });
+      expect(said(section)).toContain('No pattern was recovered from the encoder');
+      expect(section.querySelectorAll('img')).toHaveLength(0);
+    }
+  });
+});
