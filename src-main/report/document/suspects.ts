@@ -148,7 +148,8 @@ type Found = Pick<Section, 'claim' | 'blocks'>;
 function overlayFound(writing: Writing): Found {
   const { record, words, figures } = writing;
   const { overlay } = record.triggers;
-  if (overlay === undefined || overlay === null || overlay.turned === null) return { claim: words['trigger.none'], blocks: [] };
+  if (overlay === undefined || overlay === null || overlay.turned === null)
+    return { claim: words['trigger.none'], blocks: [] };
   const caption = words['trigger.overlay-picture']({ times: figures.count(overlay.strength) });
   return searchedFound(
     overlay.picture,
@@ -161,7 +162,8 @@ function overlayFound(writing: Writing): Found {
 function textureFound(writing: Writing): Found {
   const { record, words, figures } = writing;
   const { texture } = record.triggers;
-  if (texture === undefined || texture === null || texture.turned === null) return { claim: words['trigger.none'], blocks: [] };
+  if (texture === undefined || texture === null || texture.turned === null)
+    return { claim: words['trigger.none'], blocks: [] };
   const place = {
     size: figures.count(texture.size),
     row: figures.count(texture.row),
