@@ -71,6 +71,12 @@ export function judgeEncoder(evidence: EncoderEvidence): Finding {
   return others.find(({ verdict }) => verdict === 'suspicious') ?? others.at(0) ?? square;
 }
 
+/** Whether the square of the patch scan alone makes the encoder suspicious. */
+export function isSquareTrigger({ scan, flips }: Pick<EncoderEvidence, 'scan' | 'flips'>): boolean {
+  if (flips.undefended.share < leastFlipped || scan.images < fewestScanned) return false;
+  return isTrigger(scan) || (drawsTogether(scan) && flips.sanitized.share <= mostFlippedSanitized);
+}
+
 /** Poison of the dataset that carries the encoder's own trigger. */
 function judgeOwn({ own, estimate, classes }: EncoderEvidence): Finding | null {
   if (own === null || estimate === null || !isTrigger(own) || own.images < fewestScanned) return null;
@@ -257,7 +263,8 @@ function judgeSquare({ scan, flips, classes, overlay, texture }: EncoderEvidence
     },
   };
   const apart = cosines({ base: scan.base, collapse });
-  if (isTrigger(scan) && (flips.undefended.share < leastFlipped || scan.images < fewestScanned)) {
+  const found = isSquareTrigger({ scan, flips });
+  if (isTrigger(scan) && !found) {
     return {
       ...common,
       verdict: 'inconclusive',
@@ -276,8 +283,7 @@ function judgeSquare({ scan, flips, classes, overlay, texture }: EncoderEvidence
         'An encoder of the same task that also collapses under this square would make it a property of the architecture.',
     };
   }
-  const setsApart = flips.undefended.share >= leastFlipped && flips.sanitized.share <= mostFlippedSanitized;
-  if (drawsTogether(scan) && setsApart && scan.images >= fewestScanned) {
+  if (found) {
     return {
       ...common,
       code: 'encoder.patch-drawn',

@@ -7,6 +7,7 @@
 import { worksAsTrigger, type ClassWarning, type LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict } from '../../../src-shared/domain/verdict.ts';
 import type { Encoder } from '../encoder/encoder.ts';
+import { isSquareTrigger } from '../evidence/encoder-verdict.ts';
 import { squareOf, squareTrigger } from '../evidence/patch-scan.ts';
 import { judge } from '../evidence/verdict.ts';
 import { learntClaim, learntNumbers } from '../evidence/learnt.ts';
@@ -92,7 +93,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const suspects = withCarriers(listed, withCopies(context, found.showing), loss);
   const credible = credibleSamples(grown.admittedRound, guard, suspects);
   const recovered = found.evidence.estimate !== null && worksAsTrigger(found.evidence.estimate) ? found.trigger : null;
-  const drawn = await runCollapse(context, encoder, models, credible, recovered, found.digest);
+  const settled = isSquareTrigger({ scan: scanned.scan, flips: { undefended: scanned.flips, sanitized: final.flips } });
+  const drawn = await runCollapse(context, encoder, models, credible, recovered, settled, found.digest);
   const state = resumed && found.resumed && drawn.resumed ? 'resumed' : 'finished';
   context.emit({ type: 'stage', stage: 'evidence', state });
   const alarms = [...crossFitWarnings(crossFit, samples.classes), ...learntWarnings(learnt, samples.classes)];

@@ -50,21 +50,26 @@ interface Models {
   readonly sanitized: Graph;
 }
 
-/** @param credible samples the sanitized model was grown from, no suspect among them @param recovered a trigger that works */
+/**
+ * @param credible samples the sanitized model was grown from, no suspect among them @param recovered a trigger that works
+ * @param settled whether the encoder is suspicious already: then nobody asks whether what the searches met was planted
+ */
 export async function runCollapse(
   context: PipelineContext,
   encoder: Encoder,
   models: Models,
   credible: Int32Array,
   recovered: Trigger | null,
+  settled: boolean,
   input: string,
 ): Promise<CollapseStage> {
   const { samples, parameters, seed } = context;
-  const params = { seed, ...(select(context, 'scan') as object) } as Json;
+  // A run that was begun by an older rule looks again.
+  const params = { seed, rule: 2, settled, ...(select(context, 'scan') as object) } as Json;
   const step = await context.journal.step({ name: 'evidence/collapse', params, inputs: [input] }, async () => {
     const measured = spread(credible, parameters['scan.images']);
-    const overlay = await search(context, encoder, models, credible, measured, overlaySearch(parameters));
-    const texture = await search(context, encoder, models, credible, measured, textureSearch(parameters));
+    const overlay = await search(context, encoder, models, credible, measured, overlaySearch(parameters), settled);
+    const texture = await search(context, encoder, models, credible, measured, textureSearch(parameters), settled);
     const own = recovered === null || measured.length < 2 ? null : await ownOf(context, encoder, measured, recovered);
     return {
       data: { overlay: overlay.met, texture: texture.met, own } as unknown as Json,
@@ -130,14 +135,15 @@ type Search<Scan> =
 
 function overlaySearch(parameters: PipelineContext['parameters']): Search<OverlayScan> {
   const budget = parameters['scan.overlay'];
-  if (budget === 0) return null;
+  // A run that an older version began has no such parameter.
+  if (!(budget > 0)) return null;
   return (provider, encoder, samples, measured, others, options) =>
     scanForOverlay(provider, encoder, samples, measured, others, { budget, ...options });
 }
 
 function textureSearch(parameters: PipelineContext['parameters']): Search<TextureScan> {
   const side = parameters['scan.texture'];
-  if (side === 0) return null;
+  if (!(side > 0)) return null;
   return (provider, encoder, samples, measured, others, options) =>
     scanForTexture(provider, encoder, samples, measured, others, { side, ...options });
 }
@@ -150,6 +156,7 @@ async function search<Scan extends { readonly base: number; readonly collapse: n
   credible: Int32Array,
   measured: Int32Array,
   how: Search<Scan>,
+  settled: boolean,
 ): Promise<{ readonly met: Searched<Scan>; readonly trigger: Trigger | null }> {
   const { provider, samples, parameters, signal, seed } = context;
   if (how === null) return { met: { none: 'off' }, trigger: null };
@@ -171,6 +178,7 @@ async function search<Scan extends { readonly base: number; readonly collapse: n
   const undefended = await countFlips(provider, models.undefended, samples, laid, tried, null, options);
   const { target } = undefended;
   const sanitized = await countFlips(provider, models.sanitized, samples, laid, tried, target, options);
+  if (settled) return { met: { scan, turned: { undefended, sanitized, elsewhere: null, clean: null } }, trigger };
   // Some nets give way to so little though nothing was planted. Such a net gives way in other directions, too, and a clean one of the
   // same build, grown from the same images, may as well.
   const other = await how(provider, encoder, samples, measured, others, { ...asked, away: found.centre });
