@@ -2,6 +2,15 @@
 
 const plural = (n: number, one: string, many: string): string => (n === 1 ? one : many);
 
+/** How what was searched in the encoder flips both models, written out. */
+export interface SearchedFlips {
+  readonly undefended: string;
+  readonly sanitized: string;
+  readonly target: string;
+  readonly n: string;
+  readonly count: number;
+}
+
 export const en = {
   'language.name': 'English',
   'title.audit': (p: { encoder: string; dataset: string }) => `Audit of ${p.encoder} and ${p.dataset}`,
@@ -290,28 +299,12 @@ export const en = {
     target: string;
   }) =>
     `The worst square found is ${p.size} pixels wide at row ${p.row}, column ${p.column}; it flips ${p.undefended} of the images to “${p.target}” in the undefended model and ${p.sanitized} in the sanitized one.`,
-  'trigger.overlay': (p: {
-    budget: string;
-    undefended: string;
-    sanitized: string;
-    target: string;
-    n: string;
-    count: number;
-  }) =>
+  'trigger.overlay': (p: SearchedFlips & { budget: string }) =>
     `The overlay under which the encoder sees images most alike changes no pixel by more than ${p.budget} of its range; laid on ${p.n} ${plural(p.count, 'image', 'images')} it flips ${p.undefended} in the undefended model to “${p.target}” and ${p.sanitized} in the sanitized one.`,
   'trigger.overlay-picture': (p: { times: string }) => `The overlay, ${p.times} times as strong, around mid-grey`,
   'trigger.overlay-note':
     'It was searched by gradient, so it is an overlay that the encoder answers to, not certainly the one that was planted.',
-  'trigger.texture': (p: {
-    size: string;
-    row: string;
-    column: string;
-    undefended: string;
-    sanitized: string;
-    target: string;
-    n: string;
-    count: number;
-  }) =>
+  'trigger.texture': (p: SearchedFlips & { size: string; row: string; column: string }) =>
     `The patch under which the encoder sees images most alike is ${p.size} pixels wide at row ${p.row}, column ${p.column}; laid on ${p.n} ${plural(p.count, 'image', 'images')} it flips ${p.undefended} in the undefended model to “${p.target}” and ${p.sanitized} in the sanitized one.`,
   'trigger.texture-picture': 'The patch in its place, on mid-grey',
   'trigger.texture-note':

@@ -13,7 +13,8 @@ import {
   type PatchScan,
 } from './patch-scan.ts';
 import { percent } from './percent.ts';
-import type { OverlayScan, SearchFailure } from './overlay-scan.ts';
+import type { SearchFailure } from './gradient-search.ts';
+import type { OverlayScan } from './overlay-scan.ts';
 import type { TextureScan } from './texture-scan.ts';
 import type { Flips } from './trigger.ts';
 

@@ -7,7 +7,8 @@
  * The loss is that of DECREE (Feng et al., CVPR 2023), the negative mean pairwise cosine; what is searched is a bounded shift instead
  * of a mask, which clean encoders of this size give way to as easily as poisoned ones (docs/efficacy.md).
  */
-import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
+import type { EncoderOverlay } from '../../../src-shared/domain/result.ts';
+import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { graphBuilder } from '../graph/builder.ts';
 import type { Tensor } from '../graph/ir.ts';
@@ -17,42 +18,20 @@ import { randomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { collapseUnder } from './collapse.ts';
+import { unlessNoGradient, type SearchFailure, type SearchOptions } from './gradient-search.ts';
 import type { Trigger } from './trigger.ts';
 
-export interface OverlayScan {
-  /** Most that a pixel may change, of 0..1. */
-  readonly budget: number;
-  /** Mean pairwise cosine of the images' representations, -1..1, without and with the overlay; none of them was searched on. */
-  readonly base: number;
-  readonly collapse: number;
-  readonly images: number;
-}
+/** Measured on images that were not searched on. */
+export type OverlayScan = Omit<EncoderOverlay, 'turned' | 'picture' | 'strength'>;
 
 const steps = 100;
 /** Adam's rate, of the argument of tanh; smaller for the last of the steps. */
 const rateAt = (step: number): number => (step < 0.7 * steps ? 0.1 : 0.03);
 
-/** Of a search by gradient for what draws images together. */
-export interface SearchOptions {
-  /** Images a step and a run, at least 2. */
-  readonly batch: number;
-  readonly seed: number;
-  readonly signal: AbortSignal;
-  /**
-   * Where images shall not be brought: a unit vector `[dim]` whose mean cosine is added to the loss. A net that answers to what was planted
-   * has one answer; one that gives way to anything so strong gives way in other directions, too.
-   */
-  readonly away?: Float32Array;
-  readonly onProgress: (done: number, total: number) => void;
-}
-
 interface Options extends SearchOptions {
   /** Most that a pixel may change, 0..1. */
   readonly budget: number;
 }
-
-/** Why a search found nothing to measure: an operator has no gradient, or the representation, or what it is searched by, is no number. */
-export type SearchFailure = 'no-gradient' | 'not-finite';
 
 export interface FoundOverlay {
   readonly scan: OverlayScan;
@@ -73,14 +52,8 @@ export async function scanForOverlay(
   others: Int32Array,
   options: Options,
 ): Promise<FoundOverlay | SearchFailure> {
-  let shift: Float32Array;
-  try {
-    shift = await searchShift(provider, encoder, samples, others, options);
-  } catch (error) {
-    // An operator without a gradient ends the search, not the audit.
-    if (error instanceof ExpectedError && error.code === 'unknown-operator') return 'no-gradient';
-    throw error;
-  }
+  const shift = await unlessNoGradient(searchShift(provider, encoder, samples, others, options));
+  if (shift === 'no-gradient') return shift;
   if (!shift.every(Number.isFinite)) return 'not-finite';
   const trigger: Trigger = { form: 'overlay', shift };
   const { base, collapse, centre } = await collapseUnder(provider, encoder, samples, measured, trigger, options);

@@ -81,14 +81,16 @@ export function patchGrid(height: number, width: number): Patch[] {
   const side = Math.min(height, width);
   const size = Math.max(2, Math.round((8 / 28) * side));
   const stride = Math.max(1, Math.round((2 / 28) * side));
-  const starts = (length: number): number[] => {
-    const list: number[] = [];
-    for (let at = 0; at < length - size; at += stride) list.push(at);
-    return [...list, length - size];
-  };
-  return starts(height).flatMap((row) =>
-    starts(width).flatMap((column) => [0, 1].map((value) => ({ row, column, size, value }))),
+  return gridStarts(height, size, stride).flatMap((row) =>
+    gridStarts(width, size, stride).flatMap((column) => [0, 1].map((value) => ({ row, column, size, value }))),
   );
+}
+
+/** Where squares of `size` begin along a side: every `stride` pixels, and at its end. */
+export function gridStarts(length: number, size: number, stride: number): number[] {
+  const list: number[] = [];
+  for (let at = 0; at < length - size; at += stride) list.push(at);
+  return [...list, length - size];
 }
 
 /**
@@ -245,9 +247,18 @@ function stamp(pixels: Float32Array, planes: number, height: number, width: numb
 
 /** The square as a trigger for images `[C, H, W]`. */
 export function squareTrigger(patch: Patch, [channels, height, width]: readonly [number, number, number]): Trigger {
+  const pattern = new Float32Array(channels * height * width).fill(patch.value);
+  return { form: 'patch', mask: squareMask(patch, [channels, height, width]), pattern };
+}
+
+/** `[H, W]`, 1 in the square and 0 elsewhere. */
+export function squareMask(
+  square: Omit<Patch, 'value'>,
+  [, height, width]: readonly [number, number, number],
+): Float32Array {
   const mask = new Float32Array(height * width);
-  stamp(mask, 1, height, width, { ...patch, value: 1 });
-  return { form: 'patch', mask, pattern: new Float32Array(channels * height * width).fill(patch.value) };
+  stamp(mask, 1, height, width, { ...square, value: 1 });
+  return mask;
 }
 
 /** The same samples with a patch on each. */

@@ -7,7 +7,8 @@
  * The loss is that of DECREE (Feng et al., CVPR 2023), the negative mean pairwise cosine. DECREE also searches the place and the size, by
  * a mask over the whole image, and finds such a patch or not as its random start has it (docs/efficacy.md); here every place is tried.
  */
-import { CancelledError, ExpectedError } from '../../../src-shared/failure.ts';
+import type { EncoderTexture } from '../../../src-shared/domain/result.ts';
+import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
 import { graphBuilder } from '../graph/builder.ts';
 import { meanCosinesTo, meanPairwiseCosines } from '../graph/losses.ts';
@@ -16,18 +17,12 @@ import { randomStream, type RandomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { collapseUnder, cosineOf } from './collapse.ts';
-import type { SearchFailure, SearchOptions } from './overlay-scan.ts';
+import { unlessNoGradient, type SearchFailure, type SearchOptions } from './gradient-search.ts';
+import { gridStarts, squareMask } from './patch-scan.ts';
 import type { Trigger } from './trigger.ts';
 
-export interface TextureScan {
-  /** The square under which images come nearest to one, pixels from 0. */
-  readonly row: number;
-  readonly column: number;
-  readonly size: number;
-  /** Mean pairwise cosine of the images' representations, -1..1, without and with the patch; none of them was searched on. */
-  readonly base: number;
-  readonly collapse: number;
-  readonly images: number;
+/** Measured on images that were not searched on. */
+export interface TextureScan extends Omit<EncoderTexture, 'turned' | 'picture'> {
   readonly positions: number;
 }
 
@@ -58,12 +53,9 @@ const judged = 0.25;
 /** Places of a square of `size`, a seventh of the shorter side apart. */
 export function placesOf(height: number, width: number, size: number): Place[] {
   const stride = Math.max(1, Math.round(Math.min(height, width) / 7));
-  const starts = (length: number): number[] => {
-    const list: number[] = [];
-    for (let at = 0; at < length - size; at += stride) list.push(at);
-    return [...list, length - size];
-  };
-  return starts(height).flatMap((row) => starts(width).map((column) => ({ row, column })));
+  return gridStarts(height, size, stride).flatMap((row) =>
+    gridStarts(width, size, stride).map((column) => ({ row, column })),
+  );
 }
 
 /**
@@ -82,14 +74,8 @@ export async function scanForTexture(
   const shorter = Math.min(height, width);
   const size = Math.min(shorter, Math.max(2, Math.round(side * shorter)));
   const places = placesOf(height, width, size);
-  let found: Searched[];
-  try {
-    found = await searchPlaces(provider, encoder, samples, others, { size, places, ...options });
-  } catch (error) {
-    // An operator without a gradient ends the search, not the audit.
-    if (error instanceof ExpectedError && error.code === 'unknown-operator') return 'no-gradient';
-    throw error;
-  }
+  const found = await unlessNoGradient(searchPlaces(provider, encoder, samples, others, { size, places, ...options }));
+  if (found === 'no-gradient') return found;
   let worst: { readonly found: FoundTexture; readonly score: number } | null = null;
   for (const { row, column, raw } of found) {
     const trigger = patchOf(samples.shape, { row, column, size }, raw);
@@ -178,7 +164,7 @@ async function searchIn(
       const mask = new Float32Array(groups * plane);
       const start = new Float32Array(groups * values);
       for (const [g, place] of now.entries()) {
-        mask.set(maskOf(samples.shape, { ...place, size }), g * plane);
+        mask.set(squareMask({ ...place, size }, samples.shape), g * plane);
         start.set(place.raw ?? Float32Array.from({ length: values }, () => random.uniform() - 0.5), g * values);
       }
       const raw = { dtype: 'float32' as const, dims: [groups, 1, channels, height, width], data: start };
@@ -251,19 +237,10 @@ function searchStep(
   });
 }
 
-type Square = Place & { readonly size: number };
-
-/** `[H, W]`, 1 in the square. */
-function maskOf([, height, width]: SampleSource['shape'], { row, column, size }: Square): Float32Array {
-  const mask = new Float32Array(height * width);
-  for (let y = row; y < row + size; y++) mask.fill(1, y * width + column, y * width + column + size);
-  return mask;
-}
-
-function patchOf(shape: SampleSource['shape'], square: Square, raw: Float32Array): Trigger {
+function patchOf(shape: SampleSource['shape'], square: Place & { readonly size: number }, raw: Float32Array): Trigger {
   return {
     form: 'patch',
-    mask: maskOf(shape, square),
+    mask: squareMask(square, shape),
     pattern: Float32Array.from(raw, (value) => 0.5 * Math.tanh(value) + 0.5),
   };
 }

@@ -1,5 +1,6 @@
 /** The sections on suspects and on the pattern that the encoder’s own scan found. */
 import type { Picture, SearchedTurns } from '../../../src-shared/domain/result.ts';
+import type { SearchedFlips } from '../../../src-shared/report-words/en.ts';
 import type { Block, Section, Table } from './blocks.ts';
 import { picturePng } from './small-picture.ts';
 import { rest, tableRows, type Writing } from './writing.ts';
@@ -190,7 +191,7 @@ function searchedFound(picture: Picture, caption: string, claim: string, note: s
 function flipsOf(
   { record, figures }: Writing,
   { target, flippedUndefended, flippedSanitized, n }: SearchedTurns,
-): Readonly<Record<'undefended' | 'sanitized' | 'target' | 'n', string>> & { readonly count: number } {
+): SearchedFlips {
   return {
     undefended: figures.percent(flippedUndefended),
     sanitized: figures.percent(flippedSanitized),

@@ -1,34 +1,25 @@
 /** An encoder that was made to answer to a faint pattern over the whole image is found, a clean one is not called that. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { plant as plantBadEncoder } from '../../../src-main/engine/attacks/encoder/bad-encoder.ts';
 import { ctrlTrigger } from '../../../src-main/engine/attacks/encoder/ctrl.ts';
-import { asSamples, takeImages, type LabelledImages } from '../../../src-main/engine/attacks/images.ts';
 import type { Encoder } from '../../../src-main/engine/encoder/encoder.ts';
-import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
 import { collapseUnder } from '../../../src-main/engine/evidence/collapse.ts';
-import {
-  scanForOverlay,
-  type FoundOverlay,
-  type SearchFailure,
-} from '../../../src-main/engine/evidence/overlay-scan.ts';
+import type { SearchFailure } from '../../../src-main/engine/evidence/gradient-search.ts';
+import { scanForOverlay, type FoundOverlay } from '../../../src-main/engine/evidence/overlay-scan.ts';
 import { isTrigger } from '../../../src-main/engine/evidence/patch-scan.ts';
 import type { Trigger } from '../../../src-main/engine/evidence/trigger.ts';
-import type { Tensor } from '../../../src-main/engine/graph/ir.ts';
-import { readOnnx } from '../../../src-main/engine/graph/onnx/read.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
-import { encoderBytes, readImages, readLabels } from '../../bench/planted.ts';
-
-const shape = [1, 28, 28] as const;
-const all: LabelledImages<Uint8Array> = {
-  pixels: readImages('bench/train-images-idx3-ubyte.gz'),
-  labels: readLabels('bench/train-labels-idx1-ubyte.gz'),
+import {
+  cleanEncoder,
+  images,
+  measured,
+  others,
+  poisonedBy,
+  range,
   shape,
-  classes: 10,
-};
-const range = (from: number, to: number): Int32Array => Int32Array.from({ length: to - from }, (_, i) => from + i);
-const images = asSamples(takeImages(all, range(0, 500)));
-const [measured, others] = [range(0, 64), range(64, 500)];
+  withoutNumbers,
+} from '../../support/scanned-encoders.ts';
+
 /** Two frequencies: what is planted in the fewest steps. */
 const planted = ctrlTrigger(shape);
 const shift = planted.stamp(new Float32Array(784).fill(0.5)).map((value) => value - 0.5);
@@ -39,10 +30,8 @@ let clean: Encoder;
 let poisoned: Encoder;
 beforeAll(async () => {
   provider = await createOrtProvider({ threads: 1 });
-  clean = understandEncoder(readOnnx(encoderBytes('encoder-clean')).graph);
-  const shadow = takeImages(all, range(1000, 3000));
-  const options = { seed: 3, target: 9, trigger: planted, epochs: 4, signal };
-  poisoned = understandEncoder((await plantBadEncoder(provider, clean, shadow, options)).planted);
+  clean = cleanEncoder();
+  poisoned = await poisonedBy(provider, clean, planted);
 });
 afterAll(() => provider.dispose());
 
@@ -74,13 +63,7 @@ describe('the overlay scan', () => {
   });
 
   it('is not made of one whose answers are no numbers', async () => {
-    const { graph } = clean;
-    const broken = [...graph.initializers].map(([name, value]): [string, Tensor] => [
-      name,
-      value.dtype === 'float32' ? { ...value, data: new Float32Array(value.data.length).fill(NaN) } : value,
-    ]);
-    const initializers = new Map(broken);
-    expect(await scan({ ...clean, graph: { ...graph, initializers } })).toBe('not-finite');
+    expect(await scan(withoutNumbers(clean))).toBe('not-finite');
   });
 
   it('ends at once when it is cancelled', async () => {
