@@ -122,6 +122,9 @@ export const tinyPreset: Readonly<Record<string, number | string>> = {
   'filter.keep': 0.2,
   'final.epochs': 1,
   'scan.images': 8,
+  // The searches by gradient take longer than all the rest; tests of what they end in ask for them (`searches`).
+  'scan.overlay': 0,
+  'scan.texture': 0,
   'crossfit.epochs': 1,
   'inversion.epochs': 1,
   'distil.warmupEpochs': 3,
@@ -131,6 +134,9 @@ export const tinyPreset: Readonly<Record<string, number | string>> = {
   'distil.growEpochs': 1,
   'distil.finalEpochs': 2,
 };
+
+/** The searches by gradient as an audit makes them by itself. */
+export const searches = { 'scan.overlay': 0.06, 'scan.texture': 0.25 };
 
 /** A context with the tiny preset, changed by `overrides`, and a journal that forgets; `more` replaces any part of it. */
 export function toyContext(

@@ -8,7 +8,7 @@ import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import type { PipelineResult } from '../../../src-main/engine/tcore/context.ts';
 import { emptyEvaluation, readLogits } from '../../../src-main/engine/tcore/evaluate.ts';
 import { bootstrapAudit } from '../../../src-main/engine/tcore/pipeline.ts';
-import { toyContext, toyImages, type ToyImages } from '../../support/toy-audit.ts';
+import { searches, toyContext, toyImages, type ToyImages } from '../../support/toy-audit.ts';
 import { expected, fileGraph } from '../../unit/encoder/fixtures.ts';
 
 let provider: Provider;
@@ -59,7 +59,7 @@ describe.each([
   let result: PipelineResult;
   let file: Uint8Array;
   beforeAll(async () => {
-    result = await bootstrapAudit(toyContext(provider, fileGraph(name), images, overrides));
+    result = await bootstrapAudit(toyContext(provider, fileGraph(name), images, { ...overrides, ...searches }));
     file = writeOnnx(result.sanitized);
   });
 
@@ -70,6 +70,12 @@ describe.each([
     expect(encoder.representation.how).toContain(how);
     if (family === 'conv') expect(encoder.restoredNorms).toBe(expected[name].convs);
     else expect(encoder.restoredNorms).toBe(0);
+  });
+
+  it('is searched by gradient for overlays and patches', () => {
+    const { overlay, texture } = result.triggers;
+    expect(overlay?.collapse).toBeGreaterThan(0);
+    expect(texture?.collapse).toBeGreaterThan(0);
   });
 
   it('trains a model that tells the classes apart, with a fifth of its channels as they came, as told', () => {

@@ -6,7 +6,7 @@ import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import type { PipelineContext, PipelineResult } from '../../../src-main/engine/tcore/context.ts';
 import { evaluateClassifier } from '../../../src-main/engine/tcore/evaluate.ts';
 import { bootstrapAudit } from '../../../src-main/engine/tcore/pipeline.ts';
-import { poisoned, toyContext, toyImages, type ToyImages } from '../../support/toy-audit.ts';
+import { poisoned, searches, toyContext, toyImages, type ToyImages } from '../../support/toy-audit.ts';
 import { tinyEncoder } from '../../support/tiny-encoder.ts';
 
 let provider: Provider;
@@ -93,7 +93,7 @@ describe('an audit of', () => {
   });
 
   it('an encoder that is not to be scanned by gradient says that overlays and patches were not looked for', async () => {
-    const { result } = await audit(toyImages({ sizes: [30, 30] }), { 'scan.overlay': 0, 'scan.texture': 0 });
+    const { result } = await audit(toyImages({ sizes: [30, 30] }));
     const { encoder, notExamined } = result.verdict;
     const { overlay, texture } = result.triggers;
     expect([overlay, texture]).toEqual([null, null]);
@@ -102,7 +102,7 @@ describe('an audit of', () => {
       what: 'Encoder: warping, textured patches, and blends and frequencies',
       detail: 'The scans look for solid squares.',
     });
-    const looked = (await audit(toyImages({ sizes: [30, 30] }))).result.verdict.notExamined[0];
+    const looked = (await audit(toyImages({ sizes: [30, 30] }), searches)).result.verdict.notExamined[0];
     expect([looked.what, looked.detail]).toEqual([
       'Encoder: warping, patches that no part of them leads to, and overlays that no faint one leads to',
       'The scans look for solid squares, for patches of 4 x 4 pixels of any picture, and for overlays that change no pixel by more than 6.0 % of its range.',

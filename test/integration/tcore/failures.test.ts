@@ -8,7 +8,7 @@ import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import type { PipelineContext } from '../../../src-main/engine/tcore/context.ts';
 import { bootstrapAudit } from '../../../src-main/engine/tcore/pipeline.ts';
 import { recording, type Recording } from '../../support/replay-journal.ts';
-import { toyContext, toyImages } from '../../support/toy-audit.ts';
+import { searches, toyContext, toyImages } from '../../support/toy-audit.ts';
 import { fileGraph } from '../../unit/encoder/fixtures.ts';
 import { tinyEncoder } from '../../support/tiny-encoder.ts';
 
@@ -93,7 +93,7 @@ describe('numbers out of range', () => {
 
 describe('a run that is cancelled', () => {
   // So slow that unlearning takes all of its epochs.
-  const options = { ...short, 'expand.method': 'confusion', 'unlearn.learningRate': 1e-6 };
+  const options = { ...short, ...searches, 'expand.method': 'confusion', 'unlearn.learningRate': 1e-6 };
   const steps = [
     ...[
       'probe',

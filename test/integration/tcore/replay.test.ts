@@ -7,7 +7,7 @@ import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import type { PipelineResult } from '../../../src-main/engine/tcore/context.ts';
 import { bootstrapAudit } from '../../../src-main/engine/tcore/pipeline.ts';
 import { recording, type Recording } from '../../support/replay-journal.ts';
-import { toyContext, toyImages } from '../../support/toy-audit.ts';
+import { searches, toyContext, toyImages } from '../../support/toy-audit.ts';
 import { fileGraph } from '../../unit/encoder/fixtures.ts';
 
 let provider: Provider;
@@ -58,13 +58,20 @@ function run(
   seed = 5,
   emit: (event: RunEvent) => void = () => {},
   compute: Provider = provider,
+  more: Readonly<Record<string, number>> = {},
 ): Promise<PipelineResult> {
-  const context = toyContext(compute, fileGraph('vgg-folded'), images, overrides, {
-    journal: record.journal,
-    mode,
-    seed,
-    emit,
-  });
+  const context = toyContext(
+    compute,
+    fileGraph('vgg-folded'),
+    images,
+    { ...overrides, ...more },
+    {
+      journal: record.journal,
+      mode,
+      seed,
+      emit,
+    },
+  );
   return bootstrapAudit(context);
 }
 
@@ -115,5 +122,17 @@ describe.each(modes)('a run in %s mode and its journal', (mode) => {
     expect(bytes(other.sanitized as PipelineResult['sanitized'])).not.toBe(first.sanitized);
     expect(other.digest).not.toBe(first.digest);
     expect(other.sifting).toEqual(first.sifting);
+  });
+
+  it('ends in the same bytes with the searches by gradient, cut off before them, too', async () => {
+    const searched = (record: Recording): Promise<PipelineResult> =>
+      run(record, mode, 5, undefined, provider, searches);
+    const first = recording();
+    const all = await searched(first);
+    expect(all.triggers.overlay?.images).toBeGreaterThan(0);
+    expect(all.triggers.texture?.images).toBeGreaterThan(0);
+    const record = first.cutAfter(steps.indexOf('evidence/collapse'));
+    expect(decided(await searched(record))).toEqual(decided(all));
+    expect(record.computed).toEqual(['evidence/collapse']);
   });
 });
