@@ -200,10 +200,17 @@ const datasets = {
   'same trigger half of class': dirty('encoder-trigger', { classShare: 0.5 }),
 };
 const poisonedEncoders = ['badencoder', 'drupe', 'ctrl', 'ssl-backdoor', 'corrupt-encoder'] as const;
+/** The others that work at this size all stamp a square (docs/efficacy.md). */
+const otherForms = Object.fromEntries(
+  (['textured', 'blend', 'frequency'] as const).map((trigger) => [
+    `badencoder-${trigger}`,
+    { attack: 'badencoder', trigger },
+  ]),
+);
 const fullCells: [string, string][] = [
   ['clean', 'clean'],
   ...Object.keys(sevenAttacks).map((dataset): [string, string] => ['clean', dataset]),
-  ...poisonedEncoders.flatMap((encoder): [string, string][] => [
+  ...[...poisonedEncoders, ...Object.keys(otherForms)].flatMap((encoder): [string, string][] => [
     [encoder, 'clean'],
     [encoder, 'same trigger'],
   ]),
@@ -218,11 +225,11 @@ const fullCells: [string, string][] = [
 ];
 const full = {
   target: 9,
-  encoders: Object.fromEntries(
-    (['none', 'badencoder', 'badencoder-taps', 'drupe', 'ctrl', 'ssl-backdoor', 'corrupt-encoder'] as const).map(
-      (attack) => [attack === 'none' ? 'clean' : attack, { attack }],
-    ),
-  ),
+  encoders: {
+    clean: { attack: 'none' },
+    ...Object.fromEntries([...poisonedEncoders, 'badencoder-taps'].map((attack) => [attack, { attack }])),
+    ...otherForms,
+  },
   datasets,
   cells: fullCells,
   seeds: [1, 2, 3],

@@ -109,7 +109,7 @@ describe('a plan', () => {
     expect(cellsOf(checked).length).toBeGreaterThan(8);
   });
 
-  it('the full presets hold what is promised: 7 dataset attacks, 5 encoder attacks in two threats, 4 combined, 3 seeds', () => {
+  it('the full presets hold what is promised: 7 dataset attacks, 5 encoder attacks in two threats, 4 combined, triggers of other forms, 3 seeds', () => {
     for (const name of ['full', 'full-signs']) {
       const cells = cellsOf(checkPlan(planPresets[name]));
       const has = (encoder: string, dataset: string): boolean =>
@@ -120,6 +120,9 @@ describe('a plan', () => {
         expect(has('clean', attack)).toBe(true);
       for (const attack of ['badencoder', 'drupe', 'ctrl', 'ssl-backdoor', 'corrupt-encoder']) {
         expect([has(attack, 'clean'), has(attack, 'same trigger')]).toEqual([true, true]);
+      }
+      for (const form of ['textured', 'blend', 'frequency']) {
+        expect([has(`badencoder-${form}`, 'clean'), has(`badencoder-${form}`, 'same trigger')]).toEqual([true, true]);
       }
       const combined = cells.filter(
         ({ seed, mode, encoder, dataset }) =>
