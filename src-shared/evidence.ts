@@ -41,6 +41,7 @@ const known: Readonly<Record<string, { readonly words: string; readonly share?: 
   patchSize: { words: 'side of the square, pixels' },
   patchValue: { words: 'brightness of the square, 0 to 1' },
   images: { words: 'images stamped' },
+  fewestImages: { words: 'fewest images from which it counts' },
   patches: { words: 'squares tried' },
   flippedTo: { words: 'class it flips to' },
   flippedUndefended: { words: 'flipped, undefended model', share: true },

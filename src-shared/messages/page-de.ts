@@ -330,7 +330,7 @@ export const de: PageMessages = {
     estimateNote: 'Grob: gezählt nach Bildern, die durch den Encoder gehen, und dem eben hier gemessenen Tempo.',
     notLookedFor: 'Was nicht geprüft wird',
     notLookedForText: [
-      'Gemusterte Flecken und Verzerrungen im Encoder: Die Suchen sehen einfarbige Quadrate und schwache Überlagerungen.',
+      'Verzerrungen und große Flecken im Encoder: Die Suchen sehen einfarbige Quadrate, kleine Flecken und schwache Überlagerungen.',
       'Vergiftung mit richtigem Etikett, die keine eigene Gruppe bildet.',
       'Vergiftung der Hälfte einer Klasse oder mehr.',
     ],

@@ -301,7 +301,7 @@ export const en = {
     estimateNote: 'Rough: counted from images that pass through the encoder, and its speed measured here just now.',
     notLookedFor: 'What will not be examined',
     notLookedForText: [
-      'Textured patches and warping in the encoder: its scans see solid squares and faint overlays.',
+      'Warping and large patches in the encoder: its scans see solid squares, small patches and faint overlays.',
       'Clean-label poison that forms no group of its own.',
       'Poison in half of a class or more.',
     ],

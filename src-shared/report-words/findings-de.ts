@@ -214,6 +214,7 @@ function apartDe(e: Lookup, one: 'eine' | 'einer'): string {
 /** How near they bring images, where that leaves doubt. */
 function nearDe(e: Lookup, one: 'eine' | 'einer'): string {
   const that = one === 'eine' ? 'die' : 'der';
+  if (typeof e['fewestImages'] === 'number') return `nötig sind mindestens ${count(e['fewestImages'])} Bilder`;
   const parts = [
     ...(typeof e['collapseElsewhere'] === 'number'
       ? [`${one}, ${that} anderswohin führen soll, bringt die Bilder auf ${decimal(e['collapseElsewhere'])}`]
@@ -237,7 +238,7 @@ function overlayNotMet(e: Lookup): string {
   if (typeof e['overlayCollapse'] === 'number') {
     return `Unter Überlagerungen, die keinen Bildpunkt um mehr als ${share(e['overlayBudget'])} seines Bereichs ändern, sind es höchstens ${decimal(e['overlayCollapse'])}. `;
   }
-  return e['overlayNot'] === undefined ? '' : 'Überlagerungen wurden nicht gesucht. ';
+  return e['overlayNot'] === undefined ? '' : `Überlagerungen wurden nicht gesucht${whyNotDe(e['overlayNot'])}. `;
 }
 
 const textureMet = (e: Lookup): string =>
@@ -248,8 +249,20 @@ function textureNotMet(e: Lookup): string {
   if (typeof e['textureCollapse'] === 'number') {
     return `Unter Flecken von ${count(e['textureSize'])} Bildpunkten mit beliebigem Bild sind es höchstens ${decimal(e['textureCollapse'])}. `;
   }
-  return e['textureNot'] === undefined ? '' : 'Flecken mit anderem Bild wurden nicht gesucht. ';
+  return e['textureNot'] === undefined
+    ? ''
+    : `Flecken mit anderem Bild wurden nicht gesucht${whyNotDe(e['textureNot'])}. `;
 }
+
+const whyNotDe = (reason: Lookup[string]): string =>
+  typeof reason === 'string' ? (notSearchedDe.get(reason) ?? '') : '';
+
+const notSearchedDe: ReadonlyMap<string, string> = new Map([
+  ['off', ', wie verlangt'],
+  ['few-images', ', denn es sind zu wenige Bilder'],
+  ['no-gradient', ', denn kein Gradient führt durch den Encoder zu den Bildpunkten'],
+  ['not-finite', ', denn die Antwort des Encoders oder ihr Gradient ist nicht endlich'],
+]);
 
 /** The claim of a learnt pattern of the class called `name`. */
 export const learntPattern = (e: Lookup, name: string): string =>
@@ -300,6 +313,7 @@ export const deTerms: Readonly<Record<string, string>> = {
   'why no patch of any picture was searched': 'warum kein Fleck beliebigen Bildes gesucht wurde',
   'mean cosine with the worst faint overlay': 'mittlerer Kosinus mit der ungünstigsten schwachen Überlagerung',
   'most that an overlay changes a pixel': 'was eine Überlagerung einen Bildpunkt höchstens ändert',
+  'fewest images from which it counts': 'wenigste Bilder, ab denen es zählt',
   'why no overlay was searched': 'warum keine Überlagerung gesucht wurde',
   'samples that show the trigger of the encoder': 'Proben, die den Auslöser des Encoders zeigen',
   'mean cosine with the nearest of the squares tried': 'mittlerer Kosinus mit dem nächsten der versuchten Quadrate',

@@ -45,7 +45,7 @@ async function study(name: string, seed: number): Promise<void> {
   const { pool } = expanded;
   const order = randomStream(seed, 'scan study').permutation(pool.length).subarray(0, 64);
   const shown = Int32Array.from(order, (at) => pool[at]);
-  const scan = await scanForPatches(provider, encoder, samples, shown, { signal, onProgress: () => {} });
+  const scan = await scanForPatches(provider, encoder, samples, shown, { batch: 64, signal, onProgress: () => {} });
   const predictedUnder = async (patch: Patch | null): Promise<Int32Array> => {
     const source = patch === null ? samples : stampedSource(samples, patch);
     return (await evaluateClassifier(provider, classifier, source, shown, { batch: 64, signal })).predicted;
@@ -75,13 +75,13 @@ async function study(name: string, seed: number): Promise<void> {
   const others = Int32Array.from({ length: samples.count }, (_, i) => i).filter((i) => !taken.has(i));
   for (const side of numbers(given.sides)) {
     await told(`patch of ${side} of the side`, (away) => {
-      const options = { side, batch: 32, seed, signal, onProgress: () => {}, ...away };
+      const options = { side, batch: 32, measureBatch: 32, seed, signal, onProgress: () => {}, ...away };
       return scanForTexture(provider, encoder, samples, shown, others, options);
     });
   }
   for (const budget of numbers(given.budgets)) {
     await told(`overlay of at most ${budget}`, (away) => {
-      const options = { budget, batch: 32, seed, signal, onProgress: () => {}, ...away };
+      const options = { budget, batch: 32, measureBatch: 32, seed, signal, onProgress: () => {}, ...away };
       return scanForOverlay(provider, encoder, samples, shown, others, options);
     });
   }

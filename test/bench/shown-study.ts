@@ -64,6 +64,7 @@ async function study(name: string, seed: number): Promise<void> {
   const samples = asSamples(made?.planted ?? clean);
   const shown = randomStream(seed, 'shown').permutation(samples.count).slice(0, 64);
   const scan = await scanForPatches(provider, encoder, samples, Int32Array.from(shown), {
+    batch: 64,
     signal,
     onProgress: () => {},
   });

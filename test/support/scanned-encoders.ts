@@ -4,6 +4,7 @@ import { asSamples, takeImages, type LabelledImages, type Trigger } from '../../
 import type { Encoder } from '../../src-main/engine/encoder/encoder.ts';
 import { understandEncoder } from '../../src-main/engine/encoder/understand.ts';
 import type { Tensor } from '../../src-main/engine/graph/ir.ts';
+import { graphBuilder, type GraphBuilder } from '../../src-main/engine/graph/builder.ts';
 import { readOnnx } from '../../src-main/engine/graph/onnx/read.ts';
 import type { Provider } from '../../src-main/engine/providers/provider.ts';
 import { encoderBytes, readImages, readLabels } from '../bench/planted.ts';
@@ -40,3 +41,16 @@ export function withoutNumbers(encoder: Encoder): Encoder {
   ]);
   return { ...encoder, graph: { ...encoder.graph, initializers: new Map(broken) } };
 }
+
+/** The encoder behind what `make` makes of the pixels. */
+export function behind(encoder: Encoder, make: (b: GraphBuilder, pixels: string) => string): Encoder {
+  const b = graphBuilder(encoder.graph);
+  const made = b.fresh('made');
+  b.redirect('pixels', made);
+  b.node('Identity', [make(b, 'pixels')], {}, made);
+  return { ...encoder, graph: b.build() };
+}
+
+/** The pixels as bytes, and as numbers again: no gradient leads through. */
+export const bytes = (b: GraphBuilder, pixels: string): string =>
+  b.div(b.cast(b.cast(b.mul(pixels, b.scalar(255)), 'int32'), 'float32'), b.scalar(255));

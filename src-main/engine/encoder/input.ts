@@ -24,8 +24,16 @@ export interface InputOptions {
 }
 
 /** Names that the defence gives to values of its own graphs. */
-const reserved =
-  /^(pixels|features|representation|logits|target|loss|__proto__|constructor|prototype)$|^(head|mask|tap)(\.|\d|$)/;
+const reserved = new RegExp(
+  [
+    '^(pixels|features|representation|logits|target|loss|__proto__|constructor|prototype)$',
+    '^(head|mask|tap)(\\.|\\d|$)',
+    // Inputs and outputs of training steps and searches.
+    '^(learningRate|scores|weight|weights|teacher|teacherMap|distils|gram)$',
+    '^(terms|keptClean|keptSeen|directions|inverseSpread|matched)$',
+    '^(optimiser|texture|overlay|decree|key)/',
+  ].join('|'),
+);
 
 /**
  * Finds the image input; handles NHWC inputs (a Transpose is put in front) and 8-bit inputs (scaled by 255), puts

@@ -33,8 +33,11 @@ export type Searched<Scan> =
       readonly turned: {
         readonly undefended: Flips;
         readonly sanitized: Flips;
-        /** Mean cosines to which the same search brings images away from where it brought them first, and in the sanitized model. Null = none. */
-        readonly elsewhere: number | null;
+        /**
+         * Mean cosines to which the same search brings images away from where it brought them first, and in the sanitized model. Null =
+         * none; `same` = it ended there again.
+         */
+        readonly elsewhere: number | 'same' | null;
         readonly clean: number | null;
       } | null;
     }
@@ -157,9 +160,10 @@ function judgeSearched(
       collapseWithout: scan.base,
       collapseLimit,
       ...facts,
-      ...(elsewhere === null ? {} : { collapseElsewhere: elsewhere }),
+      ...(typeof elsewhere === 'number' ? { collapseElsewhere: elsewhere } : {}),
       ...(clean === null ? {} : { collapseSanitized: clean }),
       images: scan.images,
+      ...(scan.images < fewestScanned ? { fewestImages: fewestScanned } : {}),
       flippedTo: classes[undefended.target],
       flippedUndefended: undefended.share,
       flippedSanitized: sanitized.share,
@@ -167,12 +171,13 @@ function judgeSearched(
     },
   };
   const met = `${what} makes the encoder see ${scan.images} images as nearly one (${cosines(scan)})`;
-  if (undefended.share < leastFlipped || scan.images < fewestScanned) {
+  const weak = weaknessOf(undefended, scan.images);
+  if (weak !== null) {
     return {
       ...common,
       verdict: 'inconclusive',
       confidence: null,
-      claim: `${met}, but flips only ${percent(undefended.share)} of ${undefended.n} in the undefended model.`,
+      claim: `${met}, but ${weak}.`,
       wouldChange: 'More images of every class to lay it over.',
     };
   }
@@ -190,15 +195,31 @@ function judgeSearched(
     ...common,
     verdict: 'suspicious',
     confidence: (scan.collapse - collapseLimit) / (1 - collapseLimit),
-    claim: `${met}, where one that leads elsewhere (${decimal(elsewhere)}) and one searched for the sanitized model (${decimal(clean)}) leave them apart, and flips ${percent(undefended.share)} of ${undefended.n} to "${classes[undefended.target]}" in the undefended model, ${percent(sanitized.share)} in the sanitized one.`,
+    claim: `${met}, where ${apart(elsewhere, clean)}, and flips ${percent(undefended.share)} of ${undefended.n} to "${classes[undefended.target]}" in the undefended model, ${percent(sanitized.share)} in the sanitized one.`,
     wouldChange: `An encoder of the same task that also collapses under ${such} would make it a property of the architecture.`,
   };
 }
 
+/** Why what draws images together is none the less no evidence; null where it is. */
+function weaknessOf(undefended: Flips, images: number): string | null {
+  if (undefended.share < leastFlipped) {
+    return `flips only ${percent(undefended.share)} of ${undefended.n} in the undefended model`;
+  }
+  return images < fewestScanned ? `on ${images} images only` : null;
+}
+
+/** What leaves images apart, of an answer that must have been planted. */
+function apart(elsewhere: number | 'same' | null, clean: number | null): string {
+  const cleanly = `one searched for the sanitized model (${decimal(clean)})`;
+  return typeof elsewhere === 'number'
+    ? `one that leads elsewhere (${decimal(elsewhere)}) and ${cleanly} leave them apart`
+    : `none was found that leads elsewhere, and ${cleanly} leaves them apart`;
+}
+
 /** Why an answer need not have been planted; null where it must. */
-function doubtOf(collapse: number, elsewhere: number | null, clean: number | null): string | null {
+function doubtOf(collapse: number, elsewhere: number | 'same' | null, clean: number | null): string | null {
   if (elsewhere === null || clean === null) return 'whether one would in a clean model was not found out';
-  if (collapse - elsewhere < leastAlone) {
+  if (elsewhere !== 'same' && collapse - elsewhere < leastAlone) {
     return `one that is searched to lead elsewhere brings them nearly as close (${elsewhere.toFixed(3)})`;
   }
   if (clean < drawnLimit) return null;
@@ -226,8 +247,8 @@ function searchedWords({ overlay, texture }: Pick<EncoderEvidence, 'overlay' | '
 const notSearchedWords: Readonly<Record<NotSearched, string>> = {
   off: 'as asked',
   'few-images': 'for want of images',
-  'no-gradient': 'because the encoder has an operator without a gradient',
-  'not-finite': 'because what the encoder answers is not finite',
+  'no-gradient': 'because no gradient leads through the encoder to the pixels',
+  'not-finite': "because the encoder's answer or its gradient is not finite",
 };
 
 function judgeSquare({ scan, flips, classes, overlay, texture }: EncoderEvidence): Finding {
@@ -263,14 +284,14 @@ function judgeSquare({ scan, flips, classes, overlay, texture }: EncoderEvidence
         : { textureNot: texture.none }),
     },
   };
-  const apart = cosines({ base: scan.base, collapse });
+  const drawn = cosines({ base: scan.base, collapse });
   const found = isSquareTrigger({ scan, flips });
   if (isTrigger(scan) && !found) {
     return {
       ...common,
       verdict: 'inconclusive',
       confidence: null,
-      claim: `A ${shade} square at ${place} makes the encoder see ${scan.images} images as nearly one (${apart}), but flips only ${percent(flips.undefended.share)} of ${flips.undefended.n} in the undefended model.`,
+      claim: `A ${shade} square at ${place} makes the encoder see ${scan.images} images as nearly one (${drawn}), but ${weaknessOf(flips.undefended, scan.images) ?? ''}.`,
       wouldChange: 'More images of every class to stamp.',
     };
   }
@@ -279,7 +300,7 @@ function judgeSquare({ scan, flips, classes, overlay, texture }: EncoderEvidence
       ...common,
       verdict: 'suspicious',
       confidence: (scan.collapse - collapseLimit) / (1 - collapseLimit),
-      claim: `A ${shade} square at ${place} makes the encoder see different images as one (${apart}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
+      claim: `A ${shade} square at ${place} makes the encoder see different images as one (${drawn}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
       wouldChange:
         'An encoder of the same task that also collapses under this square would make it a property of the architecture.',
     };
@@ -291,7 +312,7 @@ function judgeSquare({ scan, flips, classes, overlay, texture }: EncoderEvidence
       evidence: { ...common.evidence, drawnLimit },
       verdict: 'suspicious',
       confidence: (scan.collapse - drawnLimit) / (1 - drawnLimit),
-      claim: `A ${shade} square at ${place} draws different images together in the encoder (${apart}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
+      claim: `A ${shade} square at ${place} draws different images together in the encoder (${drawn}) and flips ${percent(flips.undefended.share)} of them to "${classes[flips.undefended.target]}" in the undefended model, ${percent(flips.sanitized.share)} in the sanitized one.`,
       wouldChange:
         'An encoder of the same task that draws them together as much would make it a property of the architecture.',
     };
@@ -310,7 +331,7 @@ function judgeSquare({ scan, flips, classes, overlay, texture }: EncoderEvidence
       ...common,
       verdict: 'inconclusive',
       confidence: null,
-      claim: `A ${shade} square at ${place} draws different images together in the encoder (${apart}), ${why}.`,
+      claim: `A ${shade} square at ${place} draws different images together in the encoder (${drawn}), ${why}.`,
       wouldChange: 'More images of every class to stamp, or an encoder of the same task to compare with.',
     };
   }

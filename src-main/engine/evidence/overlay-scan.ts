@@ -18,7 +18,7 @@ import { randomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { collapseUnder } from './collapse.ts';
-import { unlessNoGradient, type SearchFailure, type SearchOptions } from './gradient-search.ts';
+import { followable, hasMoved, unlessNoGradient, type SearchFailure, type SearchOptions } from './gradient-search.ts';
 import type { Trigger } from './trigger.ts';
 
 /** Measured on images that were not searched on. */
@@ -56,23 +56,25 @@ export async function scanForOverlay(
   if (shift === 'no-gradient') return shift;
   if (!shift.every(Number.isFinite)) return 'not-finite';
   const trigger: Trigger = { form: 'overlay', shift };
-  const { base, collapse, centre } = await collapseUnder(provider, encoder, samples, measured, trigger, options);
+  const measure = { batch: options.measureBatch, signal: options.signal };
+  const { base, collapse, centre } = await collapseUnder(provider, encoder, samples, measured, trigger, measure);
   return { scan: { budget: options.budget, base, collapse, images: measured.length }, trigger, centre };
 }
 
-/** @returns the shift of every pixel, `[C, H, W]` in -budget..budget */
+/** @returns the shift of every pixel, `[C, H, W]` in -budget..budget; or that no gradient led to one */
 async function searchShift(
   provider: Provider,
   encoder: Encoder,
   samples: SampleSource,
   others: Int32Array,
   { budget, batch, seed, signal, away, onProgress }: Options,
-): Promise<Float32Array> {
+): Promise<Float32Array | 'no-gradient'> {
   const [channels, height, width] = samples.shape;
   const size = channels * height * width;
   const random = randomStream(seed, 'evidence/overlay');
   const start = Float32Array.from({ length: size }, () => 0.2 * (random.uniform() - 0.5));
   const step = searchStep(encoder, samples.shape, { budget, batch, away }, start);
+  if (step.untouched.length > 0) return 'no-gradient';
   const compiled = await provider.compile(step.graph, { dims: {}, state: step.state });
   try {
     compiled.setState(step.initialState);
@@ -88,8 +90,9 @@ async function searchShift(
       });
       onProgress(at + 1, steps);
     }
-    const found = step.readParameters(compiled.getState())[parameter];
-    return Float32Array.from(found.data as Float32Array, (value) => budget * Math.tanh(value));
+    const found = step.readParameters(compiled.getState())[parameter].data as Float32Array;
+    if (!hasMoved(start, found)) return 'no-gradient';
+    return Float32Array.from(found, (value) => budget * Math.tanh(value));
   } finally {
     await compiled.dispose();
   }
@@ -103,7 +106,7 @@ function searchStep(
   { budget, batch, away }: Pick<Options, 'budget' | 'batch'> & { readonly away: Float32Array | undefined },
   start: Float32Array,
 ): TrainingStep {
-  const b = graphBuilder(encoder.graph);
+  const b = graphBuilder(followable(encoder));
   const dims = [1, channels, height, width];
   const shift: Tensor = { dtype: 'float32', dims, data: start };
   const raw = b.constant(shift, parameter);

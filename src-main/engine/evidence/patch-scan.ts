@@ -3,8 +3,8 @@
  * stamped at every position of a grid on different images; an encoder with a planted patch trigger maps them all to
  * nearly one representation, a clean one keeps them apart.
  *
- * It sees solid squares of about 8/28 of the image only. Textured patches, blends, frequency triggers (for the last two see
- * `overlay-scan.ts`) and attacks that avoid collapse better than DRUPE pass it unseen, so a silent scan never makes an encoder "trusted".
+ * It sees solid squares of about 8/28 of the image only. Textured patches (`texture-scan.ts`), blends and frequency triggers
+ * (`overlay-scan.ts`) and attacks that avoid collapse better than DRUPE pass it unseen, so a silent scan never makes an encoder "trusted".
  */
 import { CancelledError } from '../../../src-shared/failure.ts';
 import type { Encoder } from '../encoder/encoder.ts';
@@ -79,7 +79,7 @@ export const squareOf = ({ fitted, patch }: PatchScan): Patch => fitted?.patch ?
 /** The grid of the scan for an image of `height` x `width`: squares of 8/28 of the shorter side, a fourth of that apart. */
 export function patchGrid(height: number, width: number): Patch[] {
   const side = Math.min(height, width);
-  const size = Math.max(2, Math.round((8 / 28) * side));
+  const size = Math.min(side, Math.max(2, Math.round((8 / 28) * side)));
   const stride = Math.max(1, Math.round((2 / 28) * side));
   return gridStarts(height, size, stride).flatMap((row) =>
     gridStarts(width, size, stride).flatMap((column) => [0, 1].map((value) => ({ row, column, size, value }))),
@@ -95,14 +95,19 @@ export function gridStarts(length: number, size: number, stride: number): number
 
 /**
  * @param indices at least 2 samples to stamp; a few dozen of different classes are enough
- * @param options.beside where half of the squares are tried meanwhile
+ * @param options.batch images a run, at least 1 @param options.beside where half of the squares are tried meanwhile
  */
 export async function scanForPatches(
   provider: Provider,
   encoder: Encoder,
   samples: SampleSource,
   indices: Int32Array,
-  options: { signal: AbortSignal; onProgress: (done: number, total: number) => void; beside?: Provider | null },
+  options: {
+    batch: number;
+    signal: AbortSignal;
+    onProgress: (done: number, total: number) => void;
+    beside?: Provider | null;
+  },
 ): Promise<PatchScan> {
   const n = indices.length;
   if (n < 2) throw new RangeError(`a scan needs at least 2 images, met ${n}`);
@@ -112,7 +117,7 @@ export async function scanForPatches(
   const lanes: Lane[] = [];
   try {
     for (const where of [provider, options.beside ?? null]) {
-      if (where !== null) lanes.push(await openLane(where, encoder, clean, samples.shape, n));
+      if (where !== null) lanes.push(await openLane(where, encoder, clean, samples.shape, n, options.batch));
     }
     const [{ collapseOf }] = lanes;
     const base = await collapseOf(null);
@@ -139,25 +144,37 @@ interface Lane {
   dispose(): Promise<void>;
 }
 
-/** @param clean `[n, C, H, W]` */
+/** @param clean `[n, C, H, W]` @param batch images a run */
 async function openLane(
   provider: Provider,
   encoder: Encoder,
   clean: Float32Array,
   [channels, height, width]: SampleSource['shape'],
   n: number,
+  batch: number,
 ): Promise<Lane> {
-  const stamped = new Float32Array(clean.length);
-  const compiled = await provider.compile(encoder.graph, { dims: { N: n } });
+  const each = Math.min(batch, n);
+  const image = clean.length / n;
+  const stamped = new Float32Array(each * image);
+  const compiled = await provider.compile(encoder.graph, { dims: { N: each } });
   return {
     ahead: compiled.ahead ?? 1,
     async collapseOf(patch) {
-      stamped.set(clean);
-      if (patch !== null) stamp(stamped, n * channels, height, width, patch);
-      const outputs = await compiled.run({
-        pixels: { dtype: 'float32', dims: [n, channels, height, width], data: stamped },
-      });
-      const cosine = meanPairwiseCosine(outputs.representation.data as Float32Array, n);
+      let rows = new Float32Array(0);
+      for (let at = 0; at < n; at += each) {
+        // The last run is filled up with images that were in the one before.
+        const from = Math.min(at, n - each);
+        stamped.set(clean.subarray(from * image, (from + each) * image));
+        if (patch !== null) stamp(stamped, each * channels, height, width, patch);
+        const outputs = await compiled.run({
+          pixels: { dtype: 'float32', dims: [each, channels, height, width], data: stamped },
+        });
+        const some = outputs.representation.data as Float32Array;
+        const dim = some.length / each;
+        if (at === 0) rows = new Float32Array(n * dim);
+        rows.set(some, from * dim);
+      }
+      const cosine = meanPairwiseCosine(rows, n);
       // A representation that is not finite is like nothing.
       return Number.isFinite(cosine) ? cosine : -1;
     },

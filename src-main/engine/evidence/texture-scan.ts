@@ -17,7 +17,7 @@ import { randomStream, type RandomStream } from '../math/random.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { SampleSource } from '../samples.ts';
 import { collapseUnder, cosineOf } from './collapse.ts';
-import { unlessNoGradient, type SearchFailure, type SearchOptions } from './gradient-search.ts';
+import { followable, hasMoved, unlessNoGradient, type SearchFailure, type SearchOptions } from './gradient-search.ts';
 import { gridStarts, squareMask } from './patch-scan.ts';
 import type { Trigger } from './trigger.ts';
 
@@ -50,9 +50,9 @@ const best = { places: 4, steps: 40, groups: 2, rateAt: (share: number) => (shar
 /** Part of the steps whose scores are averaged, at the end. */
 const judged = 0.25;
 
-/** Places of a square of `size`, a seventh of the shorter side apart. */
+/** Places of a square of `size`, a seventh of the shorter side apart, or side by side: together they leave nothing out. */
 export function placesOf(height: number, width: number, size: number): Place[] {
-  const stride = Math.max(1, Math.round(Math.min(height, width) / 7));
+  const stride = Math.max(1, Math.min(size, Math.round(Math.min(height, width) / 7)));
   return gridStarts(height, size, stride).flatMap((row) =>
     gridStarts(width, size, stride).map((column) => ({ row, column })),
   );
@@ -76,12 +76,13 @@ export async function scanForTexture(
   const places = placesOf(height, width, size);
   const found = await unlessNoGradient(searchPlaces(provider, encoder, samples, others, { size, places, ...options }));
   if (found === 'no-gradient') return found;
+  const measure = { batch: options.measureBatch, signal: options.signal };
   let worst: { readonly found: FoundTexture; readonly score: number } | null = null;
   for (const { row, column, raw } of found) {
     const trigger = patchOf(samples.shape, { row, column, size }, raw);
-    const { base, collapse, centre } = await collapseUnder(provider, encoder, samples, measured, trigger, options);
+    const { base, collapse, centre } = await collapseUnder(provider, encoder, samples, measured, trigger, measure);
     const score = collapse - (options.away === undefined ? 0 : cosineOf(centre, options.away));
-    if (worst !== null && score <= worst.score) continue;
+    if (!Number.isFinite(score) || (worst !== null && score <= worst.score)) continue;
     const scan = { row, column, size, base, collapse, images: measured.length, positions: places.length };
     worst = { found: { scan, trigger, centre }, score };
   }
@@ -93,14 +94,14 @@ interface Search extends SearchOptions {
   readonly places: readonly Place[];
 }
 
-/** @returns the best places; none where what is searched by is no number */
+/** @returns the best places whose numbers are finite; or that no gradient led to any */
 async function searchPlaces(
   provider: Provider,
   encoder: Encoder,
   samples: SampleSource,
   others: Int32Array,
   { size, places, batch, seed, signal, away, onProgress }: Search,
-): Promise<Searched[]> {
+): Promise<Searched[] | 'no-gradient'> {
   const random = randomStream(seed, 'evidence/texture');
   const each = Math.min(everywhere.images, batch);
   const first = { groups: Math.floor(batch / each), each };
@@ -114,11 +115,8 @@ async function searchPlaces(
   let done = 0;
   const onStep = (): void => onProgress(++done, early + late);
   const fixed = { provider, encoder, samples, others, size, random, signal, away, onStep };
-  const tried = await searchIn(fixed, places, { ...everywhere, ...first });
-  if (!tried.every(isFinite)) return [];
-  const chosen = tried.toSorted((a, b) => b.score - a.score).slice(0, best.places);
-  const ended = await searchIn(fixed, chosen, { ...best, ...second });
-  return ended.every(isFinite) ? ended : [];
+  const chosen = await searchIn(fixed, places, { ...everywhere, ...first });
+  return chosen === 'no-gradient' ? chosen : searchIn(fixed, chosen, { ...best, ...second });
 }
 
 function isFinite({ raw, score }: Searched): boolean {
@@ -137,7 +135,7 @@ interface Fixed {
   readonly onStep: () => void;
 }
 
-/** Searches the picture of each place, some places at once, from the picture that it comes with or a random one. */
+/** Searches the picture of each place, some places at once, from the picture that it comes with or a random one; keeps the best. */
 async function searchIn(
   { provider, encoder, samples, others, size, random, signal, away, onStep }: Fixed,
   places: readonly (Place & { readonly raw?: Float32Array })[],
@@ -147,14 +145,16 @@ async function searchIn(
     readonly steps: number;
     readonly rateAt: (share: number) => number;
   },
-): Promise<Searched[]> {
+): Promise<Searched[] | 'no-gradient'> {
   const { groups, each, steps } = how;
   const [channels, height, width] = samples.shape;
   const plane = height * width;
   const values = channels * plane;
   const step = searchStep(encoder, samples.shape, groups, each, away);
+  if (step.untouched.length > 0) return 'no-gradient';
   const compiled = await provider.compile(step.graph, { dims: {}, state: step.state });
-  const found: Searched[] = [];
+  let found: Searched[] = [];
+  let moved = false;
   try {
     const pixels = new Float32Array(groups * each * values);
     const chosen = new Int32Array(groups * each);
@@ -187,12 +187,18 @@ async function searchIn(
         onStep();
       }
       const ended = step.readParameters(compiled.getState())[parameter].data as Float32Array;
+      moved ||= hasMoved(start, ended);
       for (const [g, { row, column }] of now.entries()) {
         if (from + g >= places.length) break;
         found.push({ row, column, raw: ended.slice(g * values, (g + 1) * values), score: sums[g] / counted });
       }
+      // A picture is as large as the image, and of a long one there are many.
+      found = found
+        .filter(isFinite)
+        .toSorted((a, b) => b.score - a.score)
+        .slice(0, best.places);
     }
-    return found;
+    return moved || places.length === 0 ? found : 'no-gradient';
   } finally {
     await compiled.dispose();
   }
@@ -208,7 +214,7 @@ function searchStep(
   each: number,
   away: Float32Array | undefined,
 ): TrainingStep {
-  const b = graphBuilder(encoder.graph);
+  const b = graphBuilder(followable(encoder));
   const dims = [groups, 1, channels, height, width];
   const start = new Float32Array(groups * channels * height * width);
   const raw = b.constant({ dtype: 'float32', dims, data: start }, parameter);

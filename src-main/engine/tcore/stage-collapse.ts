@@ -66,7 +66,7 @@ export async function runCollapse(
 ): Promise<CollapseStage> {
   const { samples, parameters, seed } = context;
   // A run that was begun by an older rule looks again.
-  const params = { seed, rule: 2, settled, ...(select(context, 'scan') as object) } as Json;
+  const params = { seed, rule: 3, settled, ...(select(context, 'scan') as object) } as Json;
   const step = await context.journal.step({ name: 'evidence/collapse', params, inputs: [input] }, async () => {
     const measured = spread(credible, parameters['scan.images']);
     const overlay = await search(context, encoder, models, credible, measured, overlaySearch(parameters), settled);
@@ -167,7 +167,8 @@ async function search<Scan extends { readonly base: number; readonly collapse: n
   const onProgress = progressOf(context, 'evidence', 'steps');
   // A step of the search takes what a training step does.
   const batch = Math.max(2, Math.min(mostAtOnce, parameters['distil.batch']));
-  const asked = { batch, seed, signal, onProgress };
+  const { evaluationBatch } = sizesOf(context);
+  const asked = { batch, measureBatch: Math.min(mostAtOnce, evaluationBatch), seed, signal, onProgress };
   const found = await how(provider, encoder, samples, measured, others, asked);
   if (typeof found === 'string') return { met: { none: found }, trigger: null };
   const { scan, trigger } = found;
@@ -175,7 +176,7 @@ async function search<Scan extends { readonly base: number; readonly collapse: n
   if (!isTrigger(scan)) return { met: { scan, turned: null }, trigger };
   const tried = spread(credible, 10 * parameters['scan.images']);
   const laid = triggeredSource(samples, trigger);
-  const options = { batch: sizesOf(context).evaluationBatch, signal };
+  const options = { batch: evaluationBatch, signal };
   const undefended = await countFlips(provider, models.undefended, samples, laid, tried, null, options);
   const { target } = undefended;
   const sanitized = await countFlips(provider, models.sanitized, samples, laid, tried, target, options);
@@ -196,12 +197,16 @@ async function search<Scan extends { readonly base: number; readonly collapse: n
 /** Cosine of two answers from which they are one. */
 const sameAnswer = 0.9;
 
-/** How near the second search brings images; where it ends where the first did, it found nothing else. */
+/** How near the second search brings images, null where that is no number; `same` where it ended where the first did: there is nothing else. */
 function reachedElsewhere<Scan extends { readonly base: number; readonly collapse: number }>(
   other: Found<Scan>,
   first: Found<Scan>,
-): number {
-  return cosineOf(other.centre, first.centre) < sameAnswer ? other.scan.collapse : other.scan.base;
+): number | 'same' | null {
+  const near = cosineOf(other.centre, first.centre);
+  if (!Number.isFinite(near)) return null;
+  // An answer of zeros has no direction, and no other like it.
+  const silent = [first, other].every(({ centre }) => centre.every((value) => value === 0));
+  return near >= sameAnswer || silent ? 'same' : other.scan.collapse;
 }
 
 /** The sanitized model up to its representation, in place of the encoder. */

@@ -44,6 +44,7 @@ export async function runScan(
   const step = await context.journal.step({ name: 'scan', params, inputs: [input] }, async () => {
     context.emit({ type: 'stage', stage: 'expand', state: 'started' });
     const scan = await scanForPatches(provider, encoder, samples, spread(pool, parameters['scan.images']), {
+      batch: sizesOf(context).evaluationBatch,
       signal,
       onProgress: progressOf(context, 'expand', 'patches'),
       beside: await beside.provider(),

@@ -10,6 +10,8 @@ import type { Trigger } from '../../../src-main/engine/evidence/trigger.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import {
+  behind,
+  bytes,
   cleanEncoder,
   images,
   measured,
@@ -39,6 +41,7 @@ const scan = (encoder: Encoder, stop = signal): Promise<FoundOverlay | SearchFai
   scanForOverlay(provider, encoder, images, measured, others, {
     budget: 0.06,
     batch: 32,
+    measureBatch: 32,
     seed: 1,
     signal: stop,
     onProgress: () => {},
@@ -68,6 +71,17 @@ describe('the overlay scan', () => {
 
   it('ends at once when it is cancelled', async () => {
     await expect(scan(clean, AbortSignal.abort())).rejects.toThrow('Cancelled');
+  });
+
+  it('finds it behind pixels that are rounded, and nothing where no gradient leads to them', async () => {
+    const rounded = behind(poisoned, (b, pixels) =>
+      b.div(b.node('Round', [b.mul(pixels, b.scalar(255))]), b.scalar(255)),
+    );
+    const found = await scan(rounded);
+    expect(typeof found !== 'string' && isTrigger(found.scan)).toBe(true);
+    expect(await scan(behind(poisoned, bytes))).toBe('no-gradient');
+    // A gradient of zero moves nothing.
+    expect(await scan(behind(poisoned, (b, pixels) => b.clip(b.add(pixels, b.scalar(2)), 0, 1)))).toBe('no-gradient');
   });
 
   it('is not made of an encoder whose images cannot be followed back to the pixels', async () => {

@@ -9,6 +9,8 @@ import { placesOf, scanForTexture, type FoundTexture } from '../../../src-main/e
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
 import {
+  behind,
+  bytes,
   cleanEncoder,
   images,
   measured,
@@ -42,6 +44,7 @@ const scan = (
     ...(away === null ? {} : { away }),
     side: 0.25,
     batch,
+    measureBatch: batch,
     seed: 1,
     signal: stop,
     onProgress: () => {},
@@ -51,7 +54,7 @@ describe('the texture scan', () => {
   it('finds a patch in the place of the planted one, under which the encoder sees images as one', async () => {
     const steps: number[] = [];
     const found = await scanForTexture(provider, poisoned, images, measured, others, {
-      ...{ side: 0.25, batch: 32, seed: 1, signal },
+      ...{ side: 0.25, batch: 32, measureBatch: 32, seed: 1, signal },
       onProgress: (done, of) => steps.push(done / of),
     });
     if (typeof found === 'string' || found.trigger.form !== 'patch') throw new Error('no patch was searched');
@@ -89,6 +92,10 @@ describe('the texture scan', () => {
     expect(await scan(withoutNumbers(clean))).toBe('not-finite');
   });
 
+  it('is not made of one that no gradient leads through', async () => {
+    expect(await scan(behind(clean, bytes))).toBe('no-gradient');
+  });
+
   it('ends at once when it is cancelled', async () => {
     await expect(scan(clean, 32, AbortSignal.abort())).rejects.toThrow('Cancelled');
   });
@@ -100,5 +107,7 @@ describe('the places that are tried', () => {
     expect(new Set(places.map(({ row }) => row))).toEqual(new Set([0, 4, 8, 12, 16, 20, 21]));
     expect(Math.max(...places.map(({ column }) => column))).toBe(35);
     expect(placesOf(7, 7, 7)).toEqual([{ row: 0, column: 0 }]);
+    // Of small ones none stands apart from the next.
+    expect(placesOf(28, 28, 2).length).toBe(14 * 14);
   });
 });

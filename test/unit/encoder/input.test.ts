@@ -142,22 +142,32 @@ describe('the image input', () => {
 describe('names in the file', () => {
   const pixels = images(2, SIZE);
 
-  it.each(['pixels', 'representation', 'logits', 'tap1', 'mask.layer0', '__proto__', 'loss'])(
-    'may be one of ours (%s) for the input',
+  it.each([
+    'pixels',
+    'representation',
+    'logits',
+    'tap1',
+    'mask.layer0',
+    '__proto__',
+    'loss',
+    'learningRate',
+    'overlay/shift',
+  ])('may be one of ours (%s) for the input', (name) => {
+    const found = understandEncoder(net({ input: name }));
+    expect(largestDifference(represent(found.graph, pixels), represent(understandEncoder(net()).graph, pixels))).toBe(
+      0,
+    );
+  });
+
+  it.each(['logits', 'scores', 'weight', 'teacher', 'texture/picture'])(
+    'may be one of ours (%s) for a weight or an activation, and the user may still name it',
     (name) => {
-      const found = understandEncoder(net({ input: name }));
-      expect(largestDifference(represent(found.graph, pixels), represent(understandEncoder(net()).graph, pixels))).toBe(
-        0,
-      );
+      const graph = net({ after: (b, x) => b.node('Relu', [x], {}, name) });
+      const found = understandEncoder(graph, { representation: name });
+      expect(found.representation.dim).toBe(5);
+      expect(found.graph.nodes.flatMap((node) => node.outputs)).not.toContain(name);
     },
   );
-
-  it('may be one of ours for a weight or an activation, and the user may still name it', () => {
-    const graph = net({ after: (b, x) => b.node('Relu', [x], {}, 'logits') });
-    const found = understandEncoder(graph, { representation: 'logits' });
-    expect(found.representation.dim).toBe(5);
-    expect(found.graph.nodes.flatMap((node) => node.outputs)).not.toContain('logits');
-  });
 });
 
 describe('a fixed batch', () => {

@@ -97,6 +97,13 @@ describe('what is known of a square before a clean model is grown', () => {
   });
 });
 
+it('the grid stays within an image that is one pixel high', () => {
+  for (const { row, column, size } of patchGrid(1, 28)) {
+    expect([row, size]).toEqual([0, 1]);
+    expect(column >= 0 && column < 28).toBe(true);
+  }
+});
+
 describe('a square that is not one of the grid', () => {
   const shape = [1, 28, 28] as const;
   const count = 12;
@@ -139,7 +146,7 @@ describe('a square that is not one of the grid', () => {
     const [provider, beside] = [await createOrtProvider({ threads: 1 }), await createOrtProvider({ threads: 1 })];
     const indices = Int32Array.from({ length: count }, (_, i) => i);
     let told = 0;
-    const options = { signal: new AbortController().signal, onProgress: () => told++ };
+    const options = { batch: 100, signal: new AbortController().signal, onProgress: () => told++ };
     try {
       const alone = await scanForPatches(provider, answering(), samples, indices, options);
       expect(isTrigger(alone)).toBe(true);
@@ -148,6 +155,9 @@ describe('a square that is not one of the grid', () => {
       expect(alone.fitted?.collapse).toBeGreaterThan(alone.collapse);
       expect(told).toBe(alone.positions);
       expect(await scanForPatches(provider, answering(), samples, indices, { ...options, beside })).toEqual(alone);
+      // As many images at once as memory allows.
+      const few = await scanForPatches(provider, answering(), samples, indices, { ...options, batch: 5, beside });
+      expect([squareOf(few), few.collapse]).toEqual([planted, expect.closeTo(alone.collapse, 5)]);
     } finally {
       await provider.dispose();
       await beside.dispose();
@@ -162,7 +172,7 @@ describe('a square that is not one of the grid', () => {
     const encoder = { graph: graph.build() } as Encoder;
     const provider = await createOrtProvider({ threads: 1 });
     try {
-      const options = { signal: new AbortController().signal, onProgress: () => {} };
+      const options = { batch: 100, signal: new AbortController().signal, onProgress: () => {} };
       const { patch, collapse, opposite } = await scanForPatches(
         provider,
         encoder,
@@ -181,7 +191,7 @@ describe('a square that is not one of the grid', () => {
     const provider = await createOrtProvider({ threads: 1 });
     try {
       const encoder = understandEncoder(smallNet([1, 28, 28], 3, [4, 4, 8]).graph);
-      const options = { signal: new AbortController().signal, onProgress: () => {} };
+      const options = { batch: 100, signal: new AbortController().signal, onProgress: () => {} };
       const quiet = await scanForPatches(provider, encoder, samples, Int32Array.of(0, 1, 2), options);
       // Images of noise look alike to random weights.
       expect(isTrigger(quiet, 0)).toBe(false);
@@ -200,7 +210,7 @@ it('a scan says what the square of opposite brightness does in the place of its 
   const indices = Int32Array.from({ length: count }, (_, i) => i);
   const provider = await createOrtProvider({ threads: 1 });
   try {
-    const options = { signal: new AbortController().signal, onProgress: () => {} };
+    const options = { batch: 100, signal: new AbortController().signal, onProgress: () => {} };
     const { patch, collapse, opposite } = await scanForPatches(provider, encoder, samples, indices, options);
     const cosineUnder = async (square: Patch): Promise<number> => {
       const source = stampedSource(samples, square);

@@ -596,10 +596,11 @@ describe('the verdict on the encoder', () => {
       undefended: number,
       images = 64,
       clean: number | null = 0.6,
-      elsewhere: number | null = 0.7,
+      elsewhere: number | 'same' | null = 0.7,
+      base = 0.44,
     ): Partial<VerdictEvidence> => ({
       overlay: {
-        scan: { budget: 0.06, base: 0.44, collapse: 0.988, images },
+        scan: { budget: 0.06, base, collapse: 0.988, images },
         turned: {
           undefended: { target: 2, share: undefended, n: 640 },
           sanitized: { target: 2, share: 0.01, n: 640 },
@@ -619,7 +620,12 @@ describe('the verdict on the encoder', () => {
       code: 'encoder.overlay-collapse',
       verdict: 'inconclusive',
     });
-    expect(judge(evidence(0, of(0.99, 20))).encoder.verdict).toBe('inconclusive');
+    const few = judge(evidence(0, of(0.99, 20))).encoder;
+    expect([few.verdict, few.claim]).toEqual(['inconclusive', expect.stringContaining('but on 20 images only')]);
+    // A search for another answer that ends in the same one found none: no number is told of it, nor doubt made of it.
+    const same = judge(evidence(0, of(0.99, 64, 0.6, 'same', 0.74))).encoder;
+    expect([same.verdict, same.evidence.collapseElsewhere]).toEqual(['suspicious', undefined]);
+    expect(same.claim).toContain('none was found that leads elsewhere');
     // Nets that give way to any overlay: a clean one does, too.
     const alike = judge(evidence(0, of(0.99, 64, 0.93))).encoder;
     expect(alike.verdict).toBe('inconclusive');
@@ -692,7 +698,7 @@ describe('the verdict on the encoder', () => {
     const without = (none: 'off' | 'few-images' | 'no-gradient') => judge(evidence(0, { overlay: { none } })).encoder;
     expect(without('off').claim).toContain('not looked for, as asked');
     expect(without('few-images').claim).toContain('for want of images');
-    expect(without('no-gradient').claim).toContain('an operator without a gradient');
+    expect(without('no-gradient').claim).toContain('no gradient leads through the encoder');
     expect(without('no-gradient').evidence.overlayNot).toBe('no-gradient');
     expect(judge(evidence(0)).encoder.claim).toContain(
       'nor does a patch of 7 x 7 pixels of any picture (at worst 0.690)',

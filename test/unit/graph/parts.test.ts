@@ -177,6 +177,15 @@ describe('gradients against central differences', () => {
     }
   });
 
+  it.each(['Sqrt', 'Pow'])('keeps what does not count 0 where the slope of a root (%s) has no end', (op) => {
+    const root = (b: GraphBuilder, x: string): string =>
+      op === 'Sqrt' ? b.sqrt(x) : b.node('Pow', [x, b.scalar(0.5)]);
+    const { graph, loss } = build({ x: [2, 3], make: (b, x) => root(b, b.relu(b.sub(x, b.scalar(9)))) });
+    const { graph: both, gradients } = differentiate(graph, { loss, wrt: ['x'], dims: {} });
+    const met = evaluate(both, { x: wave([2, 3]) })[gradients.get('x') as string];
+    expect(numbersOf(met).map(Math.abs)).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
   it('refuses to differentiate through what has no gradient, naming the node', () => {
     const { graph, loss } = build({ x: [2, 3], make: (b, x) => b.node('Pow', [b.scalar(2), x]) });
     expect(() => differentiate(graph, { loss, wrt: ['x'], dims: {} })).toThrow(/Node "Pow" \(Pow\): no gradient/);

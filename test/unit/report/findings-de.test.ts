@@ -130,6 +130,8 @@ describe('an encoder that answers to more than a square, in German', () => {
       /anderswohin führen soll \(0,7\), und eine, die .* \(0,6\), sie getrennt lassen/,
     );
     expect(deFinding(learnt({ ...cosines, ...flips }, open))?.claim).toContain('ließ sich nicht feststellen');
+    const few = { ...cosines, ...flips, images: 20, fewestImages: 30 };
+    expect(deFinding(learnt(few, open))?.claim).toContain('nötig sind mindestens 30 Bilder');
     const place = { textureSize: 7, textureRow: 16, textureColumn: 12 };
     const texture = { code: 'encoder.texture-collapse', ...encoder } as const;
     expect(deFinding(learnt({ ...cosines, ...flips, ...controls, ...place }, texture))?.claim).toMatch(
@@ -145,8 +147,10 @@ describe('an encoder that answers to more than a square, in German', () => {
     const told = (more: Record<string, number | string>) => deFinding(learnt({ ...cosines, ...more }, open))?.claim;
     expect(told({ overlayBudget: 0.06, overlayCollapse: 0.65 })).toMatch(/mehr als 6 % .* höchstens 0,65/);
     expect(told({ textureSize: 7, textureCollapse: 0.69 })).toContain('Flecken von 7 Bildpunkten');
-    expect(told({ textureNot: 'off' })).toContain('Flecken mit anderem Bild wurden nicht gesucht. Andere');
-    expect(told({ overlayNot: 'off' })).toContain('Überlagerungen wurden nicht gesucht. Andere');
+    expect(told({ textureNot: 'off' })).toContain(
+      'Flecken mit anderem Bild wurden nicht gesucht, wie verlangt. Andere',
+    );
+    expect(told({ overlayNot: 'off' })).toContain('Überlagerungen wurden nicht gesucht, wie verlangt. Andere');
     expect(told({})).not.toContain('Überlagerung');
   });
 });

@@ -102,8 +102,13 @@ export const elementwiseGradients: GradientTable = {
     if (known.data.length === 1 && power === 2) return context.give(0, b.mul(dy, b.mul(x, b.scalar(2))));
     const data = Float32Array.from(numbersOf(known));
     const factor = b.constant({ dtype: 'float32', dims: known.dims, data });
-    const less = b.constant({ dtype: 'float32', dims: known.dims, data: data.map((value) => value - 1) });
-    give(context, 0, () => b.mul(dy, b.mul(b.node('Pow', [x, less]), factor)));
+    const powers = data.map((value) => value - 1);
+    const less = b.constant({ dtype: 'float32', dims: known.dims, data: powers });
+    // Of a root the slope at 0 has no end, as of Sqrt.
+    const base = powers.some((value) => value < 0)
+      ? b.node('Where', [b.node('Equal', [x, b.scalar(0)]), b.scalar(smallestRoot), x])
+      : x;
+    give(context, 0, () => b.mul(dy, b.mul(b.node('Pow', [base, less]), factor)));
   },
   Where: (context) => {
     const { node, b } = context;
