@@ -94,7 +94,7 @@ function said(one: Finding): Said | null {
         claim:
           'Keine Klasse enthält eine Gruppe von Proben, die das ungeschützte Modell lernt und das bereinigte ablehnt.',
         wouldChange:
-          'Gift unter etwa 1 % der Daten, oder mit richtigen Etiketten und ohne eigene Gruppe, wäre nicht zu sehen.',
+          'Gift in weniger als 3,5 % jeder Klasse, oder mit richtigen Etiketten und ohne eigene Gruppe, wäre nicht zu sehen.',
       };
     case 'dataset.refused-cluster inconclusive':
       return {

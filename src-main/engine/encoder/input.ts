@@ -32,6 +32,7 @@ const reserved = new RegExp(
     '^(learningRate|scores|weight|weights|teacher|teacherMap|distils|gram)$',
     '^(terms|keptClean|keptSeen|directions|inverseSpread|matched)$',
     '^(optimiser|texture|overlay|decree|key)/',
+    '/(batchMean|batchVariance|trainable)$',
   ].join('|'),
 );
 

@@ -17,14 +17,18 @@ export function wasUnlearnt({ turned, turnedAgain }: LearntPattern): boolean {
   return turnedAgain !== null && isUnlearnt(turned, turnedAgain);
 }
 
+/** Whether the model made without the samples knows enough of the rest of the class to judge the pattern. */
+export function canJudge({ knownWithout }: LearntPattern): boolean {
+  return knownWithout >= known;
+}
+
 /** Of the patterns that the sanitized model follows, those that the rest of their class does not explain: the worst of each class. */
 export function unexplained<T extends LearntPattern>(followed: readonly T[]): T[] {
   const worst = new Map<number, T>();
   for (const one of followed) {
-    const says = one.knownWithout >= known;
     const mostAccepted = Math.min(accepted, acceptedOfKnown * one.knownWithout);
     const mostTurned = Math.max(turnedByChance, leftOver * one.turned);
-    if (!says || one.turnedWithout > mostTurned || one.acceptedWithout > mostAccepted) continue;
+    if (!canJudge(one) || one.turnedWithout > mostTurned || one.acceptedWithout > mostAccepted) continue;
     const before = worst.get(one.classIndex);
     if (before === undefined || margin(one) > margin(before)) worst.set(one.classIndex, one);
   }

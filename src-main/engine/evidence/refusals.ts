@@ -19,6 +19,8 @@ export interface ClassRefusals {
   /** Firmly refused and taken for another class than the two for which most of them are taken. */
   readonly scattered: number;
   readonly scatteredShare: number;
+  /** Firmly refused, whatever they are taken for and whether or not the probe is sure of them, as a share of the class. */
+  readonly firmShare: number;
   readonly cluster: Cluster | null;
 }
 
@@ -63,6 +65,7 @@ export function refusalsByClass(evidence: RefusalEvidence, classes: number): rea
       share,
       typical: middle(others(shares)),
       scatteredShare: scatteredShares[c],
+      firmShare: shareOf(sum([...takenFor[c].values()]), samples[c]),
       cluster: isFittedCluster ? 'fitted' : isScattered ? 'scattered' : null,
     };
   });

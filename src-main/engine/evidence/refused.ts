@@ -39,16 +39,17 @@ export function isHeld(model: ModelView, i: number): boolean {
   return labelProbability(model, i) >= held;
 }
 
+/** Whether a model knows what sample `i` is, whatever its label. */
+export function decides(model: ModelView, i: number): boolean {
+  return model.confidence[i] >= leastConfidence;
+}
+
 /** Whether the sanitized model refuses the label of sample `i`, as it does its neighbours'. */
 export function isRefused({ final, company }: RefusalEvidence, i: number): boolean {
-  return (
-    labelProbability(final, i) <= refused && final.confidence[i] >= leastConfidence && company[i] >= refusedCompany
-  );
+  return labelProbability(final, i) <= refused && decides(final, i) && company[i] >= refusedCompany;
 }
 
 /** The same, more firmly. */
 export function isFirmlyRefused({ final, company }: RefusalEvidence, i: number): boolean {
-  return (
-    labelProbability(final, i) <= firmlyRefused && final.confidence[i] >= leastConfidence && company[i] >= firmCompany
-  );
+  return labelProbability(final, i) <= firmlyRefused && decides(final, i) && company[i] >= firmCompany;
 }

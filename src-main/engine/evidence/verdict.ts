@@ -10,13 +10,13 @@ import {
   type SiftingFacts,
 } from '../../../src-shared/domain/result.ts';
 import type { AuditVerdict, Finding, Verdict } from '../../../src-shared/domain/verdict.ts';
-import { binomialInterval } from '../../../src-shared/statistics.ts';
 import { isKindOfItsOwn } from './kind.ts';
 import { learntFinding, learntNumbers, wasUnlearnt } from './learnt.ts';
 import { percent } from './percent.ts';
 import { judgeEncoder, placeOf, type EncoderEvidence } from './encoder-verdict.ts';
+import { doubtAbout, refusedWords } from './doubt.ts';
 import { refusalsByClass, refusedLimit, type ClassRefusals } from './refusals.ts';
-import { isFitted, type RefusalEvidence } from './refused.ts';
+import type { RefusalEvidence } from './refused.ts';
 import { fewestSharing } from './suspects.ts';
 
 export interface VerdictEvidence extends RefusalEvidence, EncoderEvidence {
@@ -48,22 +48,12 @@ export interface VerdictEvidence extends RefusalEvidence, EncoderEvidence {
   readonly kinds: readonly ClassKind[];
   /** Patterns that the sanitized model follows and should not know. */
   readonly learnt: readonly LearntPattern[];
+  /** Classes of patterns that it follows, of which nobody could tell whether it should. */
+  readonly undecided: readonly number[];
 }
 
-/** Refused share of a class from which it is no longer called trusted. */
-const doubtfulShare = 0.035;
-/** Samples of a class below which its refused share says nothing either way. */
-const smallestClass = 50;
-/** Share of all samples that the undefended model must be sure of for its refusals to be a comparison at all. */
-const leastFitted = 0.25;
-/** The same within one class: below this, no cluster of `refusedLimit` would stand out of what it fits. */
-const leastFittedInClass = 2 * refusedLimit;
-/** Distance of the two groups of a class (in within-group distances) from which the smaller one is worth a look. */
-const splitLimit = 2;
 /** A fitted cluster that is called natural. */
 const naturalKindCode = 'class.natural-kind';
-/** Accuracy of the sanitized model on the guard (lower end of its interval) below which its refusals mean nothing. */
-const leastAccuracy = 0.6;
 
 export function judge(evidence: VerdictEvidence): AuditVerdict {
   const refusals = refusalsByClass(evidence, evidence.classes.length);
@@ -178,10 +168,7 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
       evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
     };
   }
-  const doubt =
-    share >= doubtfulShare
-      ? `Of ${samples} samples labelled "${name}", ${refusedWords(refused)}: more than usual, too few for a cluster.`
-      : doubtAbout(evidence, c);
+  const doubt = doubtAbout(evidence, refusals, c);
   if (doubt !== null) {
     return {
       ...common,
@@ -214,54 +201,6 @@ function naturalKind({ kinds, estimate }: VerdictEvidence, c: number): ClassKind
 function kindNumbers({ takenFor, ...kind }: ClassKind, classes: readonly string[]): Finding['evidence'] {
   const { directions, likeLabel, rivalsLikeLabel } = kind;
   return { takenFor: classes[takenFor], directions, likeLabel, rivalsLikeLabel };
-}
-
-const refusedWords = (refused: number): string =>
-  refused === 1 ? '1 is refused with its neighbours' : `${refused} are refused with their neighbours`;
-
-/** Why a class that shows no refused cluster still cannot be called trusted; null when nothing speaks against it. */
-function doubtAbout(evidence: VerdictEvidence, c: number): string | null {
-  const { classes, sifting, uncertainClasses, outcome } = evidence;
-  const name = classes[c];
-  const facts = sifting.perClass[c];
-  if (sifting.taps.every((tap) => !tap.used)) return 'No tap of the encoder tells the classes apart.';
-  const { flips, shown } = evidence;
-  const ofClass = flips.undefended.target === c ? shown.ofTarget : shown.apart[c];
-  if (ofClass > 0) {
-    const why = shown.plain
-      ? 'too few to tell an accident from poison'
-      : 'other images show something like it, so it may be what they picture';
-    const own = flips.undefended.target === c ? why : 'it flips images to another class';
-    return `Samples labelled "${name}" that show the square which the encoder answers to: ${ofClass} (${own}).`;
-  }
-  const { guardSamples, sanitizedAccuracy } = outcome;
-  if ((binomialInterval(sanitizedAccuracy, guardSamples)?.[0] ?? 0) < leastAccuracy) {
-    const met = sanitizedAccuracy === null ? 'unknown' : percent(sanitizedAccuracy);
-    return `The sanitized model's accuracy on ${guardSamples} held-out samples (${met}) is too uncertain or too low for its refusals to mean anything.`;
-  }
-  const fitted = fittedShare(evidence);
-  if (fitted < leastFitted) {
-    return `The undefended model fits only ${percent(fitted)} of the samples, so what it fits and the sanitized one refuses says nothing.`;
-  }
-  const fittedHere = fittedShare(evidence, c);
-  if (fittedHere < leastFittedInClass) {
-    return `The undefended model fits only ${percent(fittedHere)} of the samples labelled "${name}", so that few are refused says nothing.`;
-  }
-  // Copies make no class bigger.
-  const samples = facts.samples - [...evidence.duplicates].filter((i) => evidence.labels[i] === c).length;
-  if (samples < smallestClass) {
-    const what = samples < facts.samples ? 'samples that are no copies' : 'samples';
-    return `Class "${name}" has only ${samples} ${what}, too few for its refused share to say anything.`;
-  }
-  if (uncertainClasses.includes(c)) {
-    return `Class "${name}" is far bigger than the others and its majority may be the poison; it was sifted without the majority rule.`;
-  }
-  const warning = sifting.warnings.find(({ classIndex, code }) => classIndex === c && code !== 'empty');
-  if (warning !== undefined) return warning.message;
-  if (facts.separation >= splitLimit && facts.majorityShare < 0.95) {
-    return `Class "${name}" falls into two groups far apart (${Math.round(100 * (1 - facts.majorityShare))} % in the smaller one); poison with right labels looks like this, and so do natural sub-kinds.`;
-  }
-  return null;
 }
 
 /** Whether so many of a class show the encoder's trigger, which turns images into it, that it is no accident. */
@@ -416,7 +355,8 @@ function judgeDataset(
     verdict: 'trusted',
     confidence: Math.min(...classes.map((finding) => finding.confidence ?? 0)),
     claim: 'No class holds a cluster of samples that the undefended model fits and the sanitized one refuses.',
-    wouldChange: 'Poison below about 1 % of the data, or with right labels and no group of its own, would not be seen.',
+    wouldChange:
+      'Poison in less than 3.5 % of each class, or with right labels and no group of its own, would not be seen.',
   };
 }
 
@@ -461,18 +401,6 @@ function notExamined({ classes, sifting, overlay, texture }: VerdictEvidence): A
       detail: message,
     })),
   ];
-}
-
-/** Share of all samples, or of those of one class, whose given label the undefended model is sure of. */
-function fittedShare({ labels, duplicates, probe }: VerdictEvidence, c: number | null = null): number {
-  let fitted = 0;
-  let samples = 0;
-  for (let i = 0; i < labels.length; i++) {
-    if ((c !== null && labels[i] !== c) || duplicates.has(i)) continue;
-    samples++;
-    if (isFitted(probe, i)) fitted++;
-  }
-  return samples > 0 ? fitted / samples : 0;
 }
 
 /** 0 at the limit, towards 1 far above it. */

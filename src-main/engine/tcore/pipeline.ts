@@ -64,12 +64,8 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
   const { crossFit } = checked;
   const inputs = [checked.grown.digest, crossFit.digest];
   const looked = await lookAt(context, encoder, before, { ...checked, guard: sifted.guard, inputs });
-  const { pool, guard, grown, final, refusals, learnt, carriers, ever, growths, digest, resumed } = await withoutLearnt(
-    context,
-    encoder,
-    before,
-    looked,
-  );
+  const { pool, guard, grown, final, refusals, learnt, undecided, carriers, ever, growths, digest, resumed } =
+    await withoutLearnt(context, encoder, before, looked);
   const models = { undefended: probe.classifier, sanitized: grown.classifier };
   const refused = rankSuspects(refusals, samples.classes.length);
   const { loss } = final.evaluation;
@@ -127,6 +123,7 @@ async function auditEncoder(context: PipelineContext, encoder: Encoder, beside: 
     estimate: found.evidence.estimate,
     kinds,
     learnt,
+    undecided,
   });
   const opinions = await runOpinions(context, encoder, {
     undefended: probe.classifier,
@@ -202,6 +199,8 @@ interface Looked {
   readonly final: EvidenceStage;
   readonly refusals: RefusalEvidence;
   readonly learnt: readonly LearntGroup[];
+  /** Classes of patterns that it follows, of which nobody could tell whether it should. */
+  readonly undecided: readonly number[];
   /** Samples that carry a pattern which this model learnt, or one that was given up before it. */
   readonly carriers: readonly number[];
   /** Whoever this growth, or one that was given up before it, started from or admitted; and how many growths those are. */
@@ -229,12 +228,13 @@ async function lookAt(
   const refusals = { labels, duplicates: copiesOf(context), probe: probe.evaluation, final: evaluation, company };
   const refused = clustersOf(refusals, classes.length);
   const inversion = await runInversion(context, encoder, models, evaluation, refused, admittedRound, digest);
-  const { learnt } = inversion;
+  const { learnt, undecided } = inversion;
   const carriers = learnt.flatMap((one) => [...one.samples]);
   const resumed = final.resumed && inversion.resumed;
   const admitted = Int32Array.from(admittedRound.keys()).filter((i) => admittedRound[i] >= 0);
   const ever = union(pool, admitted);
-  return { pool, guard, grown, final, refusals, learnt, carriers, ever, growths: 1, digest: inversion.digest, resumed };
+  const { digest: end } = inversion;
+  return { pool, guard, grown, final, refusals, learnt, undecided, carriers, ever, growths: 1, digest: end, resumed };
 }
 
 /**

@@ -22,7 +22,7 @@
 import type { Json } from '../../../src-shared/json.ts';
 import type { LearntPattern } from '../../../src-shared/domain/result.ts';
 import type { Encoder } from '../encoder/encoder.ts';
-import { unexplained } from '../evidence/learnt.ts';
+import { canJudge, unexplained } from '../evidence/learnt.ts';
 import type { Trigger } from '../evidence/trigger.ts';
 import type { Graph, Tensor } from '../graph/ir.ts';
 import type { StepResult } from '../journal.ts';
@@ -53,6 +53,8 @@ export interface LearntGroup extends LearntPattern {
 export interface InversionStage {
   /** Patterns that the sanitized model follows and should not know, at most one of a class. */
   readonly learnt: readonly LearntGroup[];
+  /** Classes of patterns that it follows and of which nobody could tell whether it should: too little of the class is left, or known. */
+  readonly undecided: readonly number[];
   readonly digest: string;
   /** Read back from the journal. */
   readonly resumed: boolean;
@@ -77,7 +79,7 @@ export async function runInversion(
     seed: context.seed,
     groups: ['view', 'refused'],
     // A run that was begun by an older rule looks again.
-    rule: 6,
+    rule: 7,
     ...(select(context, 'inversion') as object),
   } as Json;
   const step = await context.journal.step({ name: 'evidence/learnt', params, inputs: [input] }, async () => {
@@ -88,9 +90,17 @@ export async function runInversion(
     const off = !(context.parameters['inversion.epochs'] > 0);
     const open = off ? [] : await followedPatterns(context, encoder, models, evaluation, believed, refused);
     const followed = await comparedWithout(context, encoder, open, believed);
-    return pack(followed);
+    const alone = open.filter(({ left }) => left.length < fewestTaught).map(({ classIndex }) => classIndex);
+    const { data, tensors } = pack(followed);
+    return { data: { followed: data, alone }, tensors };
   });
-  return { learnt: unexplained(unpack(step)), digest: step.digest, resumed: step.resumed };
+  const { followed: facts, alone } = step.data as { readonly followed: Json; readonly alone: readonly number[] };
+  const followed = unpack({ data: facts, tensors: step.tensors });
+  const learnt = unexplained(followed);
+  const told = new Set(learnt.map(({ classIndex }) => classIndex));
+  const open = [...alone, ...followed.filter((one) => !canJudge(one)).map(({ classIndex }) => classIndex)];
+  const undecided = [...new Set(open)].filter((c) => !told.has(c)).sort((a, b) => a - b);
+  return { learnt, undecided, digest: step.digest, resumed: step.resumed };
 }
 
 /**

@@ -118,7 +118,7 @@ async function findTrigger(
     // An even part where there are too many: the first in the file are whoever's who made it.
     const chosen = spread(
       group.filter((i) => samples.labels[i] === target),
-      Math.min(mostSuspects, Math.floor(images / 12)),
+      Math.min(mostSuspects, Math.max(fewestSharing, Math.floor(images / 12))),
     );
     const asked = new Set(chosen);
     const others = credible.filter((i) => !asked.has(i));
@@ -145,7 +145,7 @@ async function sharedTrigger(
   // Every other credible sample is compared with; flips are counted on the rest, so that no image is used for both.
   const compared = spread(
     credible.filter((_, at) => at % 2 === 0),
-    Math.min(mostCredible, Math.floor(images / 4)),
+    Math.min(mostCredible, Math.max(2 * fewestSharing, Math.floor(images / 4))),
   );
   const unseen = credible.filter((i, at) => at % 2 === 1 && samples.labels[i] !== target);
   const others = compared.filter((i) => samples.labels[i] !== target);

@@ -216,6 +216,8 @@ async function distilEpoch(
       distils[i] = options.distils(chosen[i]) ? 1 : 0;
     }
     const asked = options.weight > 0 ? teacher.run({ pixels: { dtype: 'float32', dims, data: view } }) : null;
+    // It may fail while the student learns, when nobody waits for it yet; whoever does is told.
+    asked?.catch(() => undefined);
     return { pixels, target, distils, answers: asked ?? Promise.resolve(silent) };
   };
   const ready: Prepared[] = [];

@@ -173,7 +173,8 @@ describe('a class of which most is poison', () => {
   const plain = toyImages({ sizes: [100, 100, 100, 100], noise: 0.12 });
 
   it('would be trusted if it were clean', async () => {
-    const { result } = await audit(plain, learning);
+    // Of gratings a model follows what a class shares: a net made without it has to know the rest to tell that it should.
+    const { result } = await audit(plain, { ...learning, 'inversion.epochs': 12 });
     expect(result.verdict.classes.map(({ verdict }) => verdict)).toEqual(new Array(4).fill('trusted'));
     expect(result.verdict.dataset.verdict).toBe('trusted');
     expect(result.sifting.warnings).toEqual([]);

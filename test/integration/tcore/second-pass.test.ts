@@ -115,7 +115,8 @@ describe.each(modes)('in %s mode', (mode) => {
         }
         const { data, tensors } = first as unknown as StepResult;
         const samples = { dtype: 'int32' as const, dims: [others.length], data: others };
-        const shared = Object.fromEntries((data as unknown[]).map((_, at) => [`samples/${at}`, samples]));
+        const { followed } = data as unknown as { readonly followed: readonly unknown[] };
+        const shared = Object.fromEntries(followed.map((_, at) => [`samples/${at}`, samples]));
         return untilLook.journal.step(spec, async () => ({ data, tensors: { ...tensors, ...shared } }));
       },
     };

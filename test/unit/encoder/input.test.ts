@@ -159,7 +159,7 @@ describe('names in the file', () => {
     );
   });
 
-  it.each(['logits', 'scores', 'weight', 'teacher', 'texture/picture'])(
+  it.each(['logits', 'scores', 'weight', 'teacher', 'texture/picture', 'n1/batchMean'])(
     'may be one of ours (%s) for a weight or an activation, and the user may still name it',
     (name) => {
       const graph = net({ after: (b, x) => b.node('Relu', [x], {}, name) });

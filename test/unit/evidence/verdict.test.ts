@@ -6,11 +6,11 @@ import { judge, type VerdictEvidence } from '../../../src-main/engine/evidence/v
 const perClass = 100;
 const classes = ['shirt', 'bag', 'boot'];
 
-/** All fitted by both models, except `refused` samples of class 2 that the sanitized model refuses. */
 const patchOfAnyPicture = (collapse: number) => {
   return { row: 16, column: 12, size: 7, base: 0.44, collapse, images: 64, positions: 49 };
 };
 
+/** All fitted by both models, except `refused` samples of class 2 that the sanitized model refuses. */
 function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): VerdictEvidence {
   const n = classes.length * perClass;
   const labels = Int32Array.from({ length: n }, (_, i) => Math.floor(i / perClass));
@@ -61,6 +61,7 @@ function evidence(refused: number, changes: Partial<VerdictEvidence> = {}): Verd
     estimate: null,
     kinds: [],
     learnt: [],
+    undecided: [],
     ...changes,
   };
 }
@@ -88,6 +89,42 @@ describe('refusals of a class', () => {
     expect(counted(700, false, true)).toEqual(alone);
     expect(counted(100, true, false).refused).toBe(130);
     expect(counted(100, true, true)).toEqual(alone);
+  });
+});
+
+describe('the word trusted is withheld', () => {
+  const boots = (changes: (found: VerdictEvidence) => Partial<VerdictEvidence>, bad = 0) => {
+    const found = evidence(bad);
+    return judge({ ...found, ...changes(found) }).classes[2];
+  };
+  const filled = (view: VerdictEvidence['probe'], value: number) => ({
+    ...view,
+    loss: view.loss.map(() => -Math.log(value)),
+  });
+
+  it('where many of a class are firmly refused, though the undefended model is not sure of them either', () => {
+    // All in one direction, as from one source class: no cluster.
+    const unsure = boots(({ probe }) => ({ probe: filled(probe, 0.85), suspects: new Int32Array(0) }), 60);
+    expect(unsure.verdict).toBe('inconclusive');
+    expect(unsure.claim).toContain('firmly refuses');
+  });
+
+  it('where the sanitized model is sure of nothing, so that it refuses nobody', () => {
+    const silent = boots(({ final }) => ({ final: { ...final, confidence: final.confidence.map(() => 0.45) } }));
+    expect(silent.verdict).toBe('inconclusive');
+    expect(silent.claim).toContain('decides only 0.0 %');
+  });
+
+  it('where it follows a pattern of the class that nobody could judge', () => {
+    const open = boots(() => ({ undecided: [2] }));
+    expect(open.verdict).toBe('inconclusive');
+    expect(open.claim).toContain('follows a pattern');
+  });
+
+  it('where it is hardly better than chance, of few classes', () => {
+    const outcome = { guardSamples: 40, probeAccuracy: 1, sanitizedAccuracy: 0.8 };
+    expect(boots(() => ({ outcome })).claim).toContain('too uncertain or too low');
+    expect(boots(() => ({ outcome: { ...outcome, sanitizedAccuracy: 0.95 } })).verdict).toBe('trusted');
   });
 });
 
