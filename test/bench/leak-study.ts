@@ -62,7 +62,7 @@ async function study(name: string, seed: number, leaks: number): Promise<void> {
     async step(spec, compute) {
       const step = await cached.step(spec, compute);
       if (spec.name.startsWith('evidence/learnt'))
-        followed = [...followed, ...(step.data as unknown as typeof followed)];
+        followed = [...followed, ...(step.data as unknown as { readonly followed: typeof followed }).followed];
       if (spec.name === 'evidence/unlearnt/again') again.push(...(step.data as number[]));
       if (/^(warm-up|grow|final)/.test(spec.name)) pools.push(step.tensors.pool.data as Int32Array);
       return step;

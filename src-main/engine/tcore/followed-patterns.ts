@@ -40,7 +40,7 @@ const followed = 0.5;
  * were taught 0.04, so where so many of those that carry it were taught less is enough (docs/efficacy.md).
  */
 const followedOfRefused = 0.05;
-const [leastOfRefused, fewestCarriers] = [turnedByChance, 4];
+const [leastOfRefused, fewestCarriers] = [turnedByChance, 3];
 /** Where the sanitized model follows it by so much, it need not be a trigger of the undefended one, which may know the images badly. */
 const followedAnyway = 0.15;
 /** Images that such a pattern is laid over, at most. */

@@ -120,7 +120,7 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     )
     .option('--classes <file>', 'class names, one per line (default: from the dataset)')
     .addOption(
-      new Option('--mode <mode>', 'paper: T-Core as published; distilled: a model made anew learns from the encoder')
+      new Option('--mode <mode>', 'paper: T-Core, nearly as published; distilled: a model made anew learns from the encoder')
         .choices(modes)
         .default(defaultMode),
     )
