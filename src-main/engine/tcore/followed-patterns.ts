@@ -37,7 +37,7 @@ const followed = 0.5;
 /**
  * The same of a pattern that refused samples share, where it is a trigger of the undefended model by `followed`: what was trained
  * without them turned at most 0.02 of the images by it, a model that learnt a few of them 0.09 and more; of five that
- * were taught 0.04, so where so many of those that carry it were taught less is enough (docs/efficacy.md).
+ * were taught 0.04 and one of three 0.04, so where so many of those that carry it were taught less is enough (docs/efficacy.md).
  */
 const followedOfRefused = 0.05;
 const [leastOfRefused, fewestCarriers] = [turnedByChance, 3];
