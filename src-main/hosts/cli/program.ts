@@ -120,7 +120,10 @@ function buildProgram(environment: CliEnvironment, finish: (code: ExitCode) => v
     )
     .option('--classes <file>', 'class names, one per line (default: from the dataset)')
     .addOption(
-      new Option('--mode <mode>', 'paper: T-Core, nearly as published; distilled: a model made anew learns from the encoder')
+      new Option(
+        '--mode <mode>',
+        'paper: T-Core, nearly as published; distilled: a model made anew learns from the encoder',
+      )
         .choices(modes)
         .default(defaultMode),
     )
