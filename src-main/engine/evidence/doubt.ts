@@ -30,8 +30,27 @@ const leastAccuracy = (classes: number): number => Math.max(0.6, (1 + 1 / classe
 export const refusedWords = (refused: number): string =>
   refused === 1 ? '1 is refused with its neighbours' : `${refused} are refused with their neighbours`;
 
-/** Why a class that shows no refused cluster still cannot be called trusted; null when nothing speaks against it. */
-export function doubtAbout(evidence: VerdictEvidence, refusals: ClassRefusals, c: number): string | null {
+/** Of each class, why it cannot be called trusted though it shows no refused cluster; null when nothing speaks against it. */
+export function doubtsOf(evidence: VerdictEvidence, refusals: readonly ClassRefusals[]): (string | null)[] {
+  const tallies = talliesOf(evidence);
+  const count = (of: (tally: Tally) => number): number => tallies.reduce((sum, tally) => sum + of(tally), 0);
+  const fitted = shareOf(
+    count((tally) => tally.fitted),
+    count((tally) => tally.samples),
+  );
+  const groups = refusedGroups(evidence, evidence.classes.length);
+  const asked = new Set(groups.map(([first]) => evidence.labels[first]));
+  return tallies.map((tally, c) =>
+    doubtAbout(evidence, refusals[c], c, { ...tally, fittedInAll: fitted, asked: asked.has(c) }),
+  );
+}
+
+function doubtAbout(
+  evidence: VerdictEvidence,
+  refusals: ClassRefusals,
+  c: number,
+  of: Tally & { readonly fittedInAll: number; readonly asked: boolean },
+): string | null {
   const { classes, sifting, uncertainClasses, outcome } = evidence;
   const name = classes[c];
   const { share, firmShare } = refusals;
@@ -60,26 +79,23 @@ export function doubtAbout(evidence: VerdictEvidence, refusals: ClassRefusals, c
   if (evidence.undecided.includes(c)) {
     return `The sanitized model follows a pattern that samples labelled "${name}" share, and a model without them knows too little of the class to tell whether it should.`;
   }
-  const decided = shareIn(evidence, c, (i) => decides(evidence.final, i));
+  const decided = shareOf(of.decided, of.samples);
   if (decided < leastDecided) {
     return `The sanitized model decides only ${percent(decided)} of the samples labelled "${name}", so that it refuses few says nothing.`;
   }
-  const unasked = unaskedIn(evidence, c);
-  if (unasked > 0) {
-    return `Refused samples labelled "${name}": ${unasked}; what they share was not asked, for other classes have more.`;
+  if (of.refused >= fewestSharing && !of.asked) {
+    return `Refused samples labelled "${name}": ${of.refused}; what they share was not asked, for other classes have more.`;
   }
-  const fitted = shareIn(evidence, null, (i) => isFitted(evidence.probe, i));
-  if (fitted < leastFitted) {
-    return `The undefended model fits only ${percent(fitted)} of the samples, so what it fits and the sanitized one refuses says nothing.`;
+  if (of.fittedInAll < leastFitted) {
+    return `The undefended model fits only ${percent(of.fittedInAll)} of the samples, so what it fits and the sanitized one refuses says nothing.`;
   }
-  const fittedHere = shareIn(evidence, c, (i) => isFitted(evidence.probe, i));
+  const fittedHere = shareOf(of.fitted, of.samples);
   if (fittedHere < leastFittedInClass) {
     return `The undefended model fits only ${percent(fittedHere)} of the samples labelled "${name}", so that few are refused says nothing.`;
   }
-  // Copies make no class bigger.
-  const samples = facts.samples - [...evidence.duplicates].filter((i) => evidence.labels[i] === c).length;
+  const samples = facts.samples - of.copies;
   if (samples < smallestClass) {
-    const what = samples < facts.samples ? 'samples that are no copies' : 'samples';
+    const what = of.copies > 0 ? 'samples that are no copies' : 'samples';
     return `Class "${name}" has only ${samples} ${what}, too few for its refused share to say anything.`;
   }
   if (uncertainClasses.includes(c)) {
@@ -93,24 +109,33 @@ export function doubtAbout(evidence: VerdictEvidence, refusals: ClassRefusals, c
   return null;
 }
 
-/** Share of all samples, or of those of one class, of which something holds; copies left out. */
-function shareIn({ labels, duplicates }: VerdictEvidence, c: number | null, holds: (i: number) => boolean): number {
-  let [held, samples] = [0, 0];
-  for (let i = 0; i < labels.length; i++) {
-    if ((c !== null && labels[i] !== c) || duplicates.has(i)) continue;
-    samples++;
-    if (holds(i)) held++;
-  }
-  return samples > 0 ? held / samples : 0;
+/** What is counted of one class. */
+interface Tally {
+  /** Samples that repeat an earlier one: counted here and nowhere else, for copies make no class bigger. */
+  copies: number;
+  samples: number;
+  /** Whose label the undefended model is sure of, which the sanitized one decides one way or the other, and which it refuses. */
+  fitted: number;
+  decided: number;
+  refused: number;
 }
 
-/** Refused samples of a class that could share something, where it was not among those that were asked. */
-function unaskedIn(evidence: VerdictEvidence, c: number): number {
-  let refused = 0;
-  for (let i = 0; i < evidence.labels.length; i++) {
-    if (evidence.labels[i] === c && !evidence.duplicates.has(i) && isRefused(evidence, i)) refused++;
+/** One pass over the samples, whatever the number of classes. */
+function talliesOf(evidence: VerdictEvidence): readonly Tally[] {
+  const { labels, duplicates, probe, final } = evidence;
+  const tallies = evidence.classes.map((): Tally => ({ copies: 0, samples: 0, fitted: 0, decided: 0, refused: 0 }));
+  for (let i = 0; i < labels.length; i++) {
+    const tally = tallies[labels[i]];
+    if (duplicates.has(i)) {
+      tally.copies++;
+      continue;
+    }
+    tally.samples++;
+    if (isFitted(probe, i)) tally.fitted++;
+    if (decides(final, i)) tally.decided++;
+    if (isRefused(evidence, i)) tally.refused++;
   }
-  if (refused < fewestSharing) return 0;
-  const asked = refusedGroups(evidence, evidence.classes.length).some(([first]) => evidence.labels[first] === c);
-  return asked ? 0 : refused;
+  return tallies;
 }
+
+const shareOf = (count: number, of: number): number => (of > 0 ? count / of : 0);

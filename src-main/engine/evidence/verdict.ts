@@ -14,7 +14,7 @@ import { isKindOfItsOwn } from './kind.ts';
 import { learntFinding, learntNumbers, wasUnlearnt } from './learnt.ts';
 import { percent } from './percent.ts';
 import { judgeEncoder, placeOf, type EncoderEvidence } from './encoder-verdict.ts';
-import { doubtAbout, refusedWords } from './doubt.ts';
+import { doubtsOf, refusedWords } from './doubt.ts';
 import { refusalsByClass, refusedLimit, type ClassRefusals } from './refusals.ts';
 import type { RefusalEvidence } from './refused.ts';
 import { fewestSharing } from './suspects.ts';
@@ -57,7 +57,8 @@ const naturalKindCode = 'class.natural-kind';
 
 export function judge(evidence: VerdictEvidence): AuditVerdict {
   const refusals = refusalsByClass(evidence, evidence.classes.length);
-  const classes = refusals.map((one, c) => judgeClass(evidence, one, c));
+  const doubts = doubtsOf(evidence, refusals);
+  const classes = refusals.map((one, c) => judgeClass(evidence, one, c, doubts[c]));
   return {
     encoder: judgeEncoder(evidence),
     dataset: judgeDataset(evidence, refusals, classes),
@@ -66,7 +67,8 @@ export function judge(evidence: VerdictEvidence): AuditVerdict {
   };
 }
 
-function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: number): Finding {
+/** @param doubt why it is not trusted, where nothing makes it suspicious */
+function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: number, doubt: string | null): Finding {
   const name = evidence.classes[c];
   const { refused, samples, share, typical, scattered, scatteredShare, cluster } = refusals;
   const facts = evidence.sifting.perClass[c];
@@ -168,7 +170,6 @@ function judgeClass(evidence: VerdictEvidence, refusals: ClassRefusals, c: numbe
       evidence: { ...common.evidence, ...estimateNumbers(evidence, c) },
     };
   }
-  const doubt = doubtAbout(evidence, refusals, c);
   if (doubt !== null) {
     return {
       ...common,

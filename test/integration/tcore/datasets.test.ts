@@ -180,6 +180,11 @@ describe('a class of which most is poison', () => {
     expect(result.sifting.warnings).toEqual([]);
   });
 
+  it('is not trusted where a pattern of it is followed that nobody could judge', async () => {
+    const { dataset } = (await audit(plain, learning)).result.verdict;
+    expect([dataset.verdict, dataset.claim]).toEqual(['inconclusive', expect.stringContaining('follows a pattern')]);
+  });
+
   it.each([
     ['inflates it', 120, 0, 'oversized'],
     ['takes the place of its samples', 65, 65, 'balanced-split'],

@@ -115,6 +115,32 @@ describe('the word trusted is withheld', () => {
     expect(silent.claim).toContain('decides only 0.0 %');
   });
 
+  it('where what its refused samples share was not asked, for ten other classes have more', () => {
+    const names = Array.from({ length: 12 }, (_, c) => `kind ${c}`);
+    const labels = Int32Array.from({ length: 12 * perClass }, (_, i) => Math.floor(i / perClass));
+    const isBad = (i: number): boolean => i % perClass < (labels[i] === 11 ? 6 : 7);
+    // The undefended model is sure of none of them, so that they are no cluster.
+    const view = (bad: number) => ({
+      loss: Float32Array.from(labels, (_, i) => (isBad(i) ? bad : 0.01)),
+      predicted: labels.map((label, i) => (isBad(i) ? (label + 1) % 12 : label)),
+      confidence: new Float32Array(labels.length).fill(0.99),
+    });
+    const found = evidence(0);
+    const perClassFacts = names.map((className) => ({ ...found.sifting.perClass[0], className }));
+    const { classes: findings } = judge({
+      ...found,
+      ...{ classes: names, labels, probe: view(1), final: view(6) },
+      company: Float32Array.from(labels, (_, i) => (isBad(i) ? 0.9 : 0.05)),
+      sifting: { ...found.sifting, perClass: perClassFacts },
+      shown: { ...found.shown, apart: names.map(() => 0) },
+    });
+    expect(findings[0].verdict).toBe('trusted');
+    expect([findings[11].verdict, findings[11].claim]).toEqual([
+      'inconclusive',
+      expect.stringContaining('was not asked'),
+    ]);
+  });
+
   it('where it follows a pattern of the class that nobody could judge', () => {
     const open = boots(() => ({ undecided: [2] }));
     expect(open.verdict).toBe('inconclusive');
