@@ -151,9 +151,10 @@ async function pretrained(provider: Provider, recipe: EncoderRecipe, source: Enc
           : recipe.attack === 'corrupt-encoder'
             ? plantCorrupt(source.unlabelled, options).planted
             : source.unlabelled;
-    const { area, ...how } = plan.pretraining;
+    const { area, architecture, ...how } = plan.pretraining;
     return pretrain(provider, images, {
       ...how,
+      ...(architecture === undefined ? {} : { architecture }),
       seed: plan.encoderSeed,
       signal,
       views: {

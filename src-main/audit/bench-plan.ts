@@ -4,7 +4,7 @@ import type { BenchCell } from '../../src-shared/domain/bench.ts';
 import { modes } from '../../src-shared/domain/run.ts';
 import { ExpectedError } from '../../src-shared/failure.ts';
 import { datasetAttacks, datasetOptions, type DatasetAttack } from '../engine/attacks/dataset/table.ts';
-import { pretrainMethods } from '../engine/attacks/encoder/pretrain.ts';
+import { architectures, pretrainMethods } from '../engine/attacks/encoder/pretrain.ts';
 import { resolveParameters } from '../engine/tcore/parameters.ts';
 
 /** Names become file names, table cells and headings: plain words only. */
@@ -79,6 +79,8 @@ const planSchema = v.strictObject({
   pretraining: v.optional(
     v.strictObject({
       method: v.picklist(pretrainMethods),
+      /** Default the small net. */
+      architecture: v.optional(v.picklist(architectures)),
       epochs: whole(1, 1000),
       batch: whole(16, 1024),
       /** Smallest crop of a view as a share of the image's area; attacks that tie two crops together need small ones. */

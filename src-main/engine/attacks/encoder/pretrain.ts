@@ -1,5 +1,5 @@
 /**
- * Pre-training of the small encoder: self-supervised by SimCLR (Chen et al., ICML 2020) or MoCo v2 (He et al., CVPR 2020; Chen et
+ * Pre-training of an encoder made anew: self-supervised by SimCLR (Chen et al., ICML 2020) or MoCo v2 (He et al., CVPR 2020; Chen et
  * al., 2020: momentum encoder and a queue of keys), which never look at labels; or supervised, by cross entropy behind a linear
  * head that is thrown away.
  */
@@ -13,25 +13,34 @@ import { trainingStep, withInitializers, type CarriedState } from '../../graph/t
 import { randomStream } from '../../math/random.ts';
 import type { Provider } from '../../providers/provider.ts';
 import { scalar } from '../../tcore/epochs.ts';
-import { imageSize, readImage, type LabelledImages } from '../images.ts';
+import { imageSize, readImage, type ImageShape, type LabelledImages } from '../images.ts';
 import { infoNce, ntXent, unitRows } from './losses.ts';
-import { smallNet, type SmallNet } from './small-net.ts';
+import type { PretrainingNet } from './pretraining-net.ts';
+import { resnet18 } from './resnet-18.ts';
+import { smallNet } from './small-net.ts';
 import { defaultViews, drawView, type ViewOptions } from './views.ts';
+import { visionTransformer } from './vision-transformer.ts';
 
 export const pretrainMethods = ['simclr', 'moco', 'supervised'] as const;
 export type PretrainMethod = (typeof pretrainMethods)[number];
 
+export const architectures = ['small-net', 'resnet-18', 'vit'] as const;
+export type Architecture = (typeof architectures)[number];
+
 export interface PretrainOptions {
   readonly method: PretrainMethod;
+  /** Default the small net. */
+  readonly architecture?: Architecture;
   readonly epochs: number;
   readonly seed: number;
   /** Images a step; default 256. */
   readonly batch?: number;
-  /** Adam's; default 1e-3. */
+  /** Adam's; default 1e-3, for a transformer 5e-4. */
   readonly learningRate?: number;
   /** Default 0.5 (SimCLR), 0.2 (MoCo). */
   readonly temperature?: number;
   readonly views?: Partial<ViewOptions>;
+  /** Of the small net. */
   readonly widths?: readonly number[];
   readonly signal: AbortSignal;
   readonly onEpoch?: (epoch: number, epochs: number, loss: number) => void;
@@ -54,13 +63,15 @@ export async function pretrain(provider: Provider, data: LabelledImages, options
   const size = imageSize(shape);
   const count = data.pixels.length / size;
   if (count < batch) throw new RangeError(`pre-training needs at least one batch of ${batch} images, met ${count}`);
-  const net = smallNet(shape, seed, options.widths);
+  const net = netOf(shape, options);
   const made = objectives[method](net, batch, options, data.classes);
   const step = trainingStep({
     ...made,
     loss: 'loss',
     optimiser: { kind: 'adam', weightDecay: 1e-6 },
+    ...(net.transformer ? { clipNorm: 1 } : {}),
   });
+  const rate = options.learningRate ?? (net.transformer ? 5e-4 : 1e-3);
   const compiled = await provider.compile(step.graph, { dims: made.dims, state: step.state });
   compiled.setState(step.initialState);
   const views = { ...defaultViews, ...options.views };
@@ -84,7 +95,7 @@ export async function pretrain(provider: Provider, data: LabelledImages, options
         }
         const outputs = await compiled.run({
           ...made.feeds(pixels, labels),
-          learningRate: scalar(options.learningRate ?? 1e-3),
+          learningRate: scalar(rate),
         });
         sum += (outputs['loss'].data as Float32Array)[0];
       }
@@ -104,6 +115,17 @@ export async function pretrain(provider: Provider, data: LabelledImages, options
   }
 }
 
+function netOf(shape: ImageShape, { architecture = 'small-net', seed, widths }: PretrainOptions): PretrainingNet {
+  switch (architecture) {
+    case 'small-net':
+      return smallNet(shape, seed, widths);
+    case 'resnet-18':
+      return resnet18(shape, seed);
+    case 'vit':
+      return visionTransformer(shape, seed);
+  }
+}
+
 interface Objective {
   readonly graph: Graph;
   readonly dims: Readonly<Record<string, number>>;
@@ -116,7 +138,7 @@ interface Objective {
 }
 
 const objectives: Readonly<
-  Record<PretrainMethod, (net: SmallNet, batch: number, options: PretrainOptions, classes: number) => Objective>
+  Record<PretrainMethod, (net: PretrainingNet, batch: number, options: PretrainOptions, classes: number) => Objective>
 > = { simclr: simclrGraph, moco: mocoGraph, supervised: supervisedGraph };
 
 /** Projector of two layers behind `value` [n, dim]; `named` turns a tensor into a value name. */
@@ -145,7 +167,7 @@ function projectorTensors(dim: number, seed: number): readonly (readonly [string
 function finish(
   b: GraphBuilder,
   loss: string,
-  net: SmallNet,
+  net: PretrainingNet,
   behind: readonly string[],
   rows: number,
   remembered: readonly ValueInfo[] = [],
@@ -157,7 +179,7 @@ function finish(
   return { graph, dims, carried, parameters: [...net.parameters, ...behind].map((name) => ({ name })) };
 }
 
-function simclrGraph(net: SmallNet, batch: number, options: PretrainOptions): Objective {
+function simclrGraph(net: PretrainingNet, batch: number, options: PretrainOptions): Objective {
   const b = graphBuilder(net.graph);
   const projector = projectorTensors(net.dim, options.seed).map(([name, tensor]) => b.constant(tensor, name));
   const z = project(b, 'representation', projector);
@@ -170,7 +192,7 @@ function simclrGraph(net: SmallNet, batch: number, options: PretrainOptions): Ob
   };
 }
 
-function supervisedGraph(net: SmallNet, batch: number, { seed }: PretrainOptions, classes: number): Objective {
+function supervisedGraph(net: PretrainingNet, batch: number, { seed }: PretrainOptions, classes: number): Objective {
   const b = graphBuilder(net.graph);
   const head = addHead(b, 'representation', { dim: net.dim, hidden: [], classes }, seed, 'pre-training head');
   b.input('label', 'int64', ['N']);
@@ -190,7 +212,7 @@ function supervisedGraph(net: SmallNet, batch: number, { seed }: PretrainOptions
  * The key encoder and the queue are carried state of the same graph. Keys of a step come from the key weights as the step before
  * left them, so no gradient reaches them.
  */
-function mocoGraph(net: SmallNet, batch: number, options: PretrainOptions): Objective {
+function mocoGraph(net: PretrainingNet, batch: number, options: PretrainOptions): Objective {
   const b = graphBuilder(net.graph);
   const tensors = projectorTensors(net.dim, options.seed);
   const projector = tensors.map(([name, tensor]) => b.constant(tensor, name));
