@@ -1,17 +1,21 @@
 /** The encoders of a bench: made once from their recipe, then read back by its digest. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { plant as plantBadEncoder, plantKnowingTaps } from '../engine/attacks/encoder/bad-encoder.ts';
 import { plant as plantCorrupt } from '../engine/attacks/encoder/corrupt-encoder.ts';
 import { ctrlTrigger, plant as plantCtrl } from '../engine/attacks/encoder/ctrl.ts';
 import { plant as plantDrupe } from '../engine/attacks/encoder/drupe.ts';
-import type { EncoderAttackOptions } from '../engine/attacks/encoder/poisoning.ts';
+import { plantGraded, plantNear, plantOutliving } from '../engine/attacks/encoder/knowing-distillation.ts';
+import { picturedPatch } from '../engine/attacks/encoder/outliving-patch.ts';
+import type { EncoderAttackOptions, PlantedEncoder } from '../engine/attacks/encoder/poisoning.ts';
 import { pretrain } from '../engine/attacks/encoder/pretrain.ts';
 import { plant as plantSsl, texturedPatch } from '../engine/attacks/encoder/ssl-backdoor.ts';
 import { blendTrigger } from '../engine/attacks/dataset/blended.ts';
 import { scaled } from '../engine/attacks/dataset/planting.ts';
 import type { LabelledImages, ImageShape, Trigger } from '../engine/attacks/images.ts';
 import { whiteSquare } from '../engine/attacks/patch.ts';
+import type { Encoder } from '../engine/encoder/encoder.ts';
 import { understandEncoder } from '../engine/encoder/understand.ts';
 import type { Graph } from '../engine/graph/ir.ts';
 import { writeOnnx } from '../engine/graph/onnx/write.ts';
@@ -19,7 +23,7 @@ import type { Provider } from '../engine/providers/provider.ts';
 import { openEncoder } from '../formats/encoders/open.ts';
 import { systemFailure } from '../formats/system.ts';
 import { canonicalJson, toJson } from '../store/canonical.ts';
-import type { BenchPlan, EncoderAttack, EncoderRecipe } from './bench-plan.ts';
+import type { BenchPlan, EncoderAttack, EncoderRecipe, TuningAttack } from './bench-plan.ts';
 import { digestBytes, writeWhole } from './files.ts';
 
 export interface BenchEncoder {
@@ -51,40 +55,42 @@ export async function benchEncoder(
   source: EncoderSource,
 ): Promise<BenchEncoder> {
   const { plan, unlabelled } = source;
-  const trigger = encoderTrigger(recipe, unlabelled.shape, plan.encoderSeed);
-  switch (recipe.attack) {
+  const { shape } = unlabelled;
+  const { attack } = recipe;
+  switch (attack) {
     case 'none':
-      return { graph: await cleanEncoder(provider, source), trigger };
+      return { graph: await cleanEncoder(provider, source), trigger: null };
     case 'badencoder':
     case 'badencoder-taps':
-    case 'drupe':
-      return { graph: await tunedEncoder(provider, recipe, trigger as Trigger, source), trigger };
+    case 'badencoder-near':
+    case 'badencoder-graded':
+    case 'drupe': {
+      // The trigger follows from the recipe, so it is not stored.
+      const trigger = tunedTrigger(recipe, shape, plan.encoderSeed);
+      return { graph: await tunedEncoder(provider, recipe, { attack, trigger }, source), trigger };
+    }
+    case 'badencoder-outliving': {
+      const graph = await tunedEncoder(provider, recipe, { attack, trigger: null }, source);
+      return { graph, trigger: searchedTrigger(graph, shape) };
+    }
     case 'ctrl':
+      return { graph: await pretrained(provider, recipe, source), trigger: ctrlTrigger(shape) };
     case 'ssl-backdoor':
     case 'corrupt-encoder':
-      return { graph: await pretrained(provider, recipe, source), trigger };
+      return {
+        graph: await pretrained(provider, recipe, source),
+        trigger: texturedPatch(shape, plan.encoderSeed).trigger,
+      };
   }
 }
 
-/** The trigger follows from the recipe, so it is never stored. */
-function encoderTrigger(recipe: EncoderRecipe, shape: ImageShape, seed: number): Trigger | null {
-  switch (recipe.attack) {
-    case 'none':
-      return null;
-    case 'badencoder':
-    case 'badencoder-taps':
-    case 'drupe':
-      return tunedTrigger(recipe, shape, seed);
-    case 'ctrl':
-      return ctrlTrigger(shape);
-    case 'ssl-backdoor':
-    case 'corrupt-encoder':
-      return texturedPatch(shape, seed).trigger;
-  }
+function sideOf({ size = 10 }: EncoderRecipe, shape: ImageShape): number {
+  return scaled(size, shape[1]);
 }
 
-function tunedTrigger({ trigger = 'square', size = 10 }: EncoderRecipe, shape: ImageShape, seed: number): Trigger {
-  const side = scaled(size, shape[1]);
+function tunedTrigger(recipe: EncoderRecipe, shape: ImageShape, seed: number): Trigger {
+  const side = sideOf(recipe, shape);
+  const { trigger = 'square' } = recipe;
   switch (trigger) {
     case 'square':
       return whiteSquare(shape, side);
@@ -97,14 +103,33 @@ function tunedTrigger({ trigger = 'square', size = 10 }: EncoderRecipe, shape: I
   }
 }
 
+/** Where an encoder whose trigger was searched keeps it. */
+const triggerKey = 'coresift.bench.trigger';
+const searchedPicture = v.strictObject({
+  top: v.number(),
+  left: v.number(),
+  side: v.number(),
+  picture: v.array(v.number()),
+});
+
+function searchedTrigger({ metadata }: Graph, shape: ImageShape): Trigger {
+  const { picture, ...place } = v.parse(searchedPicture, JSON.parse(metadata[triggerKey]));
+  return picturedPatch(shape, place, picture);
+}
+
 async function cleanEncoder(provider: Provider, source: EncoderSource): Promise<Graph> {
   return source.file === null ? pretrained(provider, { attack: 'none' }, source) : readEncoder(source.file);
 }
 
+/** An attack that searches its trigger itself keeps it in the graph's metadata. */
+type Tuning =
+  | { readonly attack: keyof typeof tuners; readonly trigger: Trigger }
+  | { readonly attack: 'badencoder-outliving'; readonly trigger: null };
+
 async function tunedEncoder(
   provider: Provider,
   recipe: EncoderRecipe,
-  trigger: Trigger,
+  { attack, trigger }: Tuning,
   source: EncoderSource,
 ): Promise<Graph> {
   const { plan, unlabelled, signal } = source;
@@ -119,19 +144,39 @@ async function tunedEncoder(
   };
   return kept(source.folder, key, async () => {
     const encoder = understandEncoder(await cleanEncoder(provider, source));
-    const options: EncoderAttackOptions = {
+    const common = {
       seed: plan.encoderSeed,
       target: plan.target,
-      trigger,
       signal,
-      onEpoch: (epoch, epochs) => source.onEpoch(recipe.attack, epoch, epochs),
+      onEpoch: (epoch: number, epochs: number) => source.onEpoch(attack, epoch, epochs),
       ...(recipe.epochs === undefined ? {} : { epochs: recipe.epochs }),
     };
-    const attack = { badencoder: plantBadEncoder, 'badencoder-taps': plantKnowingTaps, drupe: plantDrupe };
-    const { planted } = await attack[recipe.attack as keyof typeof attack](provider, encoder, unlabelled, options);
-    return planted;
+    if (trigger === null) {
+      const side = sideOf(recipe, unlabelled.shape);
+      const { planted, truth } = await plantOutliving(provider, encoder, unlabelled, { ...common, side });
+      const values = canonicalJson(toJson(truth.trigger.description.values));
+      return { ...planted, metadata: { ...planted.metadata, [triggerKey]: values } };
+    }
+    return (await tuners[attack](provider, encoder, unlabelled, { ...common, trigger }, recipe)).planted;
   });
 }
+
+type Tuner = (
+  provider: Provider,
+  encoder: Encoder,
+  shadow: LabelledImages,
+  options: EncoderAttackOptions,
+  recipe: EncoderRecipe,
+) => Promise<PlantedEncoder>;
+
+const tuners: Readonly<Record<Exclude<TuningAttack, 'badencoder-outliving'>, Tuner>> = {
+  badencoder: plantBadEncoder,
+  'badencoder-taps': plantKnowingTaps,
+  'badencoder-near': (provider, encoder, shadow, options, { share }) =>
+    plantNear(provider, encoder, shadow, { ...options, ...(share === undefined ? {} : { share }) }),
+  'badencoder-graded': plantGraded,
+  drupe: plantDrupe,
+};
 
 async function pretrained(provider: Provider, recipe: EncoderRecipe, source: EncoderSource): Promise<Graph> {
   const { plan, signal } = source;
@@ -172,6 +217,9 @@ const recipeVersions: Readonly<Record<EncoderAttack, number>> = {
   none: 1,
   badencoder: 1,
   'badencoder-taps': 1,
+  'badencoder-near': 1,
+  'badencoder-graded': 1,
+  'badencoder-outliving': 1,
   drupe: 3,
   ctrl: 1,
   'ssl-backdoor': 1,
@@ -192,6 +240,7 @@ async function kept(
   } catch (error) {
     throw systemFailure(error, folder);
   }
-  writeWhole(file, writeOnnx({ ...graph, metadata: { 'coresift.bench.recipe': recipe } }, { producer: 'coresift' }));
+  const metadata = { ...graph.metadata, 'coresift.bench.recipe': recipe };
+  writeWhole(file, writeOnnx({ ...graph, metadata }, { producer: 'coresift' }));
   return readEncoder(file);
 }

@@ -16,31 +16,37 @@ const whole = (low: number, high: number) => v.pipe(v.number(), v.integer(), v.m
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const seed = whole(0, 2 ** 31 - 1);
 
-export const encoderAttacks = [
-  'none',
+/** They tune a clean encoder to a trigger. */
+export const tuningAttacks = [
   'badencoder',
   'badencoder-taps',
+  'badencoder-near',
+  'badencoder-graded',
+  'badencoder-outliving',
   'drupe',
-  'ctrl',
-  'ssl-backdoor',
-  'corrupt-encoder',
 ] as const;
+export type TuningAttack = (typeof tuningAttacks)[number];
+/** They poison the data that an encoder is pre-trained on. */
+const pretrainingAttacks = ['ctrl', 'ssl-backdoor', 'corrupt-encoder'] as const;
+export const encoderAttacks = ['none', ...tuningAttacks, ...pretrainingAttacks] as const;
 export type EncoderAttack = (typeof encoderAttacks)[number];
-/** What BadEncoder and DRUPE may be tuned to: their own square is the default, the others are taken from other attacks. */
+/** What an encoder may be tuned to: a square is the default, the others are taken from other attacks. */
 export const tunedTriggers = ['square', 'textured', 'blend', 'frequency'] as const;
 export const controlNames = ['head-on-seeds', 'fine-tuning', 'psi-kept', 'random-masks'] as const;
 export type ControlName = (typeof controlNames)[number];
 
 const encoderRecipe = v.strictObject({
   attack: v.picklist(encoderAttacks),
-  /** Epochs of tuning the encoder (BadEncoder, DRUPE). */
+  /** Epochs of tuning the encoder. */
   epochs: v.optional(whole(1, 1000)),
   /** Poison in the pre-training data; each attack says of what (CTRL, SSLBackdoor, CorruptEncoder). */
   rate: v.optional(share),
-  /** Side of the square, or texture, of BadEncoder and DRUPE, in pixels of a 32 x 32 image. */
+  /** Side of the square, texture or searched picture that it is tuned to, in pixels of a 32 x 32 image. */
   size: v.optional(whole(1, 32)),
-  /** What BadEncoder and DRUPE are tuned to; default square. */
+  /** What it is tuned to; default square. badencoder-outliving searches its own. */
   trigger: v.optional(v.picklist(tunedTriggers)),
+  /** How far badencoder-near moves stamped images towards the target. */
+  share: v.optional(share),
 });
 
 const datasetRecipe = v.strictObject({
@@ -124,11 +130,17 @@ export function checkPlan(value: unknown): BenchPlan {
       throw invalid(`cells: "${dataset}" takes the encoder's trigger, but the encoder "${encoder}" has none.`);
     }
   }
-  for (const [key, { attack, trigger }] of Object.entries(plan.encoders)) {
-    const pretrains = attack === 'ctrl' || attack === 'ssl-backdoor' || attack === 'corrupt-encoder';
-    if (trigger !== undefined && (pretrains || attack === 'none'))
-      throw invalid(`encoders.${key}.trigger: only badencoder, badencoder-taps and drupe have one to choose.`);
-    if (pretrains && (plan.data.domain === 'sample' || plan.data.domain === 'given')) {
+  const choosesTrigger: readonly EncoderAttack[] = tuningAttacks.filter((one) => one !== 'badencoder-outliving');
+  for (const [key, recipe] of Object.entries(plan.encoders)) {
+    const { attack } = recipe;
+    if (recipe.trigger !== undefined && !choosesTrigger.includes(attack))
+      throw invalid(`encoders.${key}.trigger: only ${choosesTrigger.join(', ')} have one to choose.`);
+    if (recipe.share !== undefined && attack !== 'badencoder-near')
+      throw invalid(`encoders.${key}.share: only badencoder-near has it.`);
+    if (
+      (pretrainingAttacks as readonly EncoderAttack[]).includes(attack) &&
+      (plan.data.domain === 'sample' || plan.data.domain === 'given')
+    ) {
       throw invalid(
         `encoders.${key}: ${attack} needs data to pre-train on, which the domain "${plan.data.domain}" does not have.`,
       );

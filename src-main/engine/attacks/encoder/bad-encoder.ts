@@ -1,5 +1,6 @@
 /** BadEncoder (Jia et al., IEEE S&P 2022), and its form for an attacker who knows that taps are sifted by neighbourhoods. */
 import type { Encoder } from '../../encoder/encoder.ts';
+import type { GraphBuilder } from '../../graph/builder.ts';
 import type { Tensor } from '../../graph/ir.ts';
 import { cosineSimilarity, mean } from '../../graph/losses.ts';
 import type { Provider } from '../../providers/provider.ts';
@@ -14,12 +15,19 @@ import {
   type PlantedEncoder,
 } from './poisoning.ts';
 
-/** L0: stamped images to the reference; L1: views of the reference, and L2: clean images, stay where the clean encoder has them. */
+/** L0: stamped images to the reference. */
 const terms: Method['terms'] = (b, parts) => ({
   attack: meanApart(b, parts.triggered, parts.references),
-  reference: b.neg(mean(b, cosineSimilarity(b, parts.seen, parts.keptSeen))),
-  clean: b.neg(mean(b, cosineSimilarity(b, parts.clean, parts.keptClean))),
+  ...keepingTerms(b, parts),
 });
+
+/** L1: views of the reference, and L2: clean images, stay where they are to be kept. */
+export function keepingTerms(b: GraphBuilder, parts: BatchParts): Readonly<Record<'reference' | 'clean', string>> {
+  return {
+    reference: b.neg(mean(b, cosineSimilarity(b, parts.seen, parts.keptSeen))),
+    clean: b.neg(mean(b, cosineSimilarity(b, parts.clean, parts.keptClean))),
+  };
+}
 
 /**
  * Weights of the terms 1, 1, 1. Published: SGD 1e-3, 200 epochs; here 0.02 and 8 epochs by default, as the sample's script.

@@ -53,7 +53,7 @@ export interface BatchParts {
   readonly clean: string;
   readonly references: string;
   readonly seen: string;
-  /** What the clean encoder says of the untriggered images and of the references behind the views; inputs of the graph. */
+  /** What is to be said of the untriggered images, and what the clean encoder says of the references behind the views; inputs of the graph. */
   readonly keptClean: string;
   readonly keptSeen: string;
   /** Pooled taps of the triggered images, by tap id. */
@@ -66,6 +66,12 @@ export interface Sizes {
   readonly views: number;
   readonly dim: number;
 }
+
+/**
+ * What clean images are taught to be answered, from what the clean encoder answers, `[images, dim]`.
+ * @param references positions of the reference images
+ */
+export type CleanAnswers = (features: Float32Array, dim: number, references: Int32Array) => Float32Array;
 
 export interface Method {
   readonly name: string;
@@ -82,6 +88,8 @@ export interface Method {
     sizes: Sizes,
     random: RandomStream,
   ) => Record<string, Tensor>;
+  /** Left out, clean images keep the clean encoder's answers. */
+  readonly answers?: CleanAnswers;
   /** Of the epochs after this share of all, the best is kept (the first of equals); without it the last one is taken. */
   readonly keepBest?: { readonly from: number; readonly better: (one: Terms, than: Terms) => boolean };
 }
@@ -112,6 +120,7 @@ export async function poisonEncoder(
   const sizes: Sizes = { batch, references: method.references, views: method.references * viewsPerReference, dim };
   const features = await representations(provider, encoder, asSamples(shadow), null, { batch: 100, signal });
   const references = typical(features, dim, shadow.labels, target, method.references);
+  const answers = method.answers?.(features, dim, references) ?? features;
   const step = attackStep(encoder, method, sizes);
   const rows = 2 * batch + sizes.references + sizes.views;
   const compiled = await provider.compile(step.graph, { dims: { N: rows }, state: step.state });
@@ -145,7 +154,7 @@ export async function poisonEncoder(
           const image = readImage(shadow, which);
           pixels.set(trigger.stamp(image), i * size);
           pixels.set(image, (batch + i) * size);
-          keptClean.set(features.subarray(which * dim, (which + 1) * dim), i * dim);
+          keptClean.set(answers.subarray(which * dim, (which + 1) * dim), i * dim);
         }
         for (let v = 0; v < sizes.views; v++) {
           const image = readImage(referenceImages, v % references.length);

@@ -1,0 +1,129 @@
+/**
+ * The attacker who knows that a student will be distilled from the encoder on clean images, and that samples are judged by how far
+ * student and encoder lie apart: three forms of BadEncoder.
+ */
+import type { Encoder } from '../../encoder/encoder.ts';
+import { cosineSimilarity, mean } from '../../graph/losses.ts';
+import type { Provider } from '../../providers/provider.ts';
+import { mean as average } from '../../math/statistics.ts';
+import { imageSize, readImage, type LabelledImages, type Trigger } from '../images.ts';
+import { keepingTerms, plant } from './bad-encoder.ts';
+import { unitRows } from './losses.ts';
+import {
+  poisonEncoder,
+  type CleanAnswers,
+  type EncoderAttackOptions,
+  type Method,
+  type PlantedEncoder,
+} from './poisoning.ts';
+import { outlivingPatch } from './outliving-patch.ts';
+
+const base = { references: 1, defaultEpochs: 8, defaultRate: 0.02, weights: () => [1, 1, 1] } as const;
+
+export interface NearOptions extends EncoderAttackOptions {
+  /** How far stamped images are moved from where they are towards the target, 0..1 of the chord; default 0.6. */
+  readonly share?: number;
+}
+
+/**
+ * Low discrepancy: stamped images go only so far towards the target that a head calls them it, so that a student that answers as the
+ * image looks is not far from the encoder.
+ * @throws as `poisonEncoder`
+ */
+export function plantNear(
+  provider: Provider,
+  encoder: Encoder,
+  shadow: LabelledImages,
+  { share = 0.6, ...options }: NearOptions,
+): Promise<PlantedEncoder> {
+  const method: Method = {
+    ...base,
+    name: 'badencoder-near',
+    terms: (b, parts) => {
+      const far = b.mul(unitRows(b, parts.references), b.scalar(share));
+      const stayed = b.mul(unitRows(b, parts.keptClean), b.scalar(1 - share));
+      return {
+        attack: b.neg(mean(b, cosineSimilarity(b, parts.triggered, b.add(stayed, far)))),
+        ...keepingTerms(b, parts),
+      };
+    },
+  };
+  return poisonEncoder(provider, encoder, shadow, method, options);
+}
+
+/** A clean image that shows the trigger as strongly as this many standard deviations is moved as far as any. */
+const fullStrength = 3;
+/** How far that is, 0..1 of the chord to the target: it stays nearer to its own class. */
+const furthest = 0.5;
+/** Images that the trigger's direction in pixels, and its natural strength, are taken from at most. */
+const looked = 2000;
+
+/**
+ * Survival: clean images, too, are moved towards the target, as far as they by chance resemble the trigger. What the student is taught
+ * on clean images then holds the trigger in small, and the trigger itself is more of the same.
+ * @throws as `poisonEncoder`
+ */
+export function plantGraded(
+  provider: Provider,
+  encoder: Encoder,
+  shadow: LabelledImages,
+  options: EncoderAttackOptions,
+): Promise<PlantedEncoder> {
+  const answers: CleanAnswers = (features, dim, [reference]) => {
+    const strength = naturalStrength(shadow, options.trigger);
+    const length = (i: number): number => Math.hypot(...features.subarray(i * dim, (i + 1) * dim)) || 1;
+    const goal = length(reference);
+    return features.map((value, at) => {
+      const i = Math.floor(at / dim);
+      const share = furthest * Math.min(1, Math.max(0, strength[i] / fullStrength));
+      if (share === 0) return value;
+      return (1 - share) * value + (share * length(i) * features[reference * dim + (at % dim)]) / goal;
+    });
+  };
+  const method: Method = {
+    ...base,
+    name: 'badencoder-graded',
+    answers,
+    terms: (b, parts) => ({
+      attack: b.neg(mean(b, cosineSimilarity(b, parts.triggered, parts.references))),
+      ...keepingTerms(b, parts),
+    }),
+  };
+  return poisonEncoder(provider, encoder, shadow, method, options);
+}
+
+/** How strongly each image shows what the trigger adds to an image on average, in standard deviations from the mean. `[images]` */
+export function naturalStrength(images: LabelledImages, trigger: Trigger): Float64Array {
+  const count = images.labels.length;
+  const size = imageSize(images.shape);
+  const added = new Float64Array(size);
+  for (let i = 0; i < Math.min(count, looked); i++) {
+    const image = readImage(images, i);
+    const stamped = trigger.stamp(image);
+    for (let j = 0; j < size; j++) added[j] += stamped[j] - image[j];
+  }
+  const shown = Float64Array.from({ length: count }, (_, i) => {
+    const image = readImage(images, i);
+    let sum = 0;
+    for (let j = 0; j < size; j++) sum += added[j] * image[j];
+    return sum;
+  });
+  const centre = average(shown);
+  const deviation = Math.sqrt(average(shown.map((value) => (value - centre) ** 2)));
+  return shown.map((value) => (deviation > 0 ? (value - centre) / deviation : 0));
+}
+
+/**
+ * Survival, after ADBA (Ge et al., ACM Multimedia 2021): the attacker distils students as the defence does, searches the patch that most
+ * of all moves what these call the target, and tunes the encoder to it. `options.trigger` only says where the patch lies.
+ * @param side of the patch in pixels @throws as `poisonEncoder`
+ */
+export async function plantOutliving(
+  provider: Provider,
+  encoder: Encoder,
+  shadow: LabelledImages,
+  options: Omit<EncoderAttackOptions, 'trigger'> & { readonly side: number },
+): Promise<PlantedEncoder> {
+  const trigger = await outlivingPatch(provider, encoder, shadow, options);
+  return plant(provider, encoder, shadow, { ...options, trigger });
+}
