@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renderSigns } from '../../../src-main/engine/attacks/domains/signs.ts';
-import { pretrain, pretrainMethods } from '../../../src-main/engine/attacks/encoder/pretrain.ts';
+import { architectures, pretrain, pretrainMethods } from '../../../src-main/engine/attacks/encoder/pretrain.ts';
 import { understandEncoder } from '../../../src-main/engine/encoder/understand.ts';
 import { createOrtProvider } from '../../../src-main/engine/providers/ort/provider.ts';
 import type { Provider } from '../../../src-main/engine/providers/provider.ts';
@@ -24,6 +24,36 @@ describe('pre-training', () => {
     const { input, representation } = understandEncoder(made);
     expect([input.channels, input.height, representation.dim]).toEqual([3, 32, 12]);
     expect(made.inputs.map(({ name }) => name)).toEqual(['image']);
+  });
+
+  it.each([
+    ['small-net', 'conv+bn', 128],
+    ['resnet-18', 'conv+bn', 128],
+    ['vit', 'vit', 96],
+  ] as const)('of a %s leaves one of its family', async (architecture, family, dim) => {
+    const losses: number[] = [];
+    const how = { epochs: 4, batch: 32, seed: 1, signal: new AbortController().signal, architecture };
+    const onEpoch = (_at: number, _of: number, loss: number): void => void losses.push(loss);
+    const made = await pretrain(provider, signs, { ...how, method: 'supervised', onEpoch });
+    expect(losses[3]).toBeLessThan(losses[0]);
+    const encoder = understandEncoder(made);
+    expect([encoder.family, encoder.representation.dim]).toEqual([family, dim]);
+    // Eighteen layers of weights, the head's and those of shortcuts not counted; a transformer's taps are its blocks.
+    const weights = encoder.parameters.filter((name) => /^(stem|layer.*conv[12])\.weight$/.test(name));
+    if (architecture === 'resnet-18') expect(weights).toHaveLength(17);
+    if (architecture === 'vit') expect(encoder.taps.filter(({ kind }) => kind === 'tokens').length).toBeGreaterThan(5);
+  });
+
+  it('knows every architecture that a plan may name, and refuses images that are no whole patches', async () => {
+    expect(architectures).toEqual(['small-net', 'resnet-18', 'vit']);
+    const odd = {
+      pixels: new Uint8Array(32 * 900),
+      shape: [1, 30, 30] as const,
+      labels: new Int32Array(32),
+      classes: 2,
+    };
+    const how = { ...short, method: 'supervised', architecture: 'vit' } as const;
+    await expect(pretrain(provider, odd, how)).rejects.toThrow('patches of 4 x 4 pixels; met 30 x 30');
   });
 
   it('looks at labels in supervised pre-training alone', async () => {

@@ -83,7 +83,17 @@ describe('a plan', () => {
     [
       'tunes a clean encoder to a trigger',
       { ...plan, encoders: { ...plan.encoders, clean: { attack: 'none', trigger: 'blend' } } },
-      'encoders.clean.trigger: only badencoder, badencoder-taps and drupe have one to choose.',
+      'encoders.clean.trigger: only badencoder, badencoder-taps, badencoder-near, badencoder-graded, drupe have one to choose.',
+    ],
+    [
+      'chooses a trigger for who searches one',
+      { ...plan, encoders: { ...plan.encoders, bad: { attack: 'badencoder-outliving', trigger: 'blend' } } },
+      'encoders.bad.trigger: only badencoder, ',
+    ],
+    [
+      'says how far another attack goes',
+      { ...plan, encoders: { ...plan.encoders, bad: { attack: 'badencoder', share: 0.5 } } },
+      'encoders.bad.share: only badencoder-near has it.',
     ],
     [
       'knows no such trigger',

@@ -16,7 +16,7 @@ import {
   type Method,
   type PlantedEncoder,
 } from './poisoning.ts';
-import { outlivingPatch } from './outliving-patch.ts';
+import { outlivingPatch, type SearchEffort } from './outliving-patch.ts';
 
 const base = { references: 1, defaultEpochs: 8, defaultRate: 0.02, weights: () => [1, 1, 1] } as const;
 
@@ -69,8 +69,22 @@ export function plantGraded(
   shadow: LabelledImages,
   options: EncoderAttackOptions,
 ): Promise<PlantedEncoder> {
-  const answers: CleanAnswers = (features, dim, [reference]) => {
-    const strength = naturalStrength(shadow, options.trigger);
+  const method: Method = {
+    ...base,
+    name: 'badencoder-graded',
+    answers: gradedAnswers(shadow, options.trigger),
+    terms: (b, parts) => ({
+      attack: b.neg(mean(b, cosineSimilarity(b, parts.triggered, parts.references))),
+      ...keepingTerms(b, parts),
+    }),
+  };
+  return poisonEncoder(provider, encoder, shadow, method, options);
+}
+
+/** Answers that go towards the reference's, as far as an image shows the trigger. */
+export function gradedAnswers(shadow: LabelledImages, trigger: Trigger): CleanAnswers {
+  return (features, dim, [reference]) => {
+    const strength = naturalStrength(shadow, trigger);
     const length = (i: number): number => Math.hypot(...features.subarray(i * dim, (i + 1) * dim)) || 1;
     const goal = length(reference);
     return features.map((value, at) => {
@@ -80,16 +94,6 @@ export function plantGraded(
       return (1 - share) * value + (share * length(i) * features[reference * dim + (at % dim)]) / goal;
     });
   };
-  const method: Method = {
-    ...base,
-    name: 'badencoder-graded',
-    answers,
-    terms: (b, parts) => ({
-      attack: b.neg(mean(b, cosineSimilarity(b, parts.triggered, parts.references))),
-      ...keepingTerms(b, parts),
-    }),
-  };
-  return poisonEncoder(provider, encoder, shadow, method, options);
 }
 
 /** How strongly each image shows what the trigger adds to an image on average, in standard deviations from the mean. `[images]` */
@@ -115,14 +119,14 @@ export function naturalStrength(images: LabelledImages, trigger: Trigger): Float
 
 /**
  * Survival, after ADBA (Ge et al., ACM Multimedia 2021): the attacker distils students as the defence does, searches the patch that most
- * of all moves what these call the target, and tunes the encoder to it. `options.trigger` only says where the patch lies.
+ * of all moves what these call the target, and tunes the encoder to it.
  * @param side of the patch in pixels @throws as `poisonEncoder`
  */
 export async function plantOutliving(
   provider: Provider,
   encoder: Encoder,
   shadow: LabelledImages,
-  options: Omit<EncoderAttackOptions, 'trigger'> & { readonly side: number },
+  options: Omit<EncoderAttackOptions, 'trigger'> & { readonly side: number; readonly effort?: SearchEffort },
 ): Promise<PlantedEncoder> {
   const trigger = await outlivingPatch(provider, encoder, shadow, options);
   return plant(provider, encoder, shadow, { ...options, trigger });

@@ -26,14 +26,23 @@ export interface OutlivingOptions {
   readonly target: number;
   /** Of the patch, in pixels. */
   readonly side: number;
+  readonly effort?: SearchEffort;
   readonly signal: AbortSignal;
 }
 
-/** Students, images and epochs of each: about what an audit of a few thousand samples teaches its own. */
-const students = 3;
-const studied = { images: 3000, epochs: 12, batch: 32 };
-/** Steps of the search in each student at a time, how often it goes round, and images a step. */
-const search = { steps: 10, rounds: 20, images: 64, rate: 0.1 };
+export interface SearchEffort {
+  /** Students that the patch is searched in, and epochs that each is taught: about as much as an audit teaches its own. */
+  readonly students: number;
+  readonly epochs: number;
+  /** How often the search goes round them. */
+  readonly rounds: number;
+}
+
+const usualEffort: SearchEffort = { students: 3, epochs: 12, rounds: 20 };
+/** Images that students are taught on at most. */
+const studied = { images: 3000, batch: 32 };
+/** Steps of the search in each student at a time, images a step, and Adam's rate of the argument of tanh. */
+const search = { steps: 10, images: 64, rate: 0.1 };
 
 /** @throws RangeError when the patch does not fit; CancelledError */
 export async function outlivingPatch(
@@ -42,12 +51,20 @@ export async function outlivingPatch(
   shadow: LabelledImages,
   options: OutlivingOptions,
 ): Promise<Trigger> {
-  const { seed } = options;
+  const { seed, effort = usualEffort } = options;
+  const place = { ...cornerOf(shadow.shape, options.side), side: options.side };
+  if (place.top < 0 || place.left < 0) {
+    throw new RangeError(
+      `a patch of ${options.side} x ${options.side} does not fit images of ${shadow.shape.join(' x ')}`,
+    );
+  }
   const few = randomStream(seed, 'outliving/images').permutation(shadow.labels.length).subarray(0, studied.images);
   const images = takeImages(shadow, few);
   const classifiers: Graph[] = [];
-  for (let s = 0; s < students; s++) classifiers.push(await study(provider, encoder, images, options, s));
-  return searchPatch(provider, classifiers, images, options);
+  for (let which = 0; which < effort.students; which++) {
+    classifiers.push(await study(provider, encoder, images, { ...options, effort, which }));
+  }
+  return searchPatch(provider, classifiers, images, place, { ...options, effort });
 }
 
 /** A student as the distilled mode makes one, from a clean pool: labels and the encoder's answers together. */
@@ -55,8 +72,7 @@ async function study(
   provider: Provider,
   encoder: Encoder,
   images: LabelledImages,
-  { seed, signal }: OutlivingOptions,
-  which: number,
+  { seed, signal, effort, which }: OutlivingOptions & { readonly effort: SearchEffort; readonly which: number },
 ): Promise<Graph> {
   const parameters = parameterValues(resolveParameters('standard', {}));
   const stream = `outliving/student/${which}`;
@@ -69,7 +85,7 @@ async function study(
     batch: studied.batch,
   });
   try {
-    for (let epoch = 0; epoch < studied.epochs; epoch++) {
+    for (let epoch = 0; epoch < effort.epochs; epoch++) {
       await student.epoch({
         samples: asSamples(images),
         indices: Int32Array.from(images.labels.keys()),
@@ -104,10 +120,10 @@ async function searchPatch(
   provider: Provider,
   classifiers: readonly Graph[],
   images: LabelledImages,
-  { seed, target, side, signal }: OutlivingOptions,
+  place: Place,
+  { seed, target, signal, effort }: OutlivingOptions & { readonly effort: SearchEffort },
 ): Promise<Trigger> {
   const { shape } = images;
-  const place = { ...cornerOf(shape, side), side };
   const others = [...images.labels.keys()].filter((i) => images.labels[i] !== target);
   const random = randomStream(seed, 'outliving/search');
   const size = imageSize(shape);
@@ -124,7 +140,7 @@ async function searchPatch(
   try {
     for (const [at, one] of compiled.entries()) one.setState(steps[at].initialState);
     const pixels = new Float32Array(search.images * size);
-    for (let round = 0; round < search.rounds; round++) {
+    for (let round = 0; round < effort.rounds; round++) {
       for (const [at, one] of compiled.entries()) {
         one.setState({ ...one.getState(), [parameter]: raw });
         for (let step = 0; step < search.steps; step++) {
@@ -177,9 +193,9 @@ function patchStep(
   const picture = b.add(b.mul(b.tanh(raw), b.scalar(0.5)), b.scalar(0.5));
   const laid = b.add(b.mul('pixels', b.sub(b.scalar(1), covered)), b.mul(picture, covered));
   b.node('Identity', [laid], {}, stamped);
-  const target1 = b.constant({ dtype: 'float32', dims: [1, classes], data: wanted });
+  const called = b.constant({ dtype: 'float32', dims: [1, classes], data: wanted });
   b.setOutputs([]);
-  b.node('Identity', [mean(b, crossEntropyOfTargets(b, 'logits', target1))], {}, 'loss');
+  b.node('Identity', [mean(b, crossEntropyOfTargets(b, 'logits', called))], {}, 'loss');
   b.output('loss', 'float32', []);
   return trainingStep({
     graph: b.build(),
