@@ -1,4 +1,5 @@
 /** What a finished audit knows, as views, reports and the store pass it around. Arrays are indexed by sample. */
+import { binomialInterval } from '../statistics.ts';
 import type { Opinion } from './opinion.ts';
 import type { PoolRound } from './run.ts';
 import type { ScanFinding } from './scan.ts';
@@ -196,8 +197,10 @@ type Flips = Pick<
  */
 export function flipsAsTrigger(flips: Flips): boolean {
   if ((flips.from ?? null) === null) return flipsBeyond(flips, flipsMoreThanChance);
-  // Laid on more strongly, what tells two classes apart that are alike turns one into the other.
-  return flips.strength === undefined && flipsBeyond(flips, flipsMoreOfOneClass);
+  // Laid on more strongly, what tells two classes apart that are alike turns one into the other. And of as many classes as there are, on as
+  // few images, some class turns by a half by accident: a half must be beyond the doubt of so few.
+  const surely = binomialInterval(flips.flippedUndefended, flips.n)?.[0] ?? 0;
+  return flips.strength === undefined && surely >= flipsMost && flipsBeyond(flips, flipsMoreOfOneClass);
 }
 
 /** Whether a recovered trigger was found to work as one. Records without that word are of a rule that knew one limit. */

@@ -60,7 +60,7 @@ export async function runTriggers(
   input: string,
 ): Promise<TriggerStage> {
   const step = await context.journal.step(
-    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 7 }, inputs: [input] },
+    { name: 'evidence/triggers', params: { seed: context.seed, by: ['view', 'look'], rule: 8 }, inputs: [input] },
     async () => {
       const found = await findTrigger(context, models, groups, credible, wide);
       return {

@@ -264,6 +264,12 @@ it('what works on one class alone must flip more than chance by twice as much: t
   expect(flipsAsTrigger({ ...found, from: null })).toBe(true);
   expect(flipsAsTrigger({ ...found, from: 4 })).toBe(false);
   expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: 4 })).toBe(true);
+  // Of few images a half is turned by accident, where the class was chosen out of many: 38 of 60 are surely more, 37 are not.
+  const ofClass = { ...found, flippedControl: 0, from: 4 };
+  expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 30 / 60 })).toBe(false);
+  expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 37 / 60 })).toBe(false);
+  expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 38 / 60 })).toBe(true);
+  expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 30 / 60, from: null })).toBe(true);
   // Twice as strong, the difference of two natural classes does that, too.
   expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: 4, strength: 2 })).toBe(false);
   expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: null, strength: 2 })).toBe(true);
