@@ -182,8 +182,13 @@ export interface RecoveredTrigger {
 const fewestImages = 30;
 const flipsMost = 0.5;
 const flipsMoreThanChance = 0.25;
-/** The same where one class alone is counted: it is the one that flips most, so chance had as many tries as there are classes. */
+/**
+ * The same where one class alone is counted: it is the one that flips most, so chance had as many tries as there are classes; and its
+ * flips must be `flipsMostOfOneClass` beyond the doubt of so few images. What nine odd bags share turned 78 % of 60 images of one class in a
+ * clean vision transformer, TaCT's squares turn 96 % and more (docs/efficacy.md).
+ */
 const flipsMoreOfOneClass = 0.5;
+const flipsMostOfOneClass = 0.75;
 const leftOver = 0.2;
 
 type Flips = Pick<
@@ -197,10 +202,9 @@ type Flips = Pick<
  */
 export function flipsAsTrigger(flips: Flips): boolean {
   if ((flips.from ?? null) === null) return flipsBeyond(flips, flipsMoreThanChance);
-  // Laid on more strongly, what tells two classes apart that are alike turns one into the other. And of as many classes as there are, on as
-  // few images, some class turns by a half by accident: a half must be beyond the doubt of so few.
+  // Laid on more strongly, what tells two classes apart that are alike turns one into the other.
   const surely = binomialInterval(flips.flippedUndefended, flips.n)?.[0] ?? 0;
-  return flips.strength === undefined && surely >= flipsMost && flipsBeyond(flips, flipsMoreOfOneClass);
+  return flips.strength === undefined && surely >= flipsMostOfOneClass && flipsBeyond(flips, flipsMoreOfOneClass);
 }
 
 /** Whether a recovered trigger was found to work as one. Records without that word are of a rule that knew one limit. */

@@ -260,16 +260,17 @@ describe('a trigger recovered from suspects', () => {
 });
 
 it('what works on one class alone must flip more than chance by twice as much: that class was chosen for flipping most', () => {
-  const found = { n: 60, flippedUndefended: 0.75, flippedSanitized: 0.05, flippedControl: 0.4 };
+  const found = { n: 60, flippedUndefended: 0.9, flippedSanitized: 0.05, flippedControl: 0.55 };
   expect(flipsAsTrigger({ ...found, from: null })).toBe(true);
   expect(flipsAsTrigger({ ...found, from: 4 })).toBe(false);
   expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: 4 })).toBe(true);
-  // Of few images a half is turned by accident, where the class was chosen out of many: 38 of 60 are surely more, 37 are not.
+  // Of few images many are turned by accident, where the class was chosen out of many: 52 of 60 are surely three quarters, 51 are not.
   const ofClass = { ...found, flippedControl: 0, from: 4 };
-  expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 30 / 60 })).toBe(false);
-  expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 37 / 60 })).toBe(false);
-  expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 38 / 60 })).toBe(true);
+  expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 51 / 60 })).toBe(false);
+  expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 52 / 60 })).toBe(true);
   expect(flipsAsTrigger({ ...ofClass, flippedUndefended: 30 / 60, from: null })).toBe(true);
+  // TaCT's square as it was met, with the fewest images.
+  expect(flipsAsTrigger({ ...ofClass, n: 35, flippedUndefended: 34 / 35, flippedControl: 0.43 })).toBe(true);
   // Twice as strong, the difference of two natural classes does that, too.
   expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: 4, strength: 2 })).toBe(false);
   expect(flipsAsTrigger({ ...found, flippedControl: 0.2, from: null, strength: 2 })).toBe(true);
