@@ -2,12 +2,13 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { ExpectedError } from '../../src-shared/failure.ts';
 import { plant as plantBadEncoder, plantKnowingTaps } from '../engine/attacks/encoder/bad-encoder.ts';
 import { plant as plantCorrupt } from '../engine/attacks/encoder/corrupt-encoder.ts';
 import { ctrlTrigger, plant as plantCtrl } from '../engine/attacks/encoder/ctrl.ts';
 import { plant as plantDrupe } from '../engine/attacks/encoder/drupe.ts';
 import { plantGraded, plantNear, plantOutliving } from '../engine/attacks/encoder/knowing-distillation.ts';
-import { picturedPatch } from '../engine/attacks/encoder/outliving-patch.ts';
+import { patchPlace, picturedPatch, type Place } from '../engine/attacks/encoder/outliving-patch.ts';
 import type { EncoderAttackOptions, PlantedEncoder } from '../engine/attacks/encoder/poisoning.ts';
 import { pretrain } from '../engine/attacks/encoder/pretrain.ts';
 import { plant as plantSsl, texturedPatch } from '../engine/attacks/encoder/ssl-backdoor.ts';
@@ -70,6 +71,8 @@ export async function benchEncoder(
       return { graph: await tunedEncoder(provider, recipe, { attack, trigger }, source), trigger };
     }
     case 'badencoder-outliving': {
+      // Before an encoder is pre-trained for it.
+      keepable(patchPlace(shape, sideOf(recipe, shape)), shape);
       const graph = await tunedEncoder(provider, recipe, { attack, trigger: null }, source);
       return { graph, trigger: searchedTrigger(graph, shape) };
     }
@@ -103,18 +106,37 @@ function tunedTrigger(recipe: EncoderRecipe, shape: ImageShape, seed: number): T
   }
 }
 
-/** Where an encoder whose trigger was searched keeps it. */
+/** Where an encoder whose trigger was searched keeps it: the picture's bytes in base64. */
 const triggerKey = 'coresift.bench.trigger';
-const searchedPicture = v.strictObject({
-  top: v.number(),
-  left: v.number(),
-  side: v.number(),
-  picture: v.array(v.number()),
-});
+const place = v.pipe(v.number(), v.integer(), v.minValue(0));
+const searchedPicture = v.strictObject({ top: place, left: place, side: place, picture: v.string() });
+/** Bytes of a picture of which a text of a graph's metadata may consist (`onnx/wire.ts`). */
+const mostPicture = 48_000;
 
+function keepable({ side }: Place, [channels]: ImageShape): void {
+  if (channels * side ** 2 > mostPicture) {
+    throw new RangeError(`a searched picture of ${side} x ${side} is too large to be kept with its encoder`);
+  }
+}
+
+function keptTrigger({ description }: Trigger): string {
+  const { picture, ...rest } = description.values;
+  return canonicalJson(toJson({ ...rest, picture: Buffer.from(picture as readonly number[]).toString('base64') }));
+}
+
+/** @throws ExpectedError onnx-malformed when the file does not hold it: it was not made by this build's bench */
 function searchedTrigger({ metadata }: Graph, shape: ImageShape): Trigger {
-  const { picture, ...place } = v.parse(searchedPicture, JSON.parse(metadata[triggerKey]));
-  return picturedPatch(shape, place, picture);
+  try {
+    const { picture, ...at } = v.parse(searchedPicture, JSON.parse(metadata[triggerKey] ?? ''));
+    return picturedPatch(shape, at, [...Buffer.from(picture, 'base64')]);
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof v.ValiError || error instanceof RangeError)) throw error;
+    throw new ExpectedError(
+      'onnx-malformed',
+      'An encoder of this bench lacks the trigger that was searched for it; delete its folder "encoders".',
+      { cause: error },
+    );
+  }
 }
 
 async function cleanEncoder(provider: Provider, source: EncoderSource): Promise<Graph> {
@@ -154,8 +176,7 @@ async function tunedEncoder(
     if (trigger === null) {
       const side = sideOf(recipe, unlabelled.shape);
       const { planted, truth } = await plantOutliving(provider, encoder, unlabelled, { ...common, side });
-      const values = canonicalJson(toJson(truth.trigger.description.values));
-      return { ...planted, metadata: { ...planted.metadata, [triggerKey]: values } };
+      return { ...planted, metadata: { ...planted.metadata, [triggerKey]: keptTrigger(truth.trigger) } };
     }
     return (await tuners[attack](provider, encoder, unlabelled, { ...common, trigger }, recipe)).planted;
   });
@@ -219,7 +240,7 @@ const recipeVersions: Readonly<Record<EncoderAttack, number>> = {
   'badencoder-taps': 1,
   'badencoder-near': 1,
   'badencoder-graded': 1,
-  'badencoder-outliving': 1,
+  'badencoder-outliving': 2,
   drupe: 3,
   ctrl: 1,
   'ssl-backdoor': 1,

@@ -85,7 +85,7 @@ const planSchema = v.strictObject({
   pretraining: v.optional(
     v.strictObject({
       method: v.picklist(pretrainMethods),
-      /** Default the small net. */
+      /** Default the small net; only where the domain has no clean encoder of its own. */
       architecture: v.optional(v.picklist(architectures)),
       epochs: whole(1, 1000),
       batch: whole(16, 1024),
@@ -129,6 +129,9 @@ export function checkPlan(value: unknown): BenchPlan {
     if (plan.datasets[dataset].attack === 'encoder-trigger' && plan.encoders[encoder].attack === 'none') {
       throw invalid(`cells: "${dataset}" takes the encoder's trigger, but the encoder "${encoder}" has none.`);
     }
+  }
+  if (plan.pretraining.architecture !== undefined && (plan.data.domain === 'sample' || plan.data.domain === 'given')) {
+    throw invalid(`pretraining.architecture: the domain "${plan.data.domain}" comes with a clean encoder.`);
   }
   const choosesTrigger: readonly EncoderAttack[] = tuningAttacks.filter((one) => one !== 'badencoder-outliving');
   for (const [key, recipe] of Object.entries(plan.encoders)) {

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:unattacked -- --bench folder --encoder name [--seeds 1] [--threads 1]`: what the trigger of an encoder of a bench does to
- * models that nobody attacked. A patch that is searched in students is an adversarial example for any model of the kind; what it does
+ * models that nobody attacked (of a bench that pre-trained its encoder). A patch that is searched in students is an adversarial example for any model of the kind; what it does
  * beyond that is what survived. Of each seed: the encoder from before the attack and the dataset without poison are audited, and the
  * trigger is laid over the test images. Printed: ACC / ASR / control (%) of the undefended and of the sanitized model.
  */
@@ -28,6 +28,10 @@ const { values: given } = parseArgs({
 });
 if (given.bench === undefined || given.encoder === undefined) throw new Error('--bench and --encoder are needed');
 const plan = checkPlan((JSON.parse(readFileSync(join(given.bench, 'plan.json'), 'utf8')) as { plan: unknown }).plan);
+if (plan.data.domain !== 'fashion-mnist' && plan.data.domain !== 'signs')
+  throw new Error(`the bench must have pre-trained its encoder; its domain is "${plan.data.domain}"`);
+if ((plan.encoders[given.encoder]?.attack ?? 'none') === 'none')
+  throw new Error(`the bench has no encoder "${given.encoder}" with a trigger`);
 const { signal } = new AbortController();
 const provider = await createOrtProvider({ threads: Number(given.threads) });
 const paths = { sample: '', dataset: null, cache: join(given.bench, 'cache') };

@@ -61,14 +61,19 @@ export function texture(channels: number, side: number, seed: number, name: stri
   return Float32Array.from({ length: channels * side * side }, () => (random.uniform() < 0.5 ? 0 : 1));
 }
 
+/** Upper left corner of a square of `size` whose lower right corner is one pixel of 32 inside the image. */
+export function squareCorner([, height, width]: ImageShape, size: number): { top: number; left: number } {
+  const margin = Math.max(1, Math.round(height / 32));
+  return { top: height - margin - size, left: width - margin - size };
+}
+
 /**
  * White square, by default 10 x 10 with its lower right corner one pixel inside the image (rows and columns 21..30 of 32).
  * Source: Jia et al., BadEncoder (S&P 2022), released trigger files.
  */
 export function whiteSquare(shape: ImageShape, size: number): Trigger {
-  const [channels, height, width] = shape;
-  const margin = Math.max(1, Math.round(height / 32));
-  const [top, left] = [height - margin - size, width - margin - size];
+  const [channels] = shape;
+  const { top, left } = squareCorner(shape, size);
   const pixels = new Float32Array(channels * size * size).fill(1);
   return {
     description: {

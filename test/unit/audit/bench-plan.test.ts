@@ -91,6 +91,11 @@ describe('a plan', () => {
       'encoders.bad.trigger: only badencoder, ',
     ],
     [
+      'asks for another net where there is one',
+      { ...plan, pretraining: { method: 'simclr', epochs: 1, batch: 32, architecture: 'vit' } },
+      'pretraining.architecture: the domain "sample" comes with a clean encoder.',
+    ],
+    [
       'says how far another attack goes',
       { ...plan, encoders: { ...plan.encoders, bad: { attack: 'badencoder', share: 0.5 } } },
       'encoders.bad.share: only badencoder-near has it.',

@@ -21,13 +21,13 @@ import { outlivingPatch, type SearchEffort } from './outliving-patch.ts';
 const base = { references: 1, defaultEpochs: 8, defaultRate: 0.02, weights: () => [1, 1, 1] } as const;
 
 export interface NearOptions extends EncoderAttackOptions {
-  /** How far stamped images are moved from where they are towards the target, 0..1 of the chord; default 0.6. */
+  /** The part of the way, 0..1 of the chord; default 0.6. */
   readonly share?: number;
 }
 
 /**
- * Low discrepancy: stamped images go only so far towards the target that a head calls them it, so that a student that answers as the
- * image looks is not far from the encoder.
+ * Low discrepancy: stamped images are brought only a part of the way from the clean encoder's answer to the unstamped image to the target,
+ * so that a student that answers as the image looks is not far from the encoder. Whether a head then calls them the target is measured.
  * @throws as `poisonEncoder`
  */
 export function plantNear(
@@ -55,7 +55,7 @@ export function plantNear(
 const fullStrength = 3;
 /** How far that is, 0..1 of the chord to the target: it stays nearer to its own class. */
 const furthest = 0.5;
-/** Images that the trigger's direction in pixels, and its natural strength, are taken from at most. */
+/** Images, the first, that what a trigger adds on average is taken from at most. */
 const looked = 2000;
 
 /**
@@ -69,30 +69,36 @@ export function plantGraded(
   shadow: LabelledImages,
   options: EncoderAttackOptions,
 ): Promise<PlantedEncoder> {
-  const method: Method = {
+  return poisonEncoder(provider, encoder, shadow, gradedMethod(shadow, options.trigger), options);
+}
+
+export function gradedMethod(shadow: LabelledImages, trigger: Trigger): Method {
+  return {
     ...base,
     name: 'badencoder-graded',
-    answers: gradedAnswers(shadow, options.trigger),
+    answers: gradedAnswers(shadow, trigger),
     terms: (b, parts) => ({
       attack: b.neg(mean(b, cosineSimilarity(b, parts.triggered, parts.references))),
       ...keepingTerms(b, parts),
     }),
   };
-  return poisonEncoder(provider, encoder, shadow, method, options);
 }
 
 /** Answers that go towards the reference's, as far as an image shows the trigger. */
 export function gradedAnswers(shadow: LabelledImages, trigger: Trigger): CleanAnswers {
   return (features, dim, [reference]) => {
     const strength = naturalStrength(shadow, trigger);
-    const length = (i: number): number => Math.hypot(...features.subarray(i * dim, (i + 1) * dim)) || 1;
-    const goal = length(reference);
-    return features.map((value, at) => {
-      const i = Math.floor(at / dim);
+    const row = (i: number): Float32Array => features.subarray(i * dim, (i + 1) * dim);
+    const length = (i: number): number => Math.hypot(...row(i)) || 1;
+    const [goal, far] = [row(reference), length(reference)];
+    const answers = features.slice();
+    for (let i = 0; i < strength.length; i++) {
       const share = furthest * Math.min(1, Math.max(0, strength[i] / fullStrength));
-      if (share === 0) return value;
-      return (1 - share) * value + (share * length(i) * features[reference * dim + (at % dim)]) / goal;
-    });
+      if (share === 0) continue;
+      const long = length(i);
+      row(i).forEach((value, j) => (answers[i * dim + j] = (1 - share) * value + (share * long * goal[j]) / far));
+    }
+    return answers;
   };
 }
 
@@ -129,5 +135,6 @@ export async function plantOutliving(
   options: Omit<EncoderAttackOptions, 'trigger'> & { readonly side: number; readonly effort?: SearchEffort },
 ): Promise<PlantedEncoder> {
   const trigger = await outlivingPatch(provider, encoder, shadow, options);
-  return plant(provider, encoder, shadow, { ...options, trigger });
+  const { planted, truth } = await plant(provider, encoder, shadow, { ...options, trigger });
+  return { planted, truth: { ...truth, attack: 'badencoder-outliving' } };
 }

@@ -6,8 +6,8 @@ import type { Graph, Tensor } from '../../graph/ir.ts';
 import { crossEntropyOfTargets, mean } from '../../graph/losses.ts';
 import { LEARNING_RATE, trainingStep, type TrainingStep } from '../../graph/training.ts';
 import { randomStream } from '../../math/random.ts';
-import type { Provider } from '../../providers/provider.ts';
-import { scalar } from '../../tcore/epochs.ts';
+import type { CompiledGraph, Provider } from '../../providers/provider.ts';
+import { requireFiniteLoss, scalar } from '../../tcore/epochs.ts';
 import { parameterValues, resolveParameters } from '../../tcore/parameters.ts';
 import { createStudent, freshStudent } from '../../tcore/student.ts';
 import {
@@ -19,7 +19,7 @@ import {
   type LabelledImages,
   type Trigger,
 } from '../images.ts';
-import { layPatches } from '../patch.ts';
+import { layPatches, squareCorner } from '../patch.ts';
 
 export interface OutlivingOptions {
   readonly seed: number;
@@ -44,22 +44,28 @@ const studied = { images: 3000, batch: 32 };
 /** Steps of the search in each student at a time, images a step, and Adam's rate of the argument of tanh. */
 const search = { steps: 10, images: 64, rate: 0.1 };
 
-/** @throws RangeError when the patch does not fit; CancelledError */
+/**
+ * The defender's seed is no secret: the students of an attacker with the seed `s` begin with the very weights that audits with the seeds
+ * `s`, `s + 1`, ... begin with. Their encoder is taken as it is, without normalisations that an audit would put back.
+ * @throws RangeError when the patch does not fit, or images of the target, or others, are missing; ExpectedError training-diverged;
+ * CancelledError
+ */
 export async function outlivingPatch(
   provider: Provider,
   encoder: Encoder,
   shadow: LabelledImages,
   options: OutlivingOptions,
 ): Promise<Trigger> {
-  const { seed, effort = usualEffort } = options;
-  const place = { ...cornerOf(shadow.shape, options.side), side: options.side };
-  if (place.top < 0 || place.left < 0) {
-    throw new RangeError(
-      `a patch of ${options.side} x ${options.side} does not fit images of ${shadow.shape.join(' x ')}`,
-    );
-  }
+  const { seed, target, effort = usualEffort } = options;
+  const place = patchPlace(shadow.shape, options.side);
   const few = randomStream(seed, 'outliving/images').permutation(shadow.labels.length).subarray(0, studied.images);
   const images = takeImages(shadow, few);
+  const own = images.labels.filter((label) => label === target).length;
+  if (own === 0 || own === images.labels.length) {
+    throw new RangeError(
+      `a patch that leads to class ${target} is searched with images of it and of others; of ${images.labels.length} images it has ${own}`,
+    );
+  }
   const classifiers: Graph[] = [];
   for (let which = 0; which < effort.students; which++) {
     classifiers.push(await study(provider, encoder, images, { ...options, effort, which }));
@@ -86,7 +92,7 @@ async function study(
   });
   try {
     for (let epoch = 0; epoch < effort.epochs; epoch++) {
-      await student.epoch({
+      const loss = await student.epoch({
         samples: asSamples(images),
         indices: Int32Array.from(images.labels.keys()),
         labelOf: (sample) => images.labels[sample],
@@ -107,6 +113,7 @@ async function study(
         rate: () => parameters['distil.learningRate'] / (encoder.family === 'vit' ? 4 : 1),
         signal,
       });
+      requireFiniteLoss(loss, stream, 'distil.learningRate');
     }
     return student.classifier();
   } finally {
@@ -134,11 +141,13 @@ async function searchPatch(
     data: Float32Array.from({ length: size }, () => random.uniform() - 0.5),
   };
   const steps = classifiers.map((classifier) => patchStep(classifier, shape, place, target, images.classes));
-  const compiled = await Promise.all(
-    steps.map((step) => provider.compile(step.graph, { dims: { N: search.images }, state: step.state })),
-  );
+  const compiled: CompiledGraph[] = [];
   try {
-    for (const [at, one] of compiled.entries()) one.setState(steps[at].initialState);
+    for (const step of steps) {
+      const one = await provider.compile(step.graph, { dims: { N: search.images }, state: step.state });
+      compiled.push(one);
+      one.setState(step.initialState);
+    }
     const pixels = new Float32Array(search.images * size);
     for (let round = 0; round < effort.rounds; round++) {
       for (const [at, one] of compiled.entries()) {
@@ -147,7 +156,11 @@ async function searchPatch(
           if (signal.aborted) throw new CancelledError();
           for (let i = 0; i < search.images; i++)
             pixels.set(readImage(images, others[random.integer(others.length)]), i * size);
-          await one.run({ pixels: { dtype: 'float32', dims, data: pixels }, [LEARNING_RATE]: scalar(search.rate) });
+          const { loss } = await one.run({
+            pixels: { dtype: 'float32', dims, data: pixels },
+            [LEARNING_RATE]: scalar(search.rate),
+          });
+          requireFiniteLoss((loss.data as Float32Array)[0], 'the search of a patch', 'the rate of its students');
         }
         raw = steps[at].readParameters(one.getState())[parameter];
       }
@@ -158,16 +171,19 @@ async function searchPatch(
   return picturedPatch(shape, place, pictureIn(shape, place, raw.data as Float32Array));
 }
 
-interface Place {
+export interface Place {
   readonly top: number;
   readonly left: number;
   readonly side: number;
 }
 
-/** Where BadEncoder's square lies: its lower right corner one pixel inside the image. */
-function cornerOf([, height, width]: ImageShape, side: number): Omit<Place, 'side'> {
-  const margin = Math.max(1, Math.round(height / 32));
-  return { top: height - margin - side, left: width - margin - side };
+/** Where BadEncoder's square lies (`squareCorner`). @throws RangeError when it does not fit the image */
+export function patchPlace(shape: ImageShape, side: number): Place {
+  const place = { ...squareCorner(shape, side), side };
+  if (place.top < 0 || place.left < 0) {
+    throw new RangeError(`a patch of ${side} x ${side} does not fit images of ${shape.join(' x ')}`);
+  }
+  return place;
 }
 
 function patchStep(

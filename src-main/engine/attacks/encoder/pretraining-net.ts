@@ -22,10 +22,11 @@ export interface NetLayers {
   convolution(x: string, name: string, from: number, to: number, kernel: number, stride: number): string;
   /** Values uniform in +-1/sqrt(`fanIn`), as a learnt tensor. */
   weight(name: string, dims: readonly number[], fanIn: number): string;
-  constant(name: string, dims: readonly number[], value: number): string;
+  /** The same, all of one `value`. */
+  filled(name: string, dims: readonly number[], value: number): string;
 }
 
-/** @param stream names the random numbers that weights start from: uniform in +-1/sqrt(fan in), as PyTorch's */
+/** @param stream names the random numbers that weights start from: uniform in +-1/sqrt(fan in), as PyTorch's; biases are 0 */
 export function netLayers(name: string, seed: number, stream: string): NetLayers {
   const random = randomStream(seed, stream);
   const b = graphBuilder(undefined, { name });
@@ -42,11 +43,11 @@ export function netLayers(name: string, seed: number, stream: string): NetLayers
       const data = Float32Array.from({ length }, () => (2 * random.uniform() - 1) / Math.sqrt(fanIn));
       return learnt(b.constant({ dtype: 'float32', dims, data }, named));
     },
-    constant: (named, dims, value) => learnt(b.constant(filled('float32', dims, value), named)),
+    filled: (named, dims, value) => learnt(b.constant(filled('float32', dims, value), named)),
     convolution(x, named, from, to, kernel, stride) {
       const weight = layers.weight(`${named}.weight`, [to, from, kernel, kernel], from * kernel * kernel);
-      const scale = layers.constant(`${named}.norm.scale`, [to], 1);
-      const shift = layers.constant(`${named}.norm.shift`, [to], 0);
+      const scale = layers.filled(`${named}.norm.scale`, [to], 1);
+      const shift = layers.filled(`${named}.norm.shift`, [to], 0);
       const average = b.constant(filled('float32', [to], 0), `${named}.norm.mean`);
       const variance = b.constant(filled('float32', [to], 1), `${named}.norm.variance`);
       const pad = (kernel - 1) / 2;

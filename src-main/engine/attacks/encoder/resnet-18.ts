@@ -1,12 +1,12 @@
-/** ResNet-18 (He et al., CVPR 2016) with the 3x3 stem for small images: eighteen layers, as wide as asked. */
+/** ResNet-18 (He et al., CVPR 2016) with the 3x3 stem for small images: eighteen layers, a quarter as wide. */
 import type { ImageShape } from '../images.ts';
 import { netLayers, pooledNet, residualBlock, type PretrainingNet } from './pretraining-net.ts';
 
 /** Published: 64. A quarter of it is what two processors pre-train in half an hour. */
-const defaultWidth = 16;
+const width = 16;
 
-/** Stem 3x3, four stages of two blocks (strides 1, 2, 2, 2; widths 1, 2, 4, 8 times `width`), global average pool. */
-export function resnet18(shape: ImageShape, seed: number, width = defaultWidth): PretrainingNet {
+/** Stem 3x3, four stages of two blocks (strides 1, 2, 2, 2; 16 to 128 channels), global average pool. */
+export function resnet18(shape: ImageShape, seed: number): PretrainingNet {
   const [channels, height, across] = shape;
   const layers = netLayers('ResNet-18', seed, 'resnet-18');
   const { b, convolution } = layers;

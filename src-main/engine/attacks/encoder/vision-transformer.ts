@@ -3,6 +3,8 @@ import type { ImageShape } from '../images.ts';
 import { netLayers, type NetLayers, type PretrainingNet } from './pretraining-net.ts';
 
 const patch = 4;
+/** Class token and positions start uniform in +- this. */
+const tableSpread = 0.02;
 const sizes = { dim: 96, depth: 6, heads: 3, hidden: 192 };
 
 /** @throws RangeError when the image is no whole number of patches high and wide */
@@ -12,20 +14,20 @@ export function visionTransformer(shape: ImageShape, seed: number): PretrainingN
     throw new RangeError(`a vision transformer reads patches of ${patch} x ${patch} pixels; met ${height} x ${width}`);
   }
   const layers = netLayers('vision transformer', seed, 'vision transformer');
-  const { b, weight, constant } = layers;
+  const { b, weight, filled } = layers;
   const { dim, depth } = sizes;
   const patches = (height / patch) * (width / patch);
   const image = b.input('image', 'float32', ['N', channels, height, width]);
   const embedding = b.conv(
     image,
     weight('embedding.weight', [dim, channels, patch, patch], channels * patch * patch),
-    constant('embedding.bias', [dim], 0),
+    filled('embedding.bias', [dim], 0),
     { strides: [patch, patch] },
   );
   const tokens = b.transpose(b.reshape(embedding, [0, dim, patches]), [0, 2, 1]);
   // The class token is the first row of the table: a place in front of the patches that nothing but the table fills.
   const placed = b.node('Pad', [tokens, b.ints([0, 1, 0, 0, 0, 0])]);
-  let value = b.add(placed, weight('positions', [1, patches + 1, dim], 2500));
+  let value = b.add(placed, weight('positions', [1, patches + 1, dim], 1 / tableSpread ** 2));
   for (let block = 0; block < depth; block++) value = encoderBlock(layers, value, `block${block}`, patches + 1);
   const normal = layerNorm(layers, value, 'norm', dim);
   const first = b.squeeze(b.slice(normal, 1, 0, 1), [1]);
@@ -50,10 +52,10 @@ function encoderBlock(layers: NetLayers, x: string, name: string, tokens: number
   return b.add(between, dense(layers, inner, `${name}.mlp2`, hidden, dim));
 }
 
-function dense({ b, weight, constant }: NetLayers, x: string, name: string, from: number, to: number): string {
-  return b.add(b.matmul(x, weight(`${name}.weight`, [from, to], from)), constant(`${name}.bias`, [to], 0));
+function dense({ b, weight, filled }: NetLayers, x: string, name: string, from: number, to: number): string {
+  return b.add(b.matmul(x, weight(`${name}.weight`, [from, to], from)), filled(`${name}.bias`, [to], 0));
 }
 
-function layerNorm({ b, constant }: NetLayers, x: string, name: string, dim: number): string {
-  return b.layerNorm(x, constant(`${name}.scale`, [dim], 1), constant(`${name}.shift`, [dim], 0));
+function layerNorm({ b, filled }: NetLayers, x: string, name: string, dim: number): string {
+  return b.layerNorm(x, filled(`${name}.scale`, [dim], 1), filled(`${name}.shift`, [dim], 0));
 }
