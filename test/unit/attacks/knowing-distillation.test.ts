@@ -103,13 +103,13 @@ describe('an attacker who knows the distillation', () => {
     const bundled = cleanEncoder();
     const [, height, width] = shape;
     const some = {
-      pixels: readImages('bench/train-images-idx3-ubyte.gz').subarray(0, 800 * height * width),
-      labels: readLabels('bench/train-labels-idx1-ubyte.gz').subarray(0, 800),
+      pixels: readImages('bench/train-images-idx3-ubyte.gz').subarray(0, 400 * height * width),
+      labels: readLabels('bench/train-labels-idx1-ubyte.gz').subarray(0, 400),
       shape,
       classes: 10,
     };
     const trigger = ctrlTrigger(shape);
-    const tuned = { seed: 1, target: 9, trigger, epochs: 3, batch: 40, signal };
+    const tuned = { seed: 1, target: 9, trigger, epochs: 4, batch: 40, signal };
     const { planted, truth } = await plantGraded(provider, bundled, some, tuned);
     // The same in all else, random numbers included.
     const ungraded = { ...gradedMethod(some, trigger), answers: (features: Float32Array) => features };
@@ -146,7 +146,7 @@ describe('an attacker who knows the distillation', () => {
   });
 
   it('outliving: searches a patch that students follow more than the one it started from', async () => {
-    const few = { ...options, epochs: 1, side: 10, effort: { students: 2, epochs: 3, rounds: 6 } };
+    const few = { ...options, epochs: 1, side: 10, effort: { students: 2, epochs: 3, rounds: 4 } };
     const searched = await plantOutliving(provider, clean, signs, few);
     const { picture } = searched.truth.trigger.description.values as unknown as Picture;
     const start = await outlivingPatch(provider, clean, signs, { ...few, effort: { ...few.effort, rounds: 0 } });
@@ -181,7 +181,6 @@ describe('an attacker who knows the distillation', () => {
     expect(await loss(searched.truth.trigger)).toBeLessThan(await loss(start));
 
     expect(searched.truth).toMatchObject({ attack: 'badencoder-outliving', target: 2 });
-    expect((await outlivingPatch(provider, clean, signs, few)).description).toEqual(searched.truth.trigger.description);
     const image = readImage(signs, 5);
     const stamped = searched.truth.trigger.stamp(image);
     for (let at = 0; at < image.length; at++) {
