@@ -239,7 +239,7 @@ const recipeVersions: Readonly<Record<EncoderAttack, number>> = {
   badencoder: 1,
   'badencoder-taps': 1,
   'badencoder-near': 1,
-  'badencoder-graded': 1,
+  'badencoder-graded': 2,
   'badencoder-outliving': 2,
   drupe: 3,
   ctrl: 1,

@@ -32,7 +32,7 @@ import {
 } from './rounds.ts';
 import { sizesOf } from './memory.ts';
 import { vector } from './steps.ts';
-import { createStudent, freshStudent, type FreshStudent, type Student } from './student.ts';
+import { createStudent, freshRate, freshStudent, studentViews, type FreshStudent, type Student } from './student.ts';
 import { teacherLead, type TeacherLead } from './teacher-lead.ts';
 
 export interface DistilInput {
@@ -299,6 +299,7 @@ async function trainRound(
   const progress = progressOf(context, stage, 'epochs');
   const taught = new Set(pools.labels);
   const answered = new Set(pools.answers);
+  const views = studentViews(parameters);
   let loss = 0;
   for (let epoch = 0; epoch < plan.epochs; epoch++) {
     const late = plan.guidance === 'final' && epoch >= 0.7 * plan.epochs;
@@ -308,17 +309,9 @@ async function trainRound(
       labelOf: (sample) => (taught.has(sample) ? samples.labels[sample] : -1),
       distils: (sample) => answered.has(sample),
       weight: plan.weight,
-      view: {
-        // The last epochs see images as they will come.
-        crop: late ? Math.max(parameters['distil.crop'], lightCrop) : parameters['distil.crop'],
-        flip: parameters['augment.flip'],
-        jitter: parameters['distil.jitter'],
-      },
-      corruption: {
-        rectangle: parameters['distil.rectangle'],
-        overlay: parameters['distil.overlay'],
-        waves: parameters['distil.waves'],
-      },
+      // The last epochs see images as they will come.
+      view: late ? { ...views.view, crop: Math.max(views.view.crop, lightCrop) } : views.view,
+      corruption: views.corruption,
       seed: context.seed,
       stream: `distil/${plan.name}/epoch/${epoch}`,
       rate: rateOf(session, plan, epoch),
@@ -333,13 +326,13 @@ async function trainRound(
 
 const lightCrop = 0.9;
 
-/** Level until the final fit, which falls to 0. Transformers, without batch statistics, move at a quarter of the rate. */
+/** Level until the final fit, which falls to 0. */
 function rateOf(
   { context, encoder }: Session,
   plan: DistilPlan,
   epoch: number,
 ): (step: number, steps: number) => number {
-  const peak = context.parameters['distil.learningRate'] / (encoder.family === 'vit' ? 4 : 1);
+  const peak = freshRate(encoder, context.parameters);
   return plan.guidance === 'seeds' ? () => peak : cosineRate(peak, epoch, plan.epochs);
 }
 

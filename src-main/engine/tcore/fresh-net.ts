@@ -3,7 +3,7 @@ import type { Encoder } from '../encoder/encoder.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { PipelineContext } from './context.ts';
 import { cosineRate, requireFiniteLoss } from './epochs.ts';
-import { freshStudent } from './student.ts';
+import { freshRate, freshStudent } from './student.ts';
 import { createTrainer } from './trainer.ts';
 
 export interface FreshNetOptions {
@@ -33,7 +33,7 @@ export async function trainFreshNet(
     ...(encoder.family === 'vit' ? { clipNorm: 1 } : {}),
   });
   try {
-    const peak = parameters['distil.learningRate'] / (encoder.family === 'vit' ? 4 : 1);
+    const peak = freshRate(encoder, parameters);
     for (let epoch = 0; epoch < epochs; epoch++) {
       const { loss } = await trainer.epoch({
         samples,

@@ -19,6 +19,7 @@ import type { CompiledGraph, Provider, StatePair } from '../providers/provider.t
 import type { SampleSource } from '../samples.ts';
 import { corrupt, makeViews, type CorruptionOptions, type ViewOptions } from './distil-views.ts';
 import { scalar } from './epochs.ts';
+import type { MethodParameters } from './parameters.ts';
 
 /** Encoder and head before any training; input `pixels`, outputs `logits`. */
 export interface FreshStudent {
@@ -39,6 +40,23 @@ export function freshStudent(
     classifier: withInitializers(head.graph, freshEncoder(encoder, seed)),
     parameters: [...encoder.parameters, ...head.parameters],
   };
+}
+
+/** How a student sees images, from the parameters of distilled mode. */
+export function studentViews(parameters: MethodParameters): Pick<DistilEpoch, 'view' | 'corruption'> {
+  return {
+    view: { crop: parameters['distil.crop'], flip: parameters['augment.flip'], jitter: parameters['distil.jitter'] },
+    corruption: {
+      rectangle: parameters['distil.rectangle'],
+      overlay: parameters['distil.overlay'],
+      waves: parameters['distil.waves'],
+    },
+  };
+}
+
+/** Learning rate of a net made anew. Transformers, without batch statistics, move at a quarter of it. */
+export function freshRate({ family }: Pick<Encoder, 'family'>, parameters: MethodParameters): number {
+  return parameters['distil.learningRate'] / (family === 'vit' ? 4 : 1);
 }
 
 export interface StudentOptions {

@@ -29,25 +29,24 @@ export function keepingTerms(b: GraphBuilder, parts: BatchParts): Readonly<Recor
   };
 }
 
-/**
- * Weights of the terms 1, 1, 1. Published: SGD 1e-3, 200 epochs; here 0.02 and 8 epochs by default, as the sample's script.
- * @throws as `poisonEncoder`
- */
+/** Weights of the terms 1, 1, 1. Published: SGD 1e-3, 200 epochs; here 0.02 and 8 epochs by default, as the sample's script. */
+export const badEncoder: Method = {
+  name: 'badencoder',
+  references: 1,
+  defaultEpochs: 8,
+  defaultRate: 0.02,
+  terms,
+  weights: () => [1, 1, 1],
+};
+
+/** @throws as `poisonEncoder` */
 export function plant(
   provider: Provider,
   encoder: Encoder,
   shadow: LabelledImages,
   options: EncoderAttackOptions,
 ): Promise<PlantedEncoder> {
-  const method: Method = {
-    name: 'badencoder',
-    references: 1,
-    defaultEpochs: 8,
-    defaultRate: 0.02,
-    terms,
-    weights: () => [1, 1, 1],
-  };
-  return poisonEncoder(provider, encoder, shadow, method, options);
+  return poisonEncoder(provider, encoder, shadow, badEncoder, options);
 }
 
 /**
@@ -63,10 +62,8 @@ export async function plantKnowingTaps(
 ): Promise<PlantedEncoder> {
   const centres = await tapCentres(provider, encoder, shadow, options);
   const method: Method = {
+    ...badEncoder,
     name: 'badencoder-taps',
-    references: 1,
-    defaultEpochs: 8,
-    defaultRate: 0.02,
     terms: (b, parts: BatchParts, sizes) => {
       const apart = [...parts.triggeredTaps].map(([id, value]) =>
         b.neg(mean(b, cosineSimilarity(b, value, b.constant(centres.get(id) as Tensor)))),

@@ -7,7 +7,7 @@ import { cosineSimilarity, mean } from '../../graph/losses.ts';
 import type { Provider } from '../../providers/provider.ts';
 import { mean as average } from '../../math/statistics.ts';
 import { imageSize, readImage, type LabelledImages, type Trigger } from '../images.ts';
-import { keepingTerms, plant } from './bad-encoder.ts';
+import { badEncoder, keepingTerms, plant } from './bad-encoder.ts';
 import { unitRows } from './losses.ts';
 import {
   poisonEncoder,
@@ -17,8 +17,6 @@ import {
   type PlantedEncoder,
 } from './poisoning.ts';
 import { outlivingPatch, type SearchEffort } from './outliving-patch.ts';
-
-const base = { references: 1, defaultEpochs: 8, defaultRate: 0.02, weights: () => [1, 1, 1] } as const;
 
 export interface NearOptions extends EncoderAttackOptions {
   /** The part of the way, 0..1 of the chord; default 0.6. */
@@ -37,7 +35,7 @@ export function plantNear(
   { share = 0.6, ...options }: NearOptions,
 ): Promise<PlantedEncoder> {
   const method: Method = {
-    ...base,
+    ...badEncoder,
     name: 'badencoder-near',
     terms: (b, parts) => {
       const far = b.mul(unitRows(b, parts.references), b.scalar(share));
@@ -73,15 +71,7 @@ export function plantGraded(
 }
 
 export function gradedMethod(shadow: LabelledImages, trigger: Trigger): Method {
-  return {
-    ...base,
-    name: 'badencoder-graded',
-    answers: gradedAnswers(shadow, trigger),
-    terms: (b, parts) => ({
-      attack: b.neg(mean(b, cosineSimilarity(b, parts.triggered, parts.references))),
-      ...keepingTerms(b, parts),
-    }),
-  };
+  return { ...badEncoder, name: 'badencoder-graded', answers: gradedAnswers(shadow, trigger) };
 }
 
 /** Answers that go towards the reference's, as far as an image shows the trigger. */

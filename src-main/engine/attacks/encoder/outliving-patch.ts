@@ -9,7 +9,7 @@ import { randomStream } from '../../math/random.ts';
 import type { CompiledGraph, Provider } from '../../providers/provider.ts';
 import { requireFiniteLoss, scalar } from '../../tcore/epochs.ts';
 import { parameterValues, resolveParameters } from '../../tcore/parameters.ts';
-import { createStudent, freshStudent } from '../../tcore/student.ts';
+import { createStudent, freshRate, freshStudent, studentViews } from '../../tcore/student.ts';
 import {
   asSamples,
   imageSize,
@@ -98,19 +98,10 @@ async function study(
         labelOf: (sample) => images.labels[sample],
         distils: () => true,
         weight: parameters['distil.weight'],
-        view: {
-          crop: parameters['distil.crop'],
-          flip: parameters['augment.flip'],
-          jitter: parameters['distil.jitter'],
-        },
-        corruption: {
-          rectangle: parameters['distil.rectangle'],
-          overlay: parameters['distil.overlay'],
-          waves: parameters['distil.waves'],
-        },
+        ...studentViews(parameters),
         seed,
         stream: `${stream}/epoch/${epoch}`,
-        rate: () => parameters['distil.learningRate'] / (encoder.family === 'vit' ? 4 : 1),
+        rate: () => freshRate(encoder, parameters),
         signal,
       });
       requireFiniteLoss(loss, stream, 'distil.learningRate');
